@@ -1,0 +1,95 @@
+import { compileDecoder, compileEncoder, type Decode, type Encode } from './compile.ts'
+import { CodecError } from './errors.ts'
+import type { Fields, Infer, Input } from './fields.ts'
+import { Reader } from './reader.ts'
+import { NO_VERSIONS, parseVersions, type VersionRange } from './versions.ts'
+import { Writer } from './writer.ts'
+
+export interface MessageShape {
+  /** Of requests and responses. */
+  readonly key?: number
+  readonly name: string
+  readonly versions: string
+  /** Versions with compact types and tagged fields; none unless given. */
+  readonly flexible?: string
+}
+
+/** One definition and its codecs, which are compiled per version at their first use. */
+export class Message<F extends Fields = Fields> {
+  readonly kind: 'request' | 'response' | 'data'
+  /** API key; -1 for a message that is no request or response. */
+  readonly key: number
+  /** Kafka's name, e.g. `FetchRequest`. */
+  readonly name: string
+  readonly versions: VersionRange
+  readonly flexible: VersionRange
+  readonly fields: F
+  private readonly decoders: Decode[] = []
+  private readonly encoders: Encode[] = []
+
+  constructor(kind: 'request' | 'response' | 'data', shape: MessageShape, fields: F) {
+    this.kind = kind
+    this.key = shape.key ?? -1
+    this.name = kind === 'request' ? `${shape.name}Request` : kind === 'response' ? `${shape.name}Response` : shape.name
+    this.versions = parseVersions(shape.versions)
+    this.flexible = shape.flexible === undefined ? NO_VERSIONS : parseVersions(shape.flexible)
+    this.fields = fields
+  }
+
+  isFlexible(version: number): boolean {
+    return version >= this.flexible.min && version <= this.flexible.max
+  }
+
+  /** Reads one message and leaves the reader behind it. Throws `CodecError`. */
+  read(reader: Reader, version: number): Infer<F> {
+    let decode = this.decoders[version]
+    if (decode === undefined) {
+      this.checkVersion(version)
+      decode = this.decoders[version] = compileDecoder(this.fields, this.flexible, version)
+    }
+    return decode(reader) as Infer<F>
+  }
+
+  /** Fields left out have their defaults. Throws `CodecError` with code `VALUE`, `NULL` or `VERSION`. */
+  write(writer: Writer, version: number, value: Input<Infer<F>>): void {
+    let encode = this.encoders[version]
+    if (encode === undefined) {
+      this.checkVersion(version)
+      encode = this.encoders[version] = compileEncoder(this.fields, this.flexible, version)
+    }
+    encode(writer, value)
+  }
+
+  /** Reads a message that fills the buffer. */
+  decode(buffer: Buffer, version: number): Infer<F> {
+    const reader = new Reader(buffer)
+    const value = this.read(reader, version)
+    reader.finish()
+    return value
+  }
+
+  encode(version: number, value: Input<Infer<F>>): Buffer {
+    const writer = new Writer()
+    this.write(writer, version, value)
+    return writer.toBuffer()
+  }
+
+  private checkVersion(version: number): void {
+    if (!Number.isInteger(version) || version < this.versions.min || version > this.versions.max) {
+      throw new CodecError('VERSION', `${this.name} has no version ${version}`)
+    }
+  }
+}
+
+export type MessageOf<M> = M extends Message<infer F> ? Infer<F> : never
+export type InputOf<M> = M extends Message<infer F> ? Input<Infer<F>> : never
+
+export const request = <const F extends Fields>(shape: MessageShape & { key: number }, fields: F): Message<F> =>
+  new Message('request', shape, fields)
+
+export const response = <const F extends Fields>(shape: MessageShape & { key: number }, fields: F): Message<F> =>
+  new Message('response', shape, fields)
+
+/** A message that is no request: a record of an internal topic, a header, an opaque part of another message. */
+export const data = <const F extends Fields>(shape: MessageShape, fields: F): Message<F> =>
+  new Message('data', shape, fields)

@@ -1,0 +1,230 @@
+import { CodecError } from './errors.ts'
+
+/** What decoding may allocate beyond `ALLOCATION_FACTOR` times the frame, in bytes. */
+export const ALLOCATION_FLOOR = 768 * 1024
+/** Estimated bytes of objects per byte of frame; the rest of the 8 × promised in docs/limits.md is headroom. */
+export const ALLOCATION_FACTOR = 6
+
+const EMPTY_STRING_COST = 0
+const STRING_COST = 24
+const VIEW_COST = 200
+
+/**
+ * Reads the protocol's primitive types from one frame. Every length is checked against the bytes that remain before
+ * anything is allocated, and what is allocated is charged to a budget, so that a frame of n bytes never costs more than
+ * `ALLOCATION_FACTOR` × n + `ALLOCATION_FLOOR` bytes of objects, whatever it claims.
+ *
+ * Byte fields are views on the frame: they keep it alive and share its memory.
+ */
+export class Reader {
+  readonly buffer: Buffer
+  position: number
+  /** One past the last byte that may be read. */
+  end: number
+  /**
+   * An int64 beyond ±(2^53-1) was met and clamped to that bound. Legal on the wire, but not representable here: the
+   * caller answers with the protocol's error instead of closing the connection.
+   */
+  unsafeInt64 = false
+  private budget: number
+
+  constructor(buffer: Buffer, position = 0, end: number = buffer.length) {
+    this.buffer = buffer
+    this.position = position
+    this.end = end
+    this.budget = ALLOCATION_FLOOR + ALLOCATION_FACTOR * (end - position)
+  }
+
+  get remaining(): number {
+    return this.end - this.position
+  }
+
+  /** Counts `bytes` of coming allocation against the budget. */
+  charge(bytes: number): void {
+    this.budget -= bytes
+    if (this.budget < 0) throw new CodecError('ALLOCATION', 'decoding this frame would allocate far more than its size')
+  }
+
+  /** Moves past `length` bytes and returns where they began. */
+  private take(length: number): number {
+    const at = this.position
+    const next = at + length
+    if (next > this.end) throw truncated(length, this.end - at)
+    this.position = next
+    return at
+  }
+
+  boolean(): boolean {
+    return this.buffer[this.take(1)] !== 0
+  }
+
+  int8(): number {
+    return (this.buffer[this.take(1)] << 24) >> 24
+  }
+
+  int16(): number {
+    const at = this.take(2)
+    const b = this.buffer
+    return ((b[at] << 24) | (b[at + 1] << 16)) >> 16
+  }
+
+  uint16(): number {
+    const at = this.take(2)
+    return (this.buffer[at] << 8) | this.buffer[at + 1]
+  }
+
+  int32(): number {
+    const at = this.take(4)
+    const b = this.buffer
+    return (b[at] << 24) | (b[at + 1] << 16) | (b[at + 2] << 8) | b[at + 3]
+  }
+
+  uint32(): number {
+    return this.int32() >>> 0
+  }
+
+  int64(): number {
+    const high = this.int32()
+    const low = this.int32() >>> 0
+    // A high word inside ±2^21 is the safe range, but for -2^53 itself, which the low word 0 of -2^21 would make.
+    if (high >= 0x200000 || high < -0x200000 || (high === -0x200000 && low === 0)) {
+      this.unsafeInt64 = true
+      return high < 0 ? Number.MIN_SAFE_INTEGER : Number.MAX_SAFE_INTEGER
+    }
+    return high * 0x1_0000_0000 + low
+  }
+
+  float64(): number {
+    return this.buffer.readDoubleBE(this.take(8))
+  }
+
+  /** LEB128, at most 5 bytes and 32 bits. */
+  uvarint(): number {
+    const b = this.buffer
+    let byte = b[this.take(1)]
+    if (byte < 0x80) return byte
+    let value = byte & 0x7f
+    for (let shift = 7; shift < 28; shift += 7) {
+      byte = b[this.take(1)]
+      value |= (byte & 0x7f) << shift
+      if (byte < 0x80) return value
+    }
+    byte = b[this.take(1)]
+    if (byte > 0x0f) throw new CodecError('VARINT', 'unsigned varint longer than 32 bits')
+    return (value | (byte << 28)) >>> 0
+  }
+
+  /** 16 bytes as URL-safe base64 without padding, Kafka's text form of a UUID (`org.apache.kafka.common.Uuid`). */
+  uuid(): string {
+    const at = this.take(16)
+    this.charge(STRING_COST + 24)
+    return this.buffer.toString('base64url', at, at + 16)
+  }
+
+  /** Length of a classic (int16) string: -1 for null. */
+  stringLength(): number {
+    return this.checked(this.int16())
+  }
+
+  /** Length of a compact string: -1 for null. Kafka bounds strings of both forms by 32 767 bytes. */
+  compactStringLength(): number {
+    const length = this.uvarint() - 1
+    if (length > 0x7fff) throw new CodecError('LENGTH', `string of ${length} bytes: more than 32767`)
+    return this.checked(length)
+  }
+
+  bytesLength(): number {
+    return this.checked(this.int32())
+  }
+
+  compactBytesLength(): number {
+    return this.checked(this.uvarint() - 1)
+  }
+
+  /** Count of a classic array whose elements take at least `elementBytes` bytes each: -1 for null. */
+  arrayLength(elementBytes: number): number {
+    return this.checkedCount(this.int32(), elementBytes)
+  }
+
+  compactArrayLength(elementBytes: number): number {
+    return this.checkedCount(this.uvarint() - 1, elementBytes)
+  }
+
+  private checked(length: number): number {
+    if (length < -1) throw new CodecError('LENGTH', `length ${length}`)
+    if (length > this.end - this.position) throw truncated(length, this.end - this.position)
+    return length
+  }
+
+  private checkedCount(count: number, elementBytes: number): number {
+    if (count < -1) throw new CodecError('LENGTH', `array of ${count} elements`)
+    if (count * elementBytes > this.end - this.position) {
+      throw new CodecError('LENGTH', `array of ${count} elements in ${this.end - this.position} remaining bytes`)
+    }
+    return count
+  }
+
+  /** The UTF-8 text of the next `length` bytes, a length that one of the methods above has checked. */
+  text(length: number): string {
+    this.charge(length === 0 ? EMPTY_STRING_COST : STRING_COST + 2 * length)
+    const at = this.take(length)
+    return this.buffer.toString('utf8', at, at + length)
+  }
+
+  /** A view on the next `length` bytes. */
+  view(length: number): Buffer {
+    this.charge(VIEW_COST)
+    const at = this.take(length)
+    return this.buffer.subarray(at, at + length)
+  }
+
+  /** Skips a tagged section none of whose tags is known. Unknown tags are not kept. */
+  skipTaggedFields(): void {
+    const count = this.uvarint()
+    if (count === 0) return
+    this.checkTagCount(count)
+    let previous = -1
+    for (let i = 0; i < count; i++) {
+      previous = this.nextTag(previous)
+      this.take(this.uvarint())
+    }
+  }
+
+  /** Each tag takes two bytes at least. */
+  checkTagCount(count: number): void {
+    if (count * 2 > this.end - this.position) {
+      throw new CodecError('LENGTH', `${count} tagged fields in ${this.end - this.position} remaining bytes`)
+    }
+  }
+
+  nextTag(previous: number): number {
+    const tag = this.uvarint()
+    if (tag <= previous) throw new CodecError('TAG', `tag ${tag} after tag ${previous}`)
+    return tag
+  }
+
+  /** Reads a tagged field's size and returns where its content must end. */
+  tagEnd(): number {
+    const size = this.uvarint()
+    if (size > this.end - this.position) throw truncated(size, this.end - this.position)
+    return this.position + size
+  }
+
+  checkTagEnd(tag: number, end: number): void {
+    if (this.position !== end) throw new CodecError('TAG', `tagged field ${tag} does not end where its size says`)
+  }
+
+  /** Throws unless everything has been read. */
+  finish(): void {
+    if (this.position !== this.end)
+      throw new CodecError('TRAILING', `${this.end - this.position} bytes after the message`)
+  }
+}
+
+export function truncated(needed: number, remaining: number): CodecError {
+  return new CodecError('TRUNCATED', `${needed} bytes needed, ${remaining} remain`)
+}
+
+export function unexpectedNull(field: string): CodecError {
+  return new CodecError('NULL', `${field} may not be null in this version`)
+}

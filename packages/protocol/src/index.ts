@@ -1,0 +1,5 @@
+export { CodecError, type CodecErrorCode } from './codec/errors.ts'
+export { type InputOf, Message, type MessageOf } from './codec/message.ts'
+export { Reader } from './codec/reader.ts'
+export { type Bytes, Writer } from './codec/writer.ts'
+export * from './messages/index.ts'

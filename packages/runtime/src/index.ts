@@ -1,0 +1,22 @@
+export type { Clock, TimerHandle, TimerOptions, Timers } from './ports/clock.ts'
+export type {
+  DiskSpace,
+  File,
+  FileStat,
+  FileSystem,
+  OpenMode,
+  ReadDone,
+  WriteDone,
+} from './ports/file-system.ts'
+export type { LogFields, Logger, LogLevel } from './ports/logger.ts'
+export { silentLogger } from './ports/logger.ts'
+export type {
+  ConnectOptions,
+  Listener,
+  ListenOptions,
+  Network,
+  Socket,
+  SocketHandlers,
+} from './ports/network.ts'
+export type { Random, SecureRandom } from './ports/random.ts'
+export type { Runtime } from './runtime.ts'

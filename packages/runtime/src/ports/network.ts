@@ -1,0 +1,64 @@
+/** Byte streams between processes: TCP in production, simulated links under the simulator. */
+export interface Network {
+  /** Starts listening; resolves with the bound address (port 0 is replaced by the one given). Rejects with `EADDRINUSE`, `EACCES`, … */
+  listen(options: ListenOptions, onConnection: (socket: Socket) => void): Promise<Listener>
+  /** Begins a connection; success and failure arrive through the handlers. */
+  connect(options: ConnectOptions, handlers: SocketHandlers): Socket
+}
+
+export interface ListenOptions {
+  /** A literal address or a host name; `::` and `0.0.0.0` mean every address. */
+  readonly host: string
+  /** 0 asks for any free port. */
+  readonly port: number
+  /** Length of the queue of connections not yet accepted. Default 511. */
+  readonly backlog?: number
+}
+
+export interface Listener {
+  readonly host: string
+  readonly port: number
+  /** Stops accepting. Connections already made live on. Resolves once the port is free. */
+  close(): Promise<void>
+}
+
+export interface ConnectOptions {
+  readonly host: string
+  readonly port: number
+  /** Default 10 000 ms; then the socket fails with `ETIMEDOUT`. */
+  readonly connectTimeoutMs?: number
+}
+
+export interface SocketHandlers {
+  onConnect?(): void
+  /** The bytes belong to the receiver from now on: no one else writes into this memory. */
+  onData(chunk: Buffer): void
+  /** Everything handed to `write` has left for the kernel; called only after `write` returned `false`. */
+  onDrain?(): void
+  /** The peer has finished sending. The socket is closed by the implementation right after. */
+  onEnd?(): void
+  /** Called exactly once, last; `error` is null after an orderly end. */
+  onClose(error: Error | null): void
+}
+
+export interface Socket {
+  readonly remoteAddress: string
+  readonly remotePort: number
+  readonly localPort: number
+  /** For an accepted socket: must be called in the turn in which it was handed over. */
+  handle(handlers: SocketHandlers): void
+  /**
+   * Sends the chunks, in order, as one gathered write. The memory must not change until it has left.
+   * Returns `false` when the bytes wait in this process: stop until `onDrain`.
+   */
+  write(chunks: readonly Uint8Array[]): boolean
+  /** Bytes accepted by `write` that have not left for the kernel. */
+  readonly pendingBytes: number
+  /** Stops reading; the kernel's window then slows the peer. */
+  pause(): void
+  resume(): void
+  /** Sends what is pending, then closes. */
+  end(): void
+  /** Closes at once; pending bytes are dropped. */
+  destroy(error?: Error): void
+}
