@@ -1,0 +1,212 @@
+/**
+ * Cuts a byte stream into Kafka's frames: an int32 size, then that many bytes (protocol guide, "Network").
+ *
+ * A frame that lies wholly inside one chunk is handed out as a view on the chunk. One that does not is gathered in a
+ * buffer whose size follows the bytes that have arrived and not the size that was announced: `SMALL_FRAME_BYTES` at
+ * first, then doubled. A connection that has carried a large frame before may ask for as much again at once, up to
+ * `TRUSTED_BYTES_MAX`, so that a steady stream of large frames is copied once and not twice.
+ */
+
+/** Bytes that any announcement may claim at once. */
+export const SMALL_FRAME_BYTES: number = 64 * 1024
+/** Bytes that an announcement may claim at once after a frame that large has arrived whole. */
+export const TRUSTED_BYTES_MAX: number = 1024 * 1024
+/** `socket.request.max.bytes` of Apache Kafka. */
+export const MAX_FRAME_BYTES_DEFAULT: number = 104_857_600
+
+export interface FrameAssemblerOptions {
+  /** A frame that announces more is an error. Default `MAX_FRAME_BYTES_DEFAULT`. */
+  readonly maxFrameBytes?: number
+  /**
+   * A whole frame without its size; it and the views on it belong to the receiver. Returning `false` stops the
+   * assembler until `resume`; the caller then pauses its socket, and what arrives in spite of that is kept.
+   */
+  onFrame(frame: Buffer): boolean | undefined
+  /** The stream cannot be read any further. Called once; everything after it is ignored. */
+  onError(error: FrameSizeError): void
+}
+
+export class FrameSizeError extends Error {
+  readonly code = 'FRAME_SIZE'
+  /** What was announced, in bytes. */
+  readonly size: number
+
+  constructor(size: number, maxFrameBytes: number) {
+    super(
+      size < 0
+        ? `a frame announces ${size} bytes${hint(size)}`
+        : `a frame announces ${size} bytes, more than the limit of ${maxFrameBytes}${hint(size)}`,
+    )
+    this.name = 'FrameSizeError'
+    this.size = size
+  }
+}
+
+/** The first four bytes of other protocols make telling sizes. */
+function hint(size: number): string {
+  if (size >>> 16 === 0x1603 || size >>> 16 === 0x1503) return ' (this looks like TLS: is the other side plaintext?)'
+  const text = Buffer.from([size >>> 24, size >>> 16, size >>> 8, size]).toString('latin1')
+  return /^(GET |POST|HEAD|PUT |HTTP|OPTI)$/.test(text) ? ' (this looks like HTTP)' : ''
+}
+
+type State =
+  /** Frames are cut as bytes arrive. */
+  | 'flowing'
+  /** `onFrame` asked to stop. */
+  | 'stopped'
+  /** Failed or closed: all input is dropped. */
+  | 'ended'
+
+export class FrameAssembler {
+  private readonly maxFrameBytes: number
+  private readonly onFrame: (frame: Buffer) => boolean | undefined
+  private readonly onError: (error: FrameSizeError) => void
+  private state: State = 'flowing'
+  /** Inside `drain`; a call from `onFrame` must not start a second one. */
+  private draining = false
+
+  /** Chunks not yet cut, in order; the first is used up to `position`. */
+  private chunks: Buffer[] = []
+  private position = 0
+
+  /** Bytes of a size that straddles chunks, and how many of the four there are. */
+  private sizeValue = 0
+  private sizeCount = 0
+
+  /** The frame being gathered; null between frames. */
+  private partial: Buffer | null = null
+  private partialFilled = 0
+  private partialSize = 0
+  private trustedBytes = SMALL_FRAME_BYTES
+
+  constructor(options: FrameAssemblerOptions) {
+    this.maxFrameBytes = options.maxFrameBytes ?? MAX_FRAME_BYTES_DEFAULT
+    this.onFrame = options.onFrame
+    this.onError = options.onError
+  }
+
+  /** Bytes received that have not been handed out. */
+  get bufferedBytes(): number {
+    let total = this.sizeCount + this.partialFilled - this.position
+    for (let i = 0; i < this.chunks.length; i++) total += this.chunks[i].length
+    return total
+  }
+
+  /** True while a frame has begun and not ended: a peer that closes now cuts it off. */
+  get midFrame(): boolean {
+    return this.sizeCount > 0 || this.partial !== null
+  }
+
+  get stopped(): boolean {
+    return this.state === 'stopped'
+  }
+
+  /** The chunk's memory belongs to the assembler from here on. */
+  push(chunk: Buffer): void {
+    if (this.state === 'ended' || chunk.length === 0) return
+    this.chunks.push(chunk)
+    if (this.state === 'flowing') this.drain()
+  }
+
+  /** Goes on after `onFrame` returned `false`, first with what is left over. */
+  resume(): void {
+    if (this.state !== 'stopped') return
+    this.state = 'flowing'
+    this.drain()
+  }
+
+  /** Drops what is buffered and ignores what comes. */
+  close(): void {
+    this.state = 'ended'
+    this.chunks = []
+    this.position = 0
+    this.partial = null
+    this.partialFilled = 0
+    this.sizeCount = 0
+  }
+
+  private drain(): void {
+    if (this.draining) return
+    this.draining = true
+    try {
+      while (this.state === 'flowing' && this.chunks.length > 0) {
+        const chunk = this.chunks[0]
+        this.cut(chunk)
+        // `close` has emptied the list when the state is `ended`.
+        if (this.chunks.length > 0 && this.position === chunk.length) {
+          this.chunks.shift()
+          this.position = 0
+        }
+      }
+    } finally {
+      this.draining = false
+    }
+  }
+
+  /** Cuts frames from `chunk` until it is used up or the state changes. */
+  private cut(chunk: Buffer): void {
+    const end = chunk.length
+    while (this.state === 'flowing' && this.position < end) {
+      if (this.partial !== null) {
+        this.gather(chunk, this.partial)
+        continue
+      }
+      const at = this.position
+      if (this.sizeCount > 0 || end - at < 4) {
+        this.sizeValue = (this.sizeValue << 8) | chunk[at]
+        this.position = at + 1
+        if (++this.sizeCount === 4) {
+          const size = this.sizeValue
+          this.sizeCount = 0
+          this.sizeValue = 0
+          this.begin(chunk, size)
+        }
+      } else {
+        this.position = at + 4
+        this.begin(chunk, (chunk[at] << 24) | (chunk[at + 1] << 16) | (chunk[at + 2] << 8) | chunk[at + 3])
+      }
+    }
+  }
+
+  private begin(chunk: Buffer, size: number): void {
+    if (size < 0 || size > this.maxFrameBytes) {
+      const error = new FrameSizeError(size, this.maxFrameBytes)
+      this.close()
+      this.onError(error)
+      return
+    }
+    const from = this.position
+    if (chunk.length - from >= size) {
+      this.position = from + size
+      this.deliver(chunk.subarray(from, from + size))
+      return
+    }
+    this.partial = Buffer.allocUnsafeSlow(Math.min(size, this.trustedBytes))
+    this.partialFilled = 0
+    this.partialSize = size
+  }
+
+  private gather(chunk: Buffer, partial: Buffer): void {
+    const size = this.partialSize
+    const filled = this.partialFilled
+    const count = Math.min(chunk.length - this.position, size - filled)
+    let target = partial
+    if (filled + count > target.length) {
+      target = Buffer.allocUnsafeSlow(Math.min(size, Math.max(2 * target.length, filled + count)))
+      partial.copy(target, 0, 0, filled)
+      this.partial = target
+    }
+    chunk.copy(target, filled, this.position, this.position + count)
+    this.position += count
+    this.partialFilled = filled + count
+    if (this.partialFilled < size) return
+    if (size > this.trustedBytes) this.trustedBytes = Math.min(size, TRUSTED_BYTES_MAX)
+    this.partial = null
+    this.partialFilled = 0
+    this.deliver(target)
+  }
+
+  private deliver(frame: Buffer): void {
+    if (this.onFrame(frame) === false && this.state === 'flowing') this.state = 'stopped'
+  }
+}

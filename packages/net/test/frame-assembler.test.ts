@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { FrameAssembler, type FrameSizeError, SMALL_FRAME_BYTES, TRUSTED_BYTES_MAX } from '../src/frame-assembler.ts'
+
+function framed(...payloads: Uint8Array[]): Buffer {
+  return Buffer.concat(
+    payloads.flatMap((p) => {
+      const size = Buffer.alloc(4)
+      size.writeInt32BE(p.length)
+      return [size, p]
+    }),
+  )
+}
+
+function collect(maxFrameBytes?: number) {
+  const frames: Buffer[] = []
+  const errors: FrameSizeError[] = []
+  const assembler = new FrameAssembler({
+    maxFrameBytes,
+    onFrame: (frame) => {
+      frames.push(frame)
+      return undefined
+    },
+    onError: (error) => errors.push(error),
+  })
+  return { frames, errors, assembler }
+}
+
+test('frames inside one chunk are views on it', () => {
+  const { frames, assembler } = collect()
+  const chunk = framed(Buffer.from('one'), Buffer.from(''), Buffer.from('three'))
+  assembler.push(chunk)
+  assert.deepEqual(frames.map(String), ['one', '', 'three'])
+  assert.equal(frames[0].buffer, chunk.buffer)
+  assert.equal(frames[2].buffer, chunk.buffer)
+  assert.equal(assembler.bufferedBytes, 0)
+  assert.equal(assembler.midFrame, false)
+})
+
+test('any cutting into chunks gives the same frames', () => {
+  const payload = fc.uint8Array({ maxLength: 40 })
+  fc.assert(
+    fc.property(fc.array(payload, { maxLength: 8 }), fc.array(fc.integer({ min: 1, max: 30 })), (payloads, cuts) => {
+      const { frames, errors, assembler } = collect()
+      const bytes = framed(...payloads)
+      let at = 0
+      for (let i = 0; at < bytes.length; i++) {
+        const count = cuts.length === 0 ? 1 : cuts[i % cuts.length]
+        assembler.push(Buffer.from(bytes.subarray(at, at + count)))
+        at += count
+      }
+      assert.deepEqual(
+        frames.map((f) => f.toString('hex')),
+        payloads.map((p) => Buffer.from(p).toString('hex')),
+      )
+      assert.deepEqual(errors, [])
+      assert.equal(assembler.bufferedBytes, 0)
+    }),
+    { seed: 7001 },
+  )
+})
+
+test('memory follows the bytes received, not the bytes announced', () => {
+  const { frames, assembler } = collect()
+  const announced = 100_000_000
+  const size = Buffer.alloc(4)
+  size.writeInt32BE(announced)
+  assembler.push(size)
+  assembler.push(Buffer.alloc(10))
+  const held = (assembler as unknown as { partial: Buffer }).partial
+  assert.equal(held.length, SMALL_FRAME_BYTES)
+  assembler.push(Buffer.alloc(SMALL_FRAME_BYTES))
+  assert.equal((assembler as unknown as { partial: Buffer }).partial.length, 2 * SMALL_FRAME_BYTES)
+  assert.equal(assembler.bufferedBytes, SMALL_FRAME_BYTES + 10)
+  assert.equal(assembler.midFrame, true)
+  assert.equal(frames.length, 0)
+})
+
+test('a connection that carried a large frame may claim as much again, up to a bound', () => {
+  const { frames, assembler } = collect()
+  const large = Buffer.alloc(3 * TRUSTED_BYTES_MAX, 7)
+  const bytes = framed(large)
+  assembler.push(bytes.subarray(0, 100))
+  assembler.push(bytes.subarray(100))
+  assert.equal(frames.length, 1)
+  assert.ok(frames[0].equals(large))
+  assembler.push(bytes.subarray(0, 100))
+  assert.equal((assembler as unknown as { partial: Buffer }).partial.length, TRUSTED_BYTES_MAX)
+})
+
+test('a size that is negative or above the limit ends the stream', () => {
+  for (const [value, pattern] of [
+    [-1, /announces -1 bytes/],
+    [1025, /more than the limit of 1024/],
+    [0x16030100, /TLS/],
+    [0x47455420, /HTTP/],
+  ] as const) {
+    const { frames, errors, assembler } = collect(1024)
+    const size = Buffer.alloc(4)
+    size.writeInt32BE(value)
+    assembler.push(Buffer.concat([framed(Buffer.from('ok')), size, Buffer.from('rest')]))
+    assembler.push(framed(Buffer.from('more')))
+    assert.deepEqual(frames.map(String), ['ok'])
+    assert.equal(errors.length, 1)
+    assert.equal(errors[0].size, value)
+    assert.match(errors[0].message, pattern)
+    assert.equal(assembler.bufferedBytes, 0)
+  }
+})
+
+test('a receiver may stop after any frame and go on later with what is left', () => {
+  const frames: string[] = []
+  const assembler: FrameAssembler = new FrameAssembler({
+    onFrame: (frame) => {
+      frames.push(frame.toString())
+      return frames.length % 2 !== 0
+    },
+    onError: assert.fail,
+  })
+  assembler.push(framed(...['a', 'b', 'c', 'd', 'e'].map((s) => Buffer.from(s))))
+  assert.deepEqual(frames, ['a', 'b'])
+  assert.equal(assembler.stopped, true)
+  assembler.push(framed(Buffer.from('f')).subarray(0, 3))
+  assembler.push(framed(Buffer.from('f')).subarray(3))
+  assert.deepEqual(frames, ['a', 'b'])
+  assert.equal(assembler.bufferedBytes, 20)
+  assembler.resume()
+  assert.deepEqual(frames, ['a', 'b', 'c', 'd'])
+  assembler.resume()
+  assert.deepEqual(frames, ['a', 'b', 'c', 'd', 'e', 'f'])
+})
+
+test('calls from inside onFrame do not change the order', () => {
+  const frames: string[] = []
+  const assembler: FrameAssembler = new FrameAssembler({
+    onFrame: (frame) => {
+      frames.push(frame.toString())
+      if (frames.length === 1) assembler.push(framed(Buffer.from('late')))
+      if (frames.length === 3) assembler.close()
+      return undefined
+    },
+    onError: assert.fail,
+  })
+  assembler.push(framed(Buffer.from('1'), Buffer.from('2')))
+  assert.deepEqual(frames, ['1', '2', 'late'])
+  assembler.push(framed(Buffer.from('3')))
+  assert.deepEqual(frames, ['1', '2', 'late'])
+})
