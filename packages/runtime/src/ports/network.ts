@@ -13,6 +13,8 @@ export interface ListenOptions {
   readonly port: number
   /** Length of the queue of connections not yet accepted. Default 511. */
   readonly backlog?: number
+  /** A connection could not be accepted (`EMFILE`, …); listening goes on. */
+  readonly onError?: (error: Error) => void
 }
 
 export interface Listener {
