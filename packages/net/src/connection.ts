@@ -1,0 +1,312 @@
+import { ApiVersionsRequest, ApiVersionsResponse, Reader, Writer } from '@ottla/protocol'
+import type { Clock, Logger, Network, Socket, TimerHandle, Timers } from '@ottla/runtime'
+import { type Api, api, type RequestOf, type ResponseOf } from './api.ts'
+import { type FinalizedFeature, PeerVersions } from './api-versions.ts'
+import { ConnectionError, connectionError } from './errors.ts'
+import { FrameAssembler } from './frame-assembler.ts'
+
+export interface ConnectionOptions {
+  readonly host: string
+  readonly port: number
+  /** Sent in every request header; null is legal. */
+  readonly clientId: string | null
+  /** Reported to the broker (KIP-511): letters, digits, `-` and `.`. */
+  readonly softwareName?: string
+  readonly softwareVersion?: string
+  /** Until the connection is made and the versions are known, in ms. Default 10 000. */
+  readonly connectTimeoutMs?: number
+  /** From sending a request to its response, in ms. Default 30 000. */
+  readonly requestTimeoutMs?: number
+  /** Of one response, in bytes. Default `MAX_FRAME_BYTES_DEFAULT`. */
+  readonly maxFrameBytes?: number
+  /** Called once, after every request under way has failed. */
+  readonly onClose?: (error: ConnectionError) => void
+}
+
+export interface ConnectionDeps {
+  readonly net: Network
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly logger: Logger
+}
+
+export interface CallOptions {
+  /** Default: the highest version both ends know. */
+  readonly version?: number
+  /** Default: the connection's request timeout. */
+  readonly timeoutMs?: number
+}
+
+export type Done<T> = (error: ConnectionError | null, response: T | null) => void
+
+interface InFlight {
+  readonly correlationId: number
+  readonly api: Api
+  readonly version: number
+  readonly deadlineMs: number
+  readonly done: Done<never>
+}
+
+const apiVersions = api(ApiVersionsRequest, ApiVersionsResponse)
+/** The first version tried; a peer that does not know it answers in version 0 and names its range. */
+const API_VERSIONS_FIRST = 4
+const UNSUPPORTED_VERSION = 35
+const CONNECT_TIMEOUT_MS = 10_000
+const REQUEST_TIMEOUT_MS = 30_000
+
+/**
+ * One connection to a broker. Requests are written at once and may follow each other without waiting; responses come
+ * in their order, as the protocol promises. The first failure of any kind closes the connection and fails everything
+ * under way: a stream whose position is unknown cannot be used again.
+ */
+export class Connection {
+  readonly peer: string
+  private readonly options: ConnectionOptions
+  private readonly deps: ConnectionDeps
+  private readonly socket: Socket
+  private readonly assembler: FrameAssembler
+  private readonly requestTimeoutMs: number
+  /** Oldest first. */
+  private inFlight: InFlight[] = []
+  private nextCorrelationId = 0
+  private timer: TimerHandle | undefined
+  private timerDeadlineMs = Number.POSITIVE_INFINITY
+  private failure: ConnectionError | null = null
+  private peerVersions: PeerVersions | null = null
+  private readonly connected = Promise.withResolvers<void>()
+
+  /** Connects and negotiates. Rejects with a `ConnectionError`. */
+  static async open(options: ConnectionOptions, deps: ConnectionDeps): Promise<Connection> {
+    const connection = new Connection(options, deps)
+    await connection.negotiate()
+    return connection
+  }
+
+  private constructor(options: ConnectionOptions, deps: ConnectionDeps) {
+    this.options = options
+    this.deps = deps
+    this.peer = options.host.includes(':') ? `[${options.host}]:${options.port}` : `${options.host}:${options.port}`
+    this.requestTimeoutMs = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS
+    this.assembler = new FrameAssembler({
+      maxFrameBytes: options.maxFrameBytes,
+      onFrame: (frame) => this.onFrame(frame),
+      onError: (error) => this.fail(connectionError(this.peer, error)),
+    })
+    this.socket = deps.net.connect(
+      { host: options.host, port: options.port, connectTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS },
+      {
+        onConnect: () => this.connected.resolve(),
+        onData: (chunk) => this.assembler.push(chunk),
+        onClose: (error) => this.fail(error === null ? this.closedByPeer() : connectionError(this.peer, error)),
+      },
+    )
+  }
+
+  /** What the peer can do. */
+  get versions(): PeerVersions {
+    if (this.peerVersions === null) throw new Error('the connection has not negotiated yet')
+    return this.peerVersions
+  }
+
+  get closed(): boolean {
+    return this.failure !== null
+  }
+
+  /** Requests sent and not yet answered. */
+  get inFlightCount(): number {
+    return this.inFlight.length
+  }
+
+  /** Bytes of requests that have not left for the kernel. */
+  get pendingBytes(): number {
+    return this.socket.pendingBytes
+  }
+
+  call<A extends Api>(api: A, value: RequestOf<A>, options: CallOptions = {}): Promise<ResponseOf<A>> {
+    return new Promise((resolve, reject) => {
+      this.send(
+        api,
+        value,
+        (error, response) => (error === null ? resolve(response as ResponseOf<A>) : reject(error)),
+        options,
+      )
+    })
+  }
+
+  /**
+   * As `call`, without a promise: `done` is called exactly once, never before `send` returns.
+   * A value that does not fit its version throws `CodecError`: a bug of the caller, the connection stays.
+   */
+  send<A extends Api>(api: A, value: RequestOf<A>, done: Done<ResponseOf<A>>, options: CallOptions = {}): void {
+    let version = options.version
+    if (version === undefined) {
+      try {
+        version = this.versions.pick(api)
+      } catch (error) {
+        this.deps.timers.immediate(() => done(error as ConnectionError, null))
+        return
+      }
+    }
+    const correlationId = this.nextCorrelationId
+    const chunks = this.encode(api, version, correlationId, value)
+    const failure = this.failure
+    if (failure !== null) {
+      this.deps.timers.immediate(() => done(failure, null))
+      return
+    }
+    const deadlineMs = this.deps.clock.monotonicMs() + (options.timeoutMs ?? this.requestTimeoutMs)
+    this.inFlight.push({ correlationId, api, version, deadlineMs, done: done as Done<never> })
+    this.watch(deadlineMs)
+    this.socket.write(chunks)
+  }
+
+  /** Sends a request that the broker does not answer (Produce with acks 0). Returns `false` on a closed connection. */
+  sendOneWay<A extends Api>(api: A, value: RequestOf<A>, options: CallOptions = {}): boolean {
+    const version = options.version ?? this.versions.pick(api)
+    const chunks = this.encode(api, version, this.nextCorrelationId, value)
+    if (this.failure !== null) return false
+    this.socket.write(chunks)
+    return true
+  }
+
+  /** Sends what is pending and closes. Requests under way fail with `CONNECTION_CLOSED`. Idempotent. */
+  close(): void {
+    if (this.failure !== null) return
+    this.settle(new ConnectionError('CONNECTION_CLOSED', this.peer, `the connection to ${this.peer} was closed`))
+    this.socket.end()
+  }
+
+  private closedByPeer(): ConnectionError {
+    const when = this.peerVersions === null ? ' before the first response: does it expect TLS or SASL?' : ''
+    return new ConnectionError('CONNECTION_CLOSED', this.peer, `${this.peer} closed the connection${when}`)
+  }
+
+  private encode<A extends Api>(api: A, version: number, correlationId: number, value: RequestOf<A>): Uint8Array[] {
+    const writer = new Writer()
+    writer.int32(0)
+    writer.int16(api.key)
+    writer.int16(version)
+    writer.int32(correlationId)
+    if (this.options.clientId === null) writer.int16(-1)
+    else writer.string(this.options.clientId)
+    if (api.request.isFlexible(version)) writer.uvarint(0)
+    api.request.write(writer, version, value)
+    this.nextCorrelationId = (correlationId + 1) & 0x7fffffff
+    return writer.finishFrame()
+  }
+
+  private onFrame(frame: Buffer): undefined {
+    const reader = new Reader(frame)
+    const request = this.inFlight[0]
+    try {
+      const correlationId = reader.int32()
+      if (request === undefined || correlationId !== request.correlationId) {
+        const expected = request === undefined ? 'none' : request.correlationId
+        throw new Error(`response ${correlationId} where ${expected} was expected`)
+      }
+      const { api, version } = request
+      let decodeVersion = version
+      // ApiVersions keeps response header 0 at every version (KIP-511), so that its refusal can be read.
+      if (api.key === apiVersions.key) {
+        if (frame.length >= 6 && frame.readInt16BE(4) === UNSUPPORTED_VERSION) decodeVersion = 0
+      } else if (api.response.isFlexible(version)) {
+        reader.skipTaggedFields()
+      }
+      const response = api.response.read(reader, decodeVersion)
+      this.inFlight.shift()
+      if (this.inFlight.length === 0) this.unwatch()
+      request.done(null, response as never)
+    } catch (error) {
+      // Thrown by `done`, it is a bug above us and not the peer's doing.
+      if (this.inFlight[0] !== request) throw error
+      const what = `${this.peer} sent a response we cannot read: ${(error as Error).message}`
+      this.fail(new ConnectionError('MALFORMED_RESPONSE', this.peer, what, error))
+    }
+    return undefined
+  }
+
+  private async negotiate(): Promise<void> {
+    const budgetMs = this.options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS
+    const untilMs = this.deps.clock.monotonicMs() + budgetMs
+    await this.connected.promise
+    let version = API_VERSIONS_FIRST
+    for (;;) {
+      const timeoutMs = Math.max(1, untilMs - this.deps.clock.monotonicMs())
+      const response = await this.call(
+        apiVersions,
+        {
+          clientSoftwareName: this.options.softwareName ?? 'ottla',
+          clientSoftwareVersion: this.options.softwareVersion ?? '0.1.0',
+        },
+        { version, timeoutMs },
+      )
+      if (response.errorCode === UNSUPPORTED_VERSION && version > 0) {
+        const offered = response.apiKeys.find((k) => k.apiKey === apiVersions.key)
+        version = offered === undefined ? 0 : Math.max(0, Math.min(offered.maxVersion, version - 1))
+        continue
+      }
+      if (response.errorCode !== 0) {
+        const what = `${this.peer} refused to name its versions (error ${response.errorCode})`
+        const error = new ConnectionError('UNSUPPORTED_API', this.peer, what)
+        this.fail(error)
+        throw error
+      }
+      const features = new Map<string, FinalizedFeature>()
+      if (response.finalizedFeaturesEpoch >= 0) {
+        for (const f of response.finalizedFeatures) {
+          features.set(f.name, { minLevel: f.minVersionLevel, maxLevel: f.maxVersionLevel })
+        }
+      }
+      this.peerVersions = new PeerVersions(this.peer, response.apiKeys, features)
+      return
+    }
+  }
+
+  /** Keeps one timer for the earliest deadline of all requests under way. */
+  private watch(deadlineMs: number): void {
+    if (deadlineMs >= this.timerDeadlineMs) return
+    this.deps.timers.clearTimer(this.timer)
+    this.timerDeadlineMs = deadlineMs
+    const delayMs = deadlineMs - this.deps.clock.monotonicMs()
+    this.timer = this.deps.timers.setTimer(() => this.onTimer(), delayMs, { keepAlive: false })
+  }
+
+  private unwatch(): void {
+    this.deps.timers.clearTimer(this.timer)
+    this.timer = undefined
+    this.timerDeadlineMs = Number.POSITIVE_INFINITY
+  }
+
+  private onTimer(): void {
+    this.timer = undefined
+    this.timerDeadlineMs = Number.POSITIVE_INFINITY
+    const nowMs = this.deps.clock.monotonicMs()
+    let nextMs = Number.POSITIVE_INFINITY
+    for (const request of this.inFlight) {
+      if (request.deadlineMs <= nowMs) {
+        const what = `${this.peer} did not answer ${request.api.name} in time`
+        this.fail(new ConnectionError('REQUEST_TIMEOUT', this.peer, what))
+        return
+      }
+      nextMs = Math.min(nextMs, request.deadlineMs)
+    }
+    if (nextMs !== Number.POSITIVE_INFINITY) this.watch(nextMs)
+  }
+
+  private fail(error: ConnectionError): void {
+    if (this.failure !== null) return
+    this.settle(error)
+    this.socket.destroy()
+  }
+
+  private settle(error: ConnectionError): void {
+    this.failure = error
+    this.unwatch()
+    this.assembler.close()
+    const failed = this.inFlight
+    this.inFlight = []
+    for (const request of failed) request.done(error, null as never)
+    this.connected.reject(error)
+    this.options.onClose?.(error)
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * What can go wrong between two ends of a connection. Every error carries a stable `code`, and whether the same call
+ * may succeed when it is made again.
+ */
+export type ConnectionErrorCode =
+  /** Nothing listens at the address. Retriable. */
+  | 'CONNECTION_REFUSED'
+  /** The name does not resolve. Retriable: name servers recover. */
+  | 'HOST_NOT_FOUND'
+  /** No connection within the connect timeout. Retriable. */
+  | 'CONNECT_TIMEOUT'
+  /** Any other failure to connect, or a connection cut with an error. Retriable. */
+  | 'CONNECTION_FAILED'
+  /** The peer closed an established connection, or we did with requests under way. Retriable. */
+  | 'CONNECTION_CLOSED'
+  /** No response within the request timeout; the connection is closed, since responses come in order. Retriable. */
+  | 'REQUEST_TIMEOUT'
+  /** What came is not a response of the protocol. Not retriable. */
+  | 'MALFORMED_RESPONSE'
+  /** The peer and we have no version of the API in common. Not retriable. */
+  | 'UNSUPPORTED_API'
+
+const notRetriable: ReadonlySet<ConnectionErrorCode> = new Set(['MALFORMED_RESPONSE', 'UNSUPPORTED_API'])
+
+export class ConnectionError extends Error {
+  readonly code: ConnectionErrorCode
+  /** `host:port` of the peer. */
+  readonly peer: string
+  readonly retriable: boolean
+
+  constructor(code: ConnectionErrorCode, peer: string, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.name = 'ConnectionError'
+    this.code = code
+    this.peer = peer
+    this.retriable = !notRetriable.has(code)
+  }
+}
+
+/** Turns the system's error of a socket into ours. */
+export function connectionError(peer: string, cause: Error): ConnectionError {
+  if (cause instanceof ConnectionError) return cause
+  switch ((cause as { code?: string }).code) {
+    case 'ECONNREFUSED':
+      return new ConnectionError('CONNECTION_REFUSED', peer, `connection to ${peer} refused`, cause)
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return new ConnectionError('HOST_NOT_FOUND', peer, `host of ${peer} not found`, cause)
+    case 'ETIMEDOUT':
+      return new ConnectionError('CONNECT_TIMEOUT', peer, `no connection to ${peer}: timed out`, cause)
+    case 'FRAME_SIZE':
+      return new ConnectionError('MALFORMED_RESPONSE', peer, `${peer} does not speak Kafka: ${cause.message}`, cause)
+    default:
+      return new ConnectionError('CONNECTION_FAILED', peer, `connection to ${peer} failed: ${cause.message}`, cause)
+  }
+}
