@@ -1,0 +1,26 @@
+/** Why a directory cannot be used; each has its heading in `docs/errors.md`. */
+export type StorageErrorCode =
+  /** Another live process holds the directory. */
+  | 'DIRECTORY_LOCKED'
+  /** Apache Kafka wrote it, and `adopt` was not given. */
+  | 'FOREIGN_DIRECTORY'
+  /** Written by a newer Ottla. */
+  | 'NEWER_FORMAT'
+  /** meta.properties names another node or cluster. */
+  | 'WRONG_IDENTITY'
+  /** Two topics that the disk cannot tell apart. */
+  | 'CASE_COLLISION'
+  /** The operating system refused (permission, full disk, broken device). */
+  | 'IO'
+  | 'ALREADY_EXISTS'
+  | 'NOT_FOUND'
+
+export class StorageError extends Error {
+  readonly code: StorageErrorCode
+
+  constructor(code: StorageErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.name = 'StorageError'
+    this.code = code
+  }
+}
