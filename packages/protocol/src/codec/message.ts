@@ -12,6 +12,8 @@ export interface MessageShape {
   readonly versions: string
   /** Versions with compact types and tagged fields; none unless given. */
   readonly flexible?: string
+  /** The highest version may still change in Kafka and is not to be advertised. */
+  readonly latestVersionUnstable?: true
 }
 
 /** One definition and its codecs, which are compiled per version at their first use. */
@@ -23,6 +25,7 @@ export class Message<F extends Fields = Fields> {
   readonly name: string
   readonly versions: VersionRange
   readonly flexible: VersionRange
+  readonly latestVersionUnstable: boolean
   readonly fields: F
   private readonly decoders: Decode[] = []
   private readonly encoders: Encode[] = []
@@ -33,6 +36,7 @@ export class Message<F extends Fields = Fields> {
     this.name = kind === 'request' ? `${shape.name}Request` : kind === 'response' ? `${shape.name}Response` : shape.name
     this.versions = parseVersions(shape.versions)
     this.flexible = shape.flexible === undefined ? NO_VERSIONS : parseVersions(shape.flexible)
+    this.latestVersionUnstable = shape.latestVersionUnstable === true
     this.fields = fields
   }
 
