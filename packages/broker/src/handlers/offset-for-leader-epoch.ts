@@ -1,0 +1,51 @@
+import { ErrorCode, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse } from '@ottla/protocol'
+import type { ReplicaManager } from '../replica-manager/replica-manager.ts'
+import { defineHandler, type Handler } from '../server/handler.ts'
+
+/**
+ * OffsetForLeaderEpoch (key 23), versions 0 to 4: where a leader epoch ends, for those who check whether their log
+ * or position parted from ours (KIP-101, KIP-279, KIP-320). 2: the current epoch is fenced; 3: replica id; 4: flexible.
+ */
+
+const UNDEFINED = -1
+
+export function offsetForLeaderEpochHandler({ replicas }: { readonly replicas: ReplicaManager }): Handler {
+  return defineHandler({
+    request: OffsetForLeaderEpochRequest,
+    response: OffsetForLeaderEpochResponse,
+    minVersion: 0,
+    maxVersion: 4,
+    handle(_request, body) {
+      return {
+        topics: body.topics.map(({ topic, partitions }) => ({
+          topic,
+          partitions: partitions.map(({ partition: index, currentLeaderEpoch, leaderEpoch }) => {
+            const partition = replicas.partition(topic, index)
+            const errorCode =
+              partition === undefined
+                ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+                : replicas.checkLeaderEpoch(partition, currentLeaderEpoch)
+            if (partition === undefined || errorCode !== ErrorCode.NONE) {
+              return { partition: index, errorCode, leaderEpoch: UNDEFINED, endOffset: UNDEFINED }
+            }
+            if (leaderEpoch === partition.leaderEpoch) {
+              return { partition: index, leaderEpoch, endOffset: partition.highWatermark }
+            }
+            return { partition: index, ...partition.log.offsetForLeaderEpoch(leaderEpoch) }
+          }),
+        })),
+      }
+    },
+    refuse: (body, errorCode) => ({
+      topics: body.topics.map(({ topic, partitions }) => ({
+        topic,
+        partitions: partitions.map(({ partition }) => ({
+          partition,
+          errorCode,
+          leaderEpoch: UNDEFINED,
+          endOffset: UNDEFINED,
+        })),
+      })),
+    }),
+  })
+}

@@ -1,0 +1,183 @@
+import { ErrorCode, type InputOf, type MessageOf, ProduceRequest, ProduceResponse } from '@ottla/protocol'
+import type { Clock } from '@ottla/runtime'
+import type { AppendResult } from '@ottla/storage'
+import type { AppendWaiter, Partition } from '../replica-manager/partition.ts'
+import type { ReplicaManager } from '../replica-manager/replica-manager.ts'
+import { defineHandler, type Handler } from '../server/handler.ts'
+import type { Request } from '../server/request.ts'
+
+/**
+ * Produce (key 0), versions 3 to 13; 0 to 2 are advertised and refused.
+ *
+ * - 3: record batch v2; 5: log start offset; 7: zstd; 8: record errors; 9: flexible; 10: leader hints; 13: topics by id.
+ * - Versions 0 to 2 answer UNSUPPORTED_VERSION per partition. They are advertised because librdkafka before 2.11.1
+ *   compresses only when the advertised range starts at 0 (KAFKA-18659).
+ * - acks 0: no answer, and the connection is closed on an error, which is the only way to tell; 1: once written here;
+ *   -1 (all): once the high watermark has passed. Others: INVALID_REQUIRED_ACKS.
+ */
+
+type Body = MessageOf<typeof ProduceRequest>
+type Response = InputOf<typeof ProduceResponse>
+
+const FIRST_BATCH_V2_VERSION = 3
+const ZSTD_VERSION = 7
+const TOPIC_ID_VERSION = 13
+const NO_OFFSET = -1
+
+export interface ProduceHandlerDeps {
+  readonly clock: Clock
+  readonly replicas: ReplicaManager
+}
+
+interface PartitionAnswer {
+  index: number
+  errorCode: number
+  baseOffset: number
+  logAppendTimeMs: number
+  logStartOffset: number
+  recordErrors: { batchIndex: number; batchIndexErrorMessage: string }[]
+  errorMessage: string | null
+}
+
+export function produceHandler(deps: ProduceHandlerDeps): Handler {
+  return defineHandler({
+    request: ProduceRequest,
+    response: ProduceResponse,
+    minVersion: 0,
+    maxVersion: 13,
+    handle(request, body) {
+      const problem = wholeRequestProblem(request.apiVersion, body)
+      if (problem !== ErrorCode.NONE) {
+        if (body.acks !== 0) return refuseAll(body, problem)
+        request.finishSilently()
+        request.connection.refuse(`produce with acks=0 failed with error ${problem}`)
+        return undefined
+      }
+      new ProduceOperation(request, body, deps).start()
+      return undefined
+    },
+    refuse: (body, errorCode) => refuseAll(body, errorCode),
+  })
+}
+
+function wholeRequestProblem(version: number, body: Body): number {
+  if (version < FIRST_BATCH_V2_VERSION) return ErrorCode.UNSUPPORTED_VERSION
+  if (body.acks < -1 || body.acks > 1) return ErrorCode.INVALID_REQUIRED_ACKS
+  return ErrorCode.NONE
+}
+
+function refuseAll(body: Body, errorCode: number): Response {
+  return {
+    responses: body.topicData.map(({ name, topicId, partitionData }) => ({
+      name,
+      topicId,
+      partitionResponses: partitionData.map(({ index }) => ({ index, errorCode, baseOffset: NO_OFFSET })),
+    })),
+  }
+}
+
+/** One produce request: appends everything at once, then waits until its last partition is settled. */
+class ProduceOperation implements AppendWaiter {
+  private readonly request: Request
+  private readonly body: Body
+  private readonly deps: ProduceHandlerDeps
+  private readonly responses: { name: string; topicId: string; partitionResponses: PartitionAnswer[] }[] = []
+  /** By slot; what is still being written has its answer already and lacks only the certainty. */
+  private readonly answers: PartitionAnswer[] = []
+  private unsettled = 0
+
+  constructor(request: Request, body: Body, deps: ProduceHandlerDeps) {
+    this.request = request
+    this.body = body
+    this.deps = deps
+  }
+
+  start(): void {
+    const { topicData, acks } = this.body
+    const nowMs = this.deps.clock.nowMs()
+    let firstError = ErrorCode.NONE as number
+    for (const { name, topicId, partitionData } of topicData) {
+      const partitionResponses: PartitionAnswer[] = []
+      for (const { index, records } of partitionData) {
+        const answer = this.append(name, topicId, index, records, nowMs)
+        if (answer.errorCode !== ErrorCode.NONE && firstError === ErrorCode.NONE) firstError = answer.errorCode
+        partitionResponses.push(answer)
+      }
+      this.responses.push({ name, topicId, partitionResponses })
+    }
+    if (acks === 0) {
+      this.request.finishSilently()
+      if (firstError !== ErrorCode.NONE) {
+        this.request.connection.refuse(`produce with acks=0 failed with error ${firstError}`)
+      }
+      return
+    }
+    if (this.unsettled === 0) this.respond()
+  }
+
+  private append(name: string, topicId: string, index: number, records: Buffer | null, nowMs: number): PartitionAnswer {
+    const slot = this.answers.length
+    const found = this.resolve(name, topicId, index, records)
+    if (typeof found === 'number') return this.failed(index, found, null)
+    const waiter = this.body.acks === 0 ? null : this
+    const result = this.deps.replicas.append(found, records as Buffer, this.body.acks, nowMs, waiter, slot)
+    if (result.errorCode !== ErrorCode.NONE) return this.failed(index, result.errorCode, result)
+    const answer: PartitionAnswer = {
+      index,
+      errorCode: ErrorCode.NONE,
+      baseOffset: result.baseOffset,
+      logAppendTimeMs: result.logAppendTimeMs,
+      logStartOffset: result.logStartOffset,
+      recordErrors: [],
+      errorMessage: null,
+    }
+    this.answers.push(answer)
+    if (waiter !== null && result.nextOffset > found.highWatermark) this.unsettled++
+    return answer
+  }
+
+  private resolve(name: string, topicId: string, index: number, records: Buffer | null): Partition | number {
+    const { replicas } = this.deps
+    const byId = this.request.apiVersion >= TOPIC_ID_VERSION
+    const partition = byId ? replicas.partitionById(topicId, index) : replicas.partition(name, index)
+    if (partition === undefined) {
+      return byId && !replicas.hasTopicId(topicId) ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    }
+    if (records === null || records.length === 0) return ErrorCode.INVALID_RECORD
+    if (this.request.apiVersion < ZSTD_VERSION && partition.log.config.compressionType === 'zstd') {
+      return ErrorCode.UNSUPPORTED_COMPRESSION_TYPE
+    }
+    return partition
+  }
+
+  private failed(index: number, errorCode: number, result: AppendResult | null): PartitionAnswer {
+    const answer: PartitionAnswer = {
+      index,
+      errorCode,
+      baseOffset: NO_OFFSET,
+      logAppendTimeMs: -1,
+      logStartOffset: result === null ? -1 : result.logStartOffset,
+      recordErrors: (result?.recordErrors ?? []).map(({ batchIndex, message }) => ({
+        batchIndex,
+        batchIndexErrorMessage: message,
+      })),
+      errorMessage: result === null ? null : result.errorMessage,
+    }
+    this.answers.push(answer)
+    return answer
+  }
+
+  appendSettled(slot: number, errorCode: number): void {
+    if (errorCode !== ErrorCode.NONE) {
+      const answer = this.answers[slot]
+      answer.errorCode = errorCode
+      answer.baseOffset = NO_OFFSET
+      answer.logAppendTimeMs = -1
+    }
+    if (--this.unsettled === 0) this.respond()
+  }
+
+  private respond(): void {
+    this.request.respond({ responses: this.responses } satisfies Response)
+  }
+}

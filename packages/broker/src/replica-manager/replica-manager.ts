@@ -1,0 +1,133 @@
+import { ErrorCode } from '@ottla/protocol'
+import type { AppendResult, LogConfig, LogListener, LogManager, PartitionLog } from '@ottla/storage'
+import { type AppendWaiter, Partition } from './partition.ts'
+
+interface TopicReplicas {
+  readonly topic: string
+  readonly topicId: string
+  readonly partitions: Partition[]
+}
+
+/** Why appends from producers are refused although the log could take them; see `DiskGuard`. */
+export interface AppendGate {
+  /** `null`: go ahead. */
+  refusal(): string | null
+}
+
+export interface ReplicaManagerDeps {
+  readonly gate: AppendGate
+  /** `min.insync.replicas` of a topic. */
+  readonly minInsyncReplicas: (topic: string) => number
+}
+
+/** The partitions this broker holds, and the one door to them for handlers. */
+export class ReplicaManager implements LogListener {
+  private readonly topics = new Map<string, TopicReplicas>()
+  private readonly topicsById = new Map<string, TopicReplicas>()
+  private readonly byLog = new Map<unknown, Partition>()
+  private readonly deps: ReplicaManagerDeps
+
+  constructor(deps: ReplicaManagerDeps) {
+    this.deps = deps
+  }
+
+  partition(topic: string, index: number): Partition | undefined {
+    return this.topics.get(topic)?.partitions[index]
+  }
+
+  partitionById(topicId: string, index: number): Partition | undefined {
+    return this.topicsById.get(topicId)?.partitions[index]
+  }
+
+  hasTopicId(topicId: string): boolean {
+    return this.topicsById.has(topicId)
+  }
+
+  partitionsOf(topic: string): readonly Partition[] {
+    return this.topics.get(topic)?.partitions ?? []
+  }
+
+  /** Every partition, topic by topic. */
+  *all(): Iterable<Partition> {
+    for (const { partitions } of this.topics.values()) yield* partitions
+  }
+
+  /**
+   * Takes up partitions `from` … `count`-1 of a topic, opening their logs or making them.
+   * Throws `StorageError` when no directory can hold them.
+   */
+  host(logs: LogManager, topic: string, topicId: string, count: number, leaderEpoch: number, config: LogConfig): void {
+    let replicas = this.topics.get(topic)
+    if (replicas === undefined) {
+      replicas = { topic, topicId, partitions: [] }
+      this.topics.set(topic, replicas)
+      this.topicsById.set(topicId, replicas)
+    }
+    for (let index = replicas.partitions.length; index < count; index++) {
+      const log = logs.getLog(topic, index) ?? logs.createLog(topic, index, topicId, config)
+      const partition = new Partition(topic, topicId, index, log, leaderEpoch)
+      replicas.partitions.push(partition)
+      this.byLog.set(log, partition)
+    }
+  }
+
+  /** Lets go of a deleted topic: whoever waits on it is told; its logs are the caller's to delete. */
+  release(topic: string): void {
+    const replicas = this.topics.get(topic)
+    if (replicas === undefined) return
+    this.topics.delete(topic)
+    this.topicsById.delete(replicas.topicId)
+    for (const partition of replicas.partitions) {
+      this.byLog.delete(partition.log)
+      partition.abandon(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+    }
+  }
+
+  updateConfig(topic: string, config: LogConfig): void {
+    for (const { log } of this.partitionsOf(topic)) log.updateConfig(config)
+  }
+
+  /** What a client believes of the leader must not be older or newer than what is true (KIP-320); -1 is no belief. */
+  checkLeaderEpoch(partition: Partition, believed: number): number {
+    if (believed < 0 || believed === partition.leaderEpoch) return ErrorCode.NONE
+    return believed < partition.leaderEpoch ? ErrorCode.FENCED_LEADER_EPOCH : ErrorCode.UNKNOWN_LEADER_EPOCH
+  }
+
+  /** An append by a producer. `waiter` is told later when `result.nextOffset` is above the high watermark. */
+  append(
+    partition: Partition,
+    records: Buffer,
+    acks: number,
+    nowMs: number,
+    waiter: AppendWaiter | null,
+    slot: number,
+  ): AppendResult {
+    if (acks === -1 && this.deps.minInsyncReplicas(partition.topic) > 1) {
+      return refused(partition, ErrorCode.NOT_ENOUGH_REPLICAS, 'one replica in sync, min.insync.replicas asks for more')
+    }
+    const refusal = this.deps.gate.refusal()
+    if (refusal !== null) return refused(partition, ErrorCode.KAFKA_STORAGE_ERROR, refusal)
+    return partition.append(records, 'client', nowMs, waiter, slot)
+  }
+
+  onWritten(log: PartitionLog): void {
+    this.byLog.get(log)?.onWritten()
+  }
+
+  onAppendFailed(log: PartitionLog, fromOffset: number): void {
+    this.byLog.get(log)?.onAppendFailed(fromOffset)
+  }
+}
+
+function refused(partition: Partition, errorCode: number, errorMessage: string): AppendResult {
+  return {
+    errorCode,
+    errorMessage,
+    recordErrors: [],
+    baseOffset: -1,
+    nextOffset: -1,
+    logAppendTimeMs: -1,
+    logStartOffset: partition.log.logStartOffset,
+    duplicate: false,
+  }
+}

@@ -1,0 +1,196 @@
+import { FrameAssembler } from '@ottla/net'
+import type { Socket, TimerHandle } from '@ottla/runtime'
+import type { Dispatcher } from './dispatcher.ts'
+import { REQUEST_BYTES_IN_FLIGHT_MAX, REQUESTS_IN_FLIGHT_MAX, RESPONSE_BYTES_PENDING_MAX } from './limits.ts'
+import type { Request } from './request.ts'
+import type { Server } from './server.ts'
+import type { AtTurnEnd } from './turn-end.ts'
+
+/**
+ * One client's connection. Requests are handled as they arrive, so that pipelined appends of one turn share a write,
+ * and answered strictly in order. All answers that became ready during a turn leave in one gathered socket write.
+ *
+ * Reading stops while any of these holds, which slows this client alone: too many requests or bytes in flight, too
+ * many response bytes not taken, a throttle, or the broker's queue of request bytes being full.
+ */
+export class Connection implements AtTurnEnd {
+  readonly id: number
+  readonly listenerName: string
+  readonly socket: Socket
+  /** From the first ApiVersions request that says so (KIP-511); for logs and metrics. */
+  clientSoftware = ''
+  closed = false
+  lastActivityMs: number
+  private readonly server: Server
+  private readonly dispatcher: Dispatcher
+  private readonly assembler: FrameAssembler
+  /** In order of arrival; those before `head` have left. */
+  private queue: Request[] = []
+  private head = 0
+  private bytesInFlight = 0
+  private paused = false
+  private flushing = false
+  private throttle: TimerHandle | undefined
+  private closing = false
+
+  constructor(id: number, socket: Socket, listenerName: string, server: Server, dispatcher: Dispatcher) {
+    this.id = id
+    this.socket = socket
+    this.listenerName = listenerName
+    this.server = server
+    this.dispatcher = dispatcher
+    this.lastActivityMs = server.clock.monotonicMs()
+    this.assembler = new FrameAssembler({
+      maxFrameBytes: server.limits.maxFrameBytes,
+      onFrame: (frame) => this.onFrame(frame),
+      onError: (error) => this.refuse(error.message),
+    })
+    socket.handle({
+      onData: (chunk) => {
+        this.lastActivityMs = this.server.clock.monotonicMs()
+        this.assembler.push(chunk)
+      },
+      onDrain: () => this.reconsiderReading(),
+      onClose: (error) => this.onClose(error),
+    })
+  }
+
+  /** `address:port`, as the log shows it. */
+  get peer(): string {
+    return `${this.socket.remoteAddress}:${this.socket.remotePort}`
+  }
+
+  get requestsInFlight(): number {
+    return this.queue.length - this.head
+  }
+
+  /** Returns `false` to make the assembler keep what follows for later. */
+  private onFrame(frame: Buffer): boolean {
+    if (this.closed || this.closing) return false
+    const request = this.dispatcher.accept(this, frame)
+    if (request === null) return false
+    this.queue.push(request)
+    this.bytesInFlight += request.frameBytes
+    this.server.queuedBytes.add(request.frameBytes)
+    this.dispatcher.handle(request, frame)
+    if (this.closed) return false
+    if (!this.mustPause()) return true
+    this.pause()
+    return false
+  }
+
+  private mustPause(): boolean {
+    return (
+      this.closing ||
+      this.throttle !== undefined ||
+      this.requestsInFlight >= REQUESTS_IN_FLIGHT_MAX ||
+      this.bytesInFlight >= REQUEST_BYTES_IN_FLIGHT_MAX ||
+      this.socket.pendingBytes >= RESPONSE_BYTES_PENDING_MAX ||
+      this.server.queuedBytes.full
+    )
+  }
+
+  private pause(): void {
+    if (this.paused) return
+    this.paused = true
+    this.socket.pause()
+    if (this.server.queuedBytes.full) this.server.queuedBytes.waitForRoom(this)
+  }
+
+  /** Reads on when nothing stands against it any more. */
+  reconsiderReading(): void {
+    if (!this.paused || this.closed) return
+    if (this.mustPause()) {
+      if (this.server.queuedBytes.full) this.server.queuedBytes.waitForRoom(this)
+      return
+    }
+    this.paused = false
+    this.assembler.resume()
+    if (!this.paused && !this.closed) this.socket.resume()
+  }
+
+  /** A request has its answer, or needs none. */
+  finished(request: Request): void {
+    if (this.queue[this.head] !== request || this.flushing) return
+    this.flushing = true
+    this.server.turnEnd.add(this)
+  }
+
+  turnEnd(): void {
+    this.flushing = false
+    if (this.closed) return
+    const chunks: Uint8Array[] = []
+    let throttleMs = 0
+    const queue = this.queue
+    while (this.head < queue.length && queue[this.head].finished) {
+      const request = queue[this.head++]
+      if (request.response !== null) for (const chunk of request.response) chunks.push(chunk)
+      this.release(request)
+      if (request.throttleTimeMs > throttleMs) throttleMs = request.throttleTimeMs
+    }
+    if (this.head === queue.length) {
+      queue.length = 0
+      this.head = 0
+    } else if (this.head > REQUESTS_IN_FLIGHT_MAX) {
+      queue.splice(0, this.head)
+      this.head = 0
+    }
+    if (chunks.length > 0) this.socket.write(chunks)
+    if (this.closing && this.requestsInFlight === 0) {
+      this.socket.end()
+      return
+    }
+    if (throttleMs > 0) this.mute(throttleMs)
+    this.reconsiderReading()
+  }
+
+  private release(request: Request): void {
+    this.bytesInFlight -= request.frameBytes
+    this.server.queuedBytes.remove(request.frameBytes)
+    request.response = null
+  }
+
+  /** KIP-219: the answer has told the client how long; now nothing is read for that time. */
+  private mute(throttleMs: number): void {
+    this.server.timers.clearTimer(this.throttle)
+    this.throttle = this.server.timers.setTimer(() => {
+      this.throttle = undefined
+      this.reconsiderReading()
+    }, throttleMs)
+    this.pause()
+  }
+
+  /** Lets the answers under way leave, then closes. */
+  closeGracefully(): void {
+    if (this.closed) return
+    this.closing = true
+    this.pause()
+    if (this.requestsInFlight === 0) this.socket.end()
+  }
+
+  /** Closes because of what the client sent; says so in one line. */
+  refuse(reason: string): void {
+    if (this.closed) return
+    this.server.logger.warn(`closed connection: ${reason}`, { peer: this.peer, listener: this.listenerName })
+    this.socket.destroy()
+  }
+
+  destroy(): void {
+    if (!this.closed) this.socket.destroy()
+  }
+
+  private onClose(error: Error | null): void {
+    if (this.closed) return
+    this.closed = true
+    this.server.timers.clearTimer(this.throttle)
+    if (error !== null) this.server.logger.debug('connection lost', { peer: this.peer, reason: error.message })
+    for (let i = this.head; i < this.queue.length; i++) {
+      const request = this.queue[i]
+      this.release(request)
+      request.abandon()
+    }
+    this.queue = []
+    this.head = 0
+    this.server.forget(this)
+  }
+}

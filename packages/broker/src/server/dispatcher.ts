@@ -1,0 +1,154 @@
+import {
+  ApiVersionsResponse,
+  CodecError,
+  decodeRequestHeader,
+  encodeResponse,
+  ErrorCode,
+  type Message,
+} from '@ottla/protocol'
+import type { Clock, Logger } from '@ottla/runtime'
+import type { Connection } from './connection.ts'
+import type { Handler } from './handler.ts'
+import type { Interceptor } from './interceptor.ts'
+import { CLIENT_ID_LOGGED_CHARS } from './limits.ts'
+import { Request } from './request.ts'
+
+const API_VERSIONS_KEY = 18
+/** apiKey, apiVersion, correlationId: what can be read before anything else is known. */
+const FIXED_HEADER_BYTES = 8
+
+export interface DispatcherDeps {
+  readonly clock: Clock
+  readonly logger: Logger
+  /** By API key. */
+  readonly handlers: ReadonlyMap<number, Handler>
+  readonly interceptor: Interceptor | null
+}
+
+/** From a frame to a handler, and from whatever the handler did to one answer. */
+export class Dispatcher {
+  private readonly deps: DispatcherDeps
+  private readonly table: (Handler | undefined)[] = []
+
+  constructor(deps: DispatcherDeps) {
+    this.deps = deps
+    for (const [key, handler] of deps.handlers) this.table[key] = handler
+  }
+
+  /** Reads the header. `null` when the connection was closed because of it. */
+  accept(connection: Connection, frame: Buffer): Request | null {
+    if (frame.length < FIXED_HEADER_BYTES) {
+      connection.refuse(`a request of ${frame.length} bytes has no header`)
+      return null
+    }
+    const apiKey = frame.readInt16BE(0)
+    const apiVersion = frame.readInt16BE(2)
+    const correlationId = frame.readInt32BE(4)
+    const handler = this.table[apiKey]
+    if (handler === undefined) {
+      connection.refuse(`unknown or unsupported API key ${apiKey}`)
+      return null
+    }
+    const received = this.deps.clock.monotonicMs()
+    if (apiVersion < handler.minVersion || apiVersion > handler.maxVersion) {
+      if (apiKey === API_VERSIONS_KEY) return new Request(connection, handler, -1, correlationId, null, frame.length, received)
+      connection.refuse(`${handler.request.name} version ${apiVersion} is not supported`)
+      return null
+    }
+    return new Request(connection, handler, apiVersion, correlationId, null, frame.length, received)
+  }
+
+  /** Decodes and handles. The request is in its connection's queue by now. */
+  handle(request: Request, frame: Buffer): void {
+    if (request.apiVersion < 0) {
+      this.refuseApiVersions(request)
+      return
+    }
+    let body: object
+    let unsafe: boolean
+    try {
+      const message = request.handler.request as Message
+      const header = decodeRequestHeader(frame, message, request.apiVersion)
+      request.clientId = header.clientId
+      body = message.read(header.reader, request.apiVersion)
+      header.reader.finish()
+      unsafe = header.reader.unsafeInt64
+    } catch (error) {
+      if (!(error instanceof CodecError)) throw error
+      const { name } = request.handler.request
+      request.connection.refuse(`malformed ${name} version ${request.apiVersion}: ${error.message}`)
+      return
+    }
+    if (unsafe) {
+      request.respond(request.handler.refuse(body, ErrorCode.INVALID_REQUEST, request.apiVersion))
+      return
+    }
+    const intercepted = this.deps.interceptor?.take(request, body)
+    if (intercepted !== undefined) {
+      intercepted.run(request, body, (changed) => this.run(request, changed))
+      return
+    }
+    this.run(request, body)
+  }
+
+  private run(request: Request, body: object): void {
+    let reply: object | Promise<object> | undefined
+    try {
+      reply = request.handler.handle(request, body)
+    } catch (error) {
+      this.bug(request, body, error)
+      return
+    }
+    if (reply === undefined) return
+    if (reply instanceof Promise) {
+      reply.then(
+        (response) => this.respond(request, body, response),
+        (error) => this.bug(request, body, error),
+      )
+      return
+    }
+    this.respond(request, body, reply)
+  }
+
+  private respond(request: Request, body: object, response: object): void {
+    if (request.finished) return
+    try {
+      request.respond(response)
+    } catch (error) {
+      this.bug(request, body, error)
+    }
+  }
+
+  /** An exception is a mistake of ours: the client gets UNKNOWN_SERVER_ERROR, the log gets the stack. */
+  private bug(request: Request, body: object, error: unknown): void {
+    const cause = error instanceof Error ? error : new Error(String(error))
+    this.deps.logger.error(`bug while handling ${request.handler.request.name}`, {
+      version: request.apiVersion,
+      client: (request.clientId ?? '').slice(0, CLIENT_ID_LOGGED_CHARS),
+      peer: request.connection.peer,
+      error: cause.stack ?? cause.message,
+    })
+    if (request.connection.closed) return
+    if (request.response !== null) {
+      request.connection.destroy()
+      return
+    }
+    request.finished = false
+    try {
+      request.respond(request.handler.refuse(body, ErrorCode.UNKNOWN_SERVER_ERROR, request.apiVersion))
+    } catch {
+      request.connection.destroy()
+    }
+  }
+
+  /** KIP-511: told in version 0, with the range of ApiVersions itself, so that the client can ask again. */
+  private refuseApiVersions(request: Request): void {
+    const { minVersion, maxVersion } = request.handler
+    request.respondWithFrame(
+      encodeResponse(ApiVersionsResponse, 0, request.correlationId, {
+        errorCode: ErrorCode.UNSUPPORTED_VERSION,
+        apiKeys: [{ apiKey: API_VERSIONS_KEY, minVersion, maxVersion }],
+      }),
+    )
+  }
+}

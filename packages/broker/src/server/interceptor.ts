@@ -1,0 +1,66 @@
+import type { Timers } from '@ottla/runtime'
+import type { Request } from './request.ts'
+
+/** What a test does to the next request of an API. One shot. */
+export type Interception =
+  /** Handles the request `delayMs` later. */
+  | { readonly action: 'delay'; readonly delayMs: number }
+  /** Answers with this error code, without handling the request. */
+  | { readonly action: 'fail'; readonly errorCode: number }
+  /** Closes the connection: before handling the request, or after it and before the answer. */
+  | { readonly action: 'drop'; readonly when: 'before' | 'after' }
+  /** Handles what the function makes of the request's body. */
+  | { readonly action: 'rewrite'; readonly request: (body: object) => object }
+
+export interface Intercepted {
+  run(request: Request, body: object, handle: (body: object) => void): void
+}
+
+/** Interceptions that wait for their request, in the order in which they were armed. */
+export class Interceptor {
+  private readonly timers: Timers
+  private armed: { readonly api: string; readonly interception: Interception; readonly taken: () => void }[] = []
+
+  constructor(timers: Timers) {
+    this.timers = timers
+  }
+
+  /** Arms one interception of the next request of `api` (e.g. `Produce`); resolves once a request has met it. */
+  next(api: string, interception: Interception): Promise<void> {
+    return new Promise((resolve) => {
+      this.armed.push({ api, interception, taken: resolve })
+    })
+  }
+
+  take(request: Request, _body: object): Intercepted | undefined {
+    if (this.armed.length === 0) return undefined
+    const at = this.armed.findIndex(({ api }) => request.handler.request.name === `${api}Request`)
+    if (at < 0) return undefined
+    const [{ interception, taken }] = this.armed.splice(at, 1)
+    taken()
+    return { run: (r, body, handle) => this.run(interception, r, body, handle) }
+  }
+
+  private run(interception: Interception, request: Request, body: object, handle: (body: object) => void): void {
+    switch (interception.action) {
+      case 'delay':
+        this.timers.setTimer(() => {
+          if (!request.connection.closed) handle(body)
+        }, interception.delayMs)
+        return
+      case 'fail':
+        request.respond(request.handler.refuse(body, interception.errorCode, request.apiVersion))
+        return
+      case 'drop':
+        if (interception.when === 'after') {
+          request.discardResponse = true
+          handle(body)
+        } else {
+          request.connection.destroy()
+        }
+        return
+      case 'rewrite':
+        handle(interception.request(body))
+    }
+  }
+}

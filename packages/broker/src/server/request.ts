@@ -1,0 +1,89 @@
+import { encodeResponse, type Message } from '@ottla/protocol'
+import type { Connection } from './connection.ts'
+import type { Handler } from './handler.ts'
+
+/**
+ * One request from its arrival to the moment its response may leave. A connection answers strictly in the order of
+ * arrival, so a finished request waits in its connection's queue for those before it.
+ *
+ * ```
+ * handling ──respond──▶ answered ──(all before it have left)──▶ gone
+ *     └───finishSilently──▶ silent ──────────────────────────────┘      acks=0: nothing is sent
+ * ```
+ */
+export class Request {
+  readonly connection: Connection
+  readonly handler: Handler
+  readonly apiVersion: number
+  readonly correlationId: number
+  clientId: string | null
+  /** Bytes of the frame, which the connection and the broker count as queued until the request is finished. */
+  readonly frameBytes: number
+  readonly receivedMonotonicMs: number
+  /** Set when answered. */
+  response: Uint8Array[] | null = null
+  finished = false
+  /** The connection stops reading for this long once the response has left (KIP-219). */
+  throttleTimeMs = 0
+  /** Closes the connection in place of the answer: a fault that tests ask for. */
+  discardResponse = false
+  /** What a parked request does when its connection goes away before it is answered. */
+  onAbandon: (() => void) | null = null
+
+  constructor(
+    connection: Connection,
+    handler: Handler,
+    apiVersion: number,
+    correlationId: number,
+    clientId: string | null,
+    frameBytes: number,
+    receivedMonotonicMs: number,
+  ) {
+    this.connection = connection
+    this.handler = handler
+    this.apiVersion = apiVersion
+    this.correlationId = correlationId
+    this.clientId = clientId
+    this.frameBytes = frameBytes
+    this.receivedMonotonicMs = receivedMonotonicMs
+  }
+
+  /** Answers. Exactly once; a second call is a bug and throws. Harmless when the connection is gone meanwhile. */
+  respond(value: object): void {
+    this.finish()
+    if (this.connection.closed) return
+    if (this.discardResponse) {
+      this.connection.destroy()
+      return
+    }
+    const message = this.handler.response as Message
+    this.response = encodeResponse(message, this.apiVersion, this.correlationId, value)
+    this.connection.finished(this)
+  }
+
+  /** Finishes without an answer, as for a produce request with acks=0. */
+  finishSilently(): void {
+    this.finish()
+    if (!this.connection.closed) this.connection.finished(this)
+  }
+
+  /** Answers with bytes made elsewhere: a whole frame, its length included. */
+  respondWithFrame(frame: Uint8Array[]): void {
+    this.finish()
+    if (this.connection.closed) return
+    this.response = frame
+    this.connection.finished(this)
+  }
+
+  /** The connection is gone: whatever waits for this request may stop. */
+  abandon(): void {
+    const stop = this.onAbandon
+    this.onAbandon = null
+    if (stop !== null && !this.finished) stop()
+  }
+
+  private finish(): void {
+    if (this.finished) throw new Error(`${this.handler.request.name} was answered twice`)
+    this.finished = true
+  }
+}
