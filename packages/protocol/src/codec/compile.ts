@@ -282,8 +282,13 @@ function isDefault(source: Source, field: Field, local: string): string {
     case 'bytes':
     case 'records':
       return `${local} !== null && bytesLength(${local}) === 0`
-    case 'struct':
-      return 'false'
+    case 'struct': {
+      const tests = Object.entries(field.fields!).map(([name, part]) => {
+        const value = `o[${JSON.stringify(name)}]`
+        return `(${value} === undefined || ${isDefault(source, part, value)})`
+      })
+      return `${local} !== null && ${define(source, 's', `(o) { return ${tests.join(' && ')} }`)}(${local})`
+    }
     default:
       return `${local} === ${source.constant(field.default)}`
   }
