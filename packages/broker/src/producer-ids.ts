@@ -12,7 +12,7 @@ export class ProducerIds {
   private readonly reserve: () => Promise<ProducerIdBlock | null>
   private nextId = 0
   private left = 0
-  private reserving: Promise<void> | null = null
+  private reserving: Promise<boolean> | null = null
 
   constructor(reserve: () => Promise<ProducerIdBlock | null>) {
     this.reserve = reserve
@@ -20,21 +20,21 @@ export class ProducerIds {
 
   /** `null` when no block can be had now; the producer asks again. */
   async next(): Promise<number | null> {
-    if (this.left === 0) {
+    while (this.left === 0) {
       this.reserving ??= this.refill()
-      await this.reserving
+      if (!(await this.reserving)) return null
     }
-    if (this.left === 0) return null
     this.left--
     return this.nextId++
   }
 
-  private async refill(): Promise<void> {
+  private async refill(): Promise<boolean> {
     try {
       const block = await this.reserve()
-      if (block === null) return
+      if (block === null) return false
       this.nextId = block.first
       this.left = block.size
+      return true
     } finally {
       this.reserving = null
     }

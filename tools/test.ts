@@ -1,0 +1,65 @@
+/**
+ * `npm test`: types, lint and every test that needs nothing but Node and npm. Ends with one line of totals.
+ * `npm test -- packages/storage` runs only the tests below that path, without types and lint.
+ */
+import { spawn } from 'node:child_process'
+import { globSync } from 'node:fs'
+import { run } from 'node:test'
+import { spec } from 'node:test/reporters'
+
+const root = new URL('..', import.meta.url).pathname
+const only = process.argv.slice(2)
+
+interface Tally {
+  passed: number
+  failed: number
+  skipped: number
+}
+
+/** A check that is a command of its own: counts as one test. */
+async function command(name: string, args: readonly string[], tally: Tally): Promise<void> {
+  const startedMs = performance.now()
+  const code = await new Promise<number>((resolve) => {
+    const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
+    child.on('exit', (status) => resolve(status ?? 1))
+  })
+  if (code === 0) tally.passed++
+  else tally.failed++
+  console.log(`${code === 0 ? '✔' : '✖'} ${name} (${((performance.now() - startedMs) / 1000).toFixed(1)} s)`)
+}
+
+async function tests(files: string[], tally: Tally): Promise<void> {
+  const stream = run({ files, concurrency: 2, timeout: 240_000 })
+  stream.on('test:pass', (event) => {
+    if (event.details?.type === 'suite') return
+    if (event.skip !== undefined) tally.skipped++
+    else tally.passed++
+  })
+  stream.on('test:fail', (event) => {
+    if (event.details?.type !== 'suite') tally.failed++
+  })
+  const quiet = process.stdout.isTTY !== true
+  for await (const line of stream.compose(new spec())) {
+    const text = String(line)
+    // Off a terminal, a passing test is a number in the totals; what failed or was skipped is shown with its reason.
+    if (!quiet || !/^\s*(✔|▶)/.test(text)) process.stdout.write(text)
+  }
+}
+
+const tally: Tally = { passed: 0, failed: 0, skipped: 0 }
+const startedMs = performance.now()
+console.log(`Node ${process.version}`)
+const patterns = only.length === 0 ? ['packages', 'tools', 'examples'] : only
+const files = patterns
+  .flatMap((path) => (path.endsWith('.ts') ? [path] : globSync(`${path}/**/*.test.ts`, { cwd: root })))
+  .filter((path) => !path.includes('node_modules'))
+  .map((path) => `${root}${path}`)
+  .sort()
+if (only.length === 0) {
+  await command('types', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'], tally)
+  await command('lint', ['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.'], tally)
+}
+await tests(files, tally)
+console.log(`${((performance.now() - startedMs) / 60_000).toFixed(1)} minutes`)
+console.log(`${tally.passed} passed, ${tally.failed} failed${tally.skipped > 0 ? `, ${tally.skipped} skipped` : ''}`)
+process.exit(tally.failed === 0 && tally.passed > 0 ? 0 : 1)
