@@ -27,8 +27,8 @@ export class PeerVersions {
   highest(api: Api, maxVersion = Number.POSITIVE_INFINITY): number {
     const range = this.ranges.get(api.key)
     if (range === undefined) return -1
-    const version = Math.min(range.max, api.request.versions.max, maxVersion)
-    return version >= range.min && version >= api.request.versions.min ? version : -1
+    const version = Math.min(range.max, api.maxVersion, maxVersion)
+    return version >= range.min && version >= api.minVersion ? version : -1
   }
 
   /** As `highest`; throws a `ConnectionError` with code `UNSUPPORTED_API` when there is no common version. */
@@ -36,12 +36,11 @@ export class PeerVersions {
     const version = this.highest(api, maxVersion)
     if (version >= 0) return version
     const range = this.ranges.get(api.key)
-    const { min, max } = api.request.versions
     const theirs = range === undefined ? 'does not offer it' : `offers versions ${range.min} to ${range.max}`
     throw new ConnectionError(
       'UNSUPPORTED_API',
       this.peer,
-      `no common version of ${api.name}: ${this.peer} ${theirs}, we speak ${min} to ${Math.min(max, maxVersion ?? max)}`,
+      `no common version of ${api.name}: ${this.peer} ${theirs}, we speak ${api.minVersion} to ${Math.min(api.maxVersion, maxVersion ?? api.maxVersion)}`,
     )
   }
 

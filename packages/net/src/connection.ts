@@ -1,4 +1,11 @@
-import { ApiVersionsRequest, ApiVersionsResponse, Reader, Writer } from '@ottla/protocol'
+import {
+  ApiVersionsRequest,
+  ApiVersionsResponse,
+  decodeResponseHeader,
+  ErrorCode,
+  encodeRequest,
+  errorName,
+} from '@ottla/protocol'
 import type { Clock, Logger, Network, Socket, TimerHandle, Timers } from '@ottla/runtime'
 import { type Api, api, type RequestOf, type ResponseOf } from './api.ts'
 import { type FinalizedFeature, PeerVersions } from './api-versions.ts'
@@ -19,6 +26,8 @@ export interface ConnectionOptions {
   readonly requestTimeoutMs?: number
   /** Of one response, in bytes. Default `MAX_FRAME_BYTES_DEFAULT`. */
   readonly maxFrameBytes?: number
+  /** What was written has left for the kernel, after `pendingBytes` was above 0. */
+  readonly onDrain?: () => void
   /** Called once, after every request under way has failed. */
   readonly onClose?: (error: ConnectionError) => void
 }
@@ -50,7 +59,6 @@ interface InFlight {
 const apiVersions = api(ApiVersionsRequest, ApiVersionsResponse)
 /** The first version tried; a peer that does not know it answers in version 0 and names its range. */
 const API_VERSIONS_FIRST = 4
-const UNSUPPORTED_VERSION = 35
 const CONNECT_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 30_000
 
@@ -97,6 +105,7 @@ export class Connection {
       {
         onConnect: () => this.connected.resolve(),
         onData: (chunk) => this.assembler.push(chunk),
+        onDrain: () => options.onDrain?.(),
         onClose: (error) => this.fail(error === null ? this.closedByPeer() : connectionError(this.peer, error)),
       },
     )
@@ -182,36 +191,24 @@ export class Connection {
   }
 
   private encode<A extends Api>(api: A, version: number, correlationId: number, value: RequestOf<A>): Uint8Array[] {
-    const writer = new Writer()
-    writer.int32(0)
-    writer.int16(api.key)
-    writer.int16(version)
-    writer.int32(correlationId)
-    if (this.options.clientId === null) writer.int16(-1)
-    else writer.string(this.options.clientId)
-    if (api.request.isFlexible(version)) writer.uvarint(0)
-    api.request.write(writer, version, value)
+    const chunks = encodeRequest(api.request, version, correlationId, this.options.clientId, value)
     this.nextCorrelationId = (correlationId + 1) & 0x7fffffff
-    return writer.finishFrame()
+    return chunks
   }
 
   private onFrame(frame: Buffer): undefined {
-    const reader = new Reader(frame)
     const request = this.inFlight[0]
     try {
-      const correlationId = reader.int32()
-      if (request === undefined || correlationId !== request.correlationId) {
-        const expected = request === undefined ? 'none' : request.correlationId
-        throw new Error(`response ${correlationId} where ${expected} was expected`)
-      }
+      if (request === undefined) throw new Error('no request is under way')
       const { api, version } = request
-      let decodeVersion = version
-      // ApiVersions keeps response header 0 at every version (KIP-511), so that its refusal can be read.
-      if (api.key === apiVersions.key) {
-        if (frame.length >= 6 && frame.readInt16BE(4) === UNSUPPORTED_VERSION) decodeVersion = 0
-      } else if (api.response.isFlexible(version)) {
-        reader.skipTaggedFields()
+      const { correlationId, reader } = decodeResponseHeader(frame, api.response, version)
+      if (correlationId !== request.correlationId) {
+        throw new Error(`response ${correlationId} where ${request.correlationId} was expected`)
       }
+      // The refusal of an ApiVersions version comes in version 0, so that it can be read (KIP-511).
+      const refused =
+        api.key === apiVersions.key && frame.length >= 6 && frame.readInt16BE(4) === ErrorCode.UNSUPPORTED_VERSION
+      const decodeVersion = refused ? 0 : version
       const response = api.response.read(reader, decodeVersion)
       this.inFlight.shift()
       if (this.inFlight.length === 0) this.unwatch()
@@ -240,13 +237,13 @@ export class Connection {
         },
         { version, timeoutMs },
       )
-      if (response.errorCode === UNSUPPORTED_VERSION && version > 0) {
+      if (response.errorCode === ErrorCode.UNSUPPORTED_VERSION && version > 0) {
         const offered = response.apiKeys.find((k) => k.apiKey === apiVersions.key)
         version = offered === undefined ? 0 : Math.max(0, Math.min(offered.maxVersion, version - 1))
         continue
       }
       if (response.errorCode !== 0) {
-        const what = `${this.peer} refused to name its versions (error ${response.errorCode})`
+        const what = `${this.peer} refused to name its versions: ${errorName(response.errorCode)}`
         const error = new ConnectionError('UNSUPPORTED_API', this.peer, what)
         this.fail(error)
         throw error

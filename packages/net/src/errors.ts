@@ -1,7 +1,18 @@
-/**
- * What can go wrong between two ends of a connection. Every error carries a stable `code`, and whether the same call
- * may succeed when it is made again.
- */
+/** The root of every error that the client throws on purpose: a stable `code`, and whether a retry may succeed. */
+export class KafkaError extends Error {
+  readonly code: string
+  /** The same call may succeed when it is made again. */
+  readonly retriable: boolean
+
+  constructor(code: string, message: string, options: { retriable?: boolean; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'KafkaError'
+    this.code = code
+    this.retriable = options.retriable ?? false
+  }
+}
+
+/** What can go wrong between two ends of a connection. */
 export type ConnectionErrorCode =
   /** Nothing listens at the address. Retriable. */
   | 'CONNECTION_REFUSED'
@@ -22,18 +33,15 @@ export type ConnectionErrorCode =
 
 const notRetriable: ReadonlySet<ConnectionErrorCode> = new Set(['MALFORMED_RESPONSE', 'UNSUPPORTED_API'])
 
-export class ConnectionError extends Error {
-  readonly code: ConnectionErrorCode
+export class ConnectionError extends KafkaError {
+  declare readonly code: ConnectionErrorCode
   /** `host:port` of the peer. */
   readonly peer: string
-  readonly retriable: boolean
 
   constructor(code: ConnectionErrorCode, peer: string, message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause })
+    super(code, message, { retriable: !notRetriable.has(code), cause })
     this.name = 'ConnectionError'
-    this.code = code
     this.peer = peer
-    this.retriable = !notRetriable.has(code)
   }
 }
 

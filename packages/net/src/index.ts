@@ -2,7 +2,7 @@ export { type Api, api, type RequestOf, type ResponseOf } from './api.ts'
 export { type FinalizedFeature, PeerVersions } from './api-versions.ts'
 export { type BackOffOptions, backOffMs } from './back-off.ts'
 export { type CallOptions, Connection, type ConnectionDeps, type ConnectionOptions, type Done } from './connection.ts'
-export { ConnectionError, type ConnectionErrorCode } from './errors.ts'
+export { ConnectionError, type ConnectionErrorCode, KafkaError } from './errors.ts'
 export {
   FrameAssembler,
   type FrameAssemblerOptions,

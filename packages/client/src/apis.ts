@@ -1,0 +1,23 @@
+import { api } from '@ottla/net'
+import * as m from '@ottla/protocol'
+
+/** The APIs this client speaks. */
+export const metadataApi = api(m.MetadataRequest, m.MetadataResponse)
+export const produceApi = api(m.ProduceRequest, m.ProduceResponse)
+export const fetchApi = api(m.FetchRequest, m.FetchResponse)
+export const listOffsetsApi = api(m.ListOffsetsRequest, m.ListOffsetsResponse)
+export const initProducerIdApi = api(m.InitProducerIdRequest, m.InitProducerIdResponse)
+export const createTopicsApi = api(m.CreateTopicsRequest, m.CreateTopicsResponse)
+export const deleteTopicsApi = api(m.DeleteTopicsRequest, m.DeleteTopicsResponse)
+export const createPartitionsApi = api(m.CreatePartitionsRequest, m.CreatePartitionsResponse)
+export const deleteRecordsApi = api(m.DeleteRecordsRequest, m.DeleteRecordsResponse)
+export const describeConfigsApi = api(m.DescribeConfigsRequest, m.DescribeConfigsResponse)
+export const alterConfigsApi = api(m.IncrementalAlterConfigsRequest, m.IncrementalAlterConfigsResponse)
+export const describeClusterApi = api(m.DescribeClusterRequest, m.DescribeClusterResponse)
+export const describeLogDirsApi = api(m.DescribeLogDirsRequest, m.DescribeLogDirsResponse)
+
+/** Version 6 is not stable (KIP-939). */
+export const INIT_PRODUCER_ID_MAX = 5
+/** From these versions on topics are named by id. */
+export const PRODUCE_TOPIC_IDS = 13
+export const FETCH_TOPIC_IDS = 13

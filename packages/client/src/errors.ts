@@ -1,0 +1,58 @@
+import { KafkaError } from '@ottla/net'
+import { errorInfo, errorName, isRetriable } from '@ottla/protocol'
+
+export { ConnectionError, type ConnectionErrorCode, KafkaError } from '@ottla/net'
+
+/** The broker answered with an error code; `code` is Kafka's name of it, e.g. `TOPIC_ALREADY_EXISTS`. */
+export class BrokerError extends KafkaError {
+  /** Kafka's number. */
+  readonly errorCode: number
+
+  /** `what` says on what the error fell, e.g. `topic orders`. */
+  constructor(errorCode: number, what: string, detail?: string | null) {
+    const name = errorName(errorCode)
+    super(name, `${what}: ${detail || errorInfo(errorCode)?.description || name}`, {
+      retriable: isRetriable(errorCode),
+    })
+    this.name = 'BrokerError'
+    this.errorCode = errorCode
+  }
+}
+
+/** An option has a value that cannot be. Code `CONFIG`. */
+export class ConfigError extends KafkaError {
+  constructor(message: string) {
+    super('CONFIG', message)
+    this.name = 'ConfigError'
+  }
+}
+
+/** The client, producer or consumer is closed. Code `CLOSED`. */
+export class ClosedError extends KafkaError {
+  constructor(message: string, retriable = false) {
+    super('CLOSED', message, { retriable })
+    this.name = 'ClosedError'
+  }
+}
+
+/** Something did not happen in its time. Code `TIMEOUT`; the same call may succeed later. */
+export class TimeoutError extends KafkaError {
+  constructor(message: string, cause?: unknown) {
+    super('TIMEOUT', message, { retriable: true, cause })
+    this.name = 'TimeoutError'
+  }
+}
+
+/** The cluster has no such topic or partition. Code `UNKNOWN_TOPIC_OR_PARTITION`. */
+export class UnknownTopicError extends KafkaError {
+  readonly topic: string
+
+  constructor(topic: string, partition?: number) {
+    super(
+      'UNKNOWN_TOPIC_OR_PARTITION',
+      partition === undefined ? `topic ${topic} does not exist` : `topic ${topic} has no partition ${partition}`,
+    )
+    this.name = 'UnknownTopicError'
+    this.topic = topic
+  }
+}
