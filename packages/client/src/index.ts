@@ -1,0 +1,2 @@
+export { Admin } from './admin/admin.ts'
+export { Kafka } from './kafka.ts'

@@ -1,0 +1,35 @@
+import { nodeRuntime } from '@ottla/runtime/node'
+import { Admin } from './admin/admin.ts'
+import { Cluster } from './cluster/cluster.ts'
+import type { ClientDeps } from './deps.ts'
+import { type KafkaOptions, settingsOf } from './options.ts'
+
+/**
+ * One client of one cluster. Connections are made when they are needed; nothing is sent before.
+ *
+ * ```ts
+ * await using kafka = new Kafka({ bootstrap: 'localhost:9092' })
+ * ```
+ */
+export class Kafka implements AsyncDisposable {
+  readonly admin: Admin
+  private readonly cluster: Cluster
+  private readonly children = new Set<{ close(): Promise<void> }>()
+
+  /** Throws `ConfigError` for options that cannot be. `deps` replaces Node's network, clock, timers and randomness. */
+  constructor(options: KafkaOptions, deps: ClientDeps = nodeRuntime()) {
+    this.cluster = new Cluster(settingsOf(options), deps)
+    this.admin = new Admin(this.cluster)
+  }
+
+  /** Closes what was made of this client, then its connections. Idempotent. */
+  async close(): Promise<void> {
+    await Promise.all([...this.children].map((child) => child.close()))
+    this.children.clear()
+    this.cluster.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
