@@ -22,8 +22,8 @@ interface NativeCrc32 {
 }
 
 interface NativeSnappy {
-  compressSync(input: Uint8Array): Buffer
-  uncompressSync(input: Uint8Array): Buffer
+  compressSync(input: Uint8Array, options?: { copyOutputData: boolean }): Buffer
+  uncompressSync(input: Uint8Array, options?: { copyOutputData: boolean }): Buffer
 }
 
 /** Blocks with their size in front (int32 little endian). */
