@@ -20,3 +20,11 @@ export {
   responseHeaderVersion,
 } from './frame.ts'
 export * from './messages/index.ts'
+export {
+  decodeRecordKey,
+  decodeVersioned,
+  decodeVersionedLeniently,
+  encodeRecordKey,
+  encodeVersioned,
+  recordType,
+} from './versioned.ts'
