@@ -1,6 +1,6 @@
 // Command bench-driver loads a broker through franz-go and prints one JSON line of figures.
 //
-// Its modes are: create, produce, consume, paced, idle. Every mode takes -bootstrap; times are in
+// Its modes are: create, ready, alter, delete (topics), produce, consume, paced, roundtrip, idle. Every mode takes -bootstrap; times are in
 // milliseconds unless the name says otherwise, sizes in bytes. The exit code is 1 when a record was
 // refused or lost.
 package main
@@ -10,8 +10,10 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -37,7 +39,7 @@ func parse(args []string) options {
 	flags.StringVar(&o.bootstrap, "bootstrap", "localhost:9092", "host:port of one broker")
 	flags.StringVar(&o.topic, "topic", "bench", "topic name")
 	flags.IntVar(&o.partitions, "partitions", 1, "partitions to create or to use")
-	flags.StringVar(&o.configs, "configs", "", "topic configs for create: name=value;name=value")
+	flags.StringVar(&o.configs, "configs", "", "topic configs for create and alter: name=value;name=value")
 	flags.IntVar(&o.records, "records", 100000, "records to produce or to consume")
 	flags.IntVar(&o.valueBytes, "value-bytes", 1024, "bytes of each value")
 	flags.IntVar(&o.batchBytes, "batch-bytes", 16384, "largest batch")
@@ -62,13 +64,17 @@ func cpuSeconds() float64 {
 
 func main() {
 	modes := map[string]func(context.Context, options) (any, error){
-		"create":  create,
-		"produce": produce,
-		"consume": consume,
-		"paced":   paced,
-		"idle":    idle,
+		"create":    create,
+		"ready":     ready,
+		"alter":     alter,
+		"delete":    remove,
+		"produce":   produce,
+		"consume":   consume,
+		"paced":     paced,
+		"roundtrip": roundtrip,
+		"idle":      idle,
 	}
-	names := []string{"create", "produce", "consume", "paced", "idle"}
+	names := slices.Sorted(maps.Keys(modes))
 	if len(os.Args) < 2 || modes[os.Args[1]] == nil {
 		fmt.Fprintf(os.Stderr, "usage: bench-driver %s [flags]\n", strings.Join(names, "|"))
 		os.Exit(2)

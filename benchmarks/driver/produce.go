@@ -1,13 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"io"
 	"math/rand"
-	"os"
-	"sort"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -102,62 +98,4 @@ func rates(records int, bytes int64, seconds, cpu float64) map[string]any {
 		"megabytesPerSec":  float64(bytes) / seconds / 1e6,
 		"cpuSeconds":       cpu,
 	}
-}
-
-// paced produces at a fixed rate, each record in a batch of its own, and measures the time to its acknowledgement from
-// the moment it was due (so a stall is charged to every record that had to wait for it).
-func paced(ctx context.Context, o options) (any, error) {
-	client, err := producer(o, kgo.ProducerLinger(0))
-	if err != nil {
-		return nil, err
-	}
-	defer client.Close()
-	value := noise(o.valueBytes)
-	// The first record pays for connections and metadata.
-	if err := client.ProduceSync(ctx, &kgo.Record{Value: value, Key: []byte("first")}).FirstErr(); err != nil {
-		return nil, err
-	}
-	var stop atomic.Bool
-	if o.seconds <= 0 {
-		go func() {
-			_, _ = io.Copy(io.Discard, bufio.NewReader(os.Stdin))
-			stop.Store(true)
-		}()
-	} else {
-		time.AfterFunc(time.Duration(o.seconds*float64(time.Second)), func() { stop.Store(true) })
-	}
-	var mutex sync.Mutex
-	var millis []float64
-	var refused int
-	gap := time.Second / time.Duration(o.ratePerSecond)
-	started := time.Now()
-	for i := 0; !stop.Load(); i++ {
-		due := started.Add(time.Duration(i) * gap)
-		if wait := time.Until(due); wait > 0 {
-			time.Sleep(wait)
-		}
-		record := &kgo.Record{Value: value, Key: fmt.Appendf(nil, "p%d", i), Partition: int32(i % o.partitions)}
-		client.Produce(ctx, record, func(_ *kgo.Record, err error) {
-			took := float64(time.Since(due).Microseconds()) / 1000
-			mutex.Lock()
-			defer mutex.Unlock()
-			if err != nil {
-				refused++
-			} else {
-				millis = append(millis, took)
-			}
-		})
-	}
-	if err := client.Flush(ctx); err != nil {
-		return nil, err
-	}
-	if refused > 0 || len(millis) == 0 {
-		return nil, fmt.Errorf("%d of %d records refused", refused, refused+len(millis))
-	}
-	sort.Float64s(millis)
-	at := func(share float64) float64 { return millis[min(len(millis)-1, int(share*float64(len(millis))))] }
-	return map[string]any{
-		"records": len(millis), "seconds": time.Since(started).Seconds(),
-		"p50Ms": at(0.50), "p99Ms": at(0.99), "p999Ms": at(0.999), "maxMs": millis[len(millis)-1],
-	}, nil
 }

@@ -1,9 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { type Installed, run } from './folders.ts'
 import { classPath, installJars } from './maven.ts'
+import { awaitAnswers, endProcess, freePort, type RunningBroker, track } from './running-broker.ts'
 
 export const apacheKafkaVersions = ['4.3.1', '3.9.2'] as const
 export type ApacheKafkaVersion = (typeof apacheKafkaVersions)[number]
@@ -97,70 +97,7 @@ export interface ApacheKafkaOptions {
   set?: Record<string, string>
 }
 
-export interface RunningBroker {
-  name: string
-  bootstrap: string
-  port: number
-  pid: number
-  /** Milliseconds (monotonic) from spawning the process. */
-  startedAtMs: number
-  /** SIGTERM and wait for the end. */
-  stop(): Promise<void>
-  /** SIGKILL and wait for the end. */
-  kill(): Promise<void>
-}
-
-/** A TCP port on 127.0.0.1 that nobody listened on a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.on('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number }
-      server.close(() => resolve(port))
-    })
-  })
-}
-
-/** Ends a child by a signal; after `graceMs` it is killed. */
-export function endProcess(child: ChildProcess, signal: NodeJS.Signals, graceMs = 30_000): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve()
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => child.kill('SIGKILL'), graceMs)
-    child.once('exit', () => {
-      clearTimeout(timer)
-      resolve()
-    })
-    child.kill(signal)
-  })
-}
-
-/** A null-body ApiVersions v0 request with its length in front: answered by any broker that is up. */
-const apiVersionsProbe = Buffer.from('0000000a0012000000000001ffff', 'hex')
-
-/** Resolves with the bytes of the first answer to ApiVersions, tried anew until `deadlineMs` have passed. */
-export async function waitForApiVersions(port: number, deadlineMs: number, ended: () => boolean): Promise<void> {
-  const until = performance.now() + deadlineMs
-  while (performance.now() < until) {
-    if (ended()) throw new Error(`the broker ended before it answered on port ${port}`)
-    const answered = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, '127.0.0.1')
-      socket.setTimeout(2000, () => socket.destroy())
-      socket.once('connect', () => socket.write(apiVersionsProbe))
-      socket.once('data', () => {
-        resolve(true)
-        socket.destroy()
-      })
-      socket.once('error', () => resolve(false))
-      socket.once('close', () => resolve(false))
-    })
-    if (answered) return
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
-  throw new Error(`no answer on port ${port} within ${deadlineMs} ms`)
-}
-
-/** Starts one combined KRaft node and resolves when it answers ApiVersions. */
+/** Starts one combined KRaft node and resolves when it answers. */
 export async function startApacheKafka(options: ApacheKafkaOptions): Promise<RunningBroker> {
   const version = options.version ?? '4.3.1'
   const { dir } = options
@@ -196,11 +133,12 @@ export async function startApacheKafka(options: ApacheKafkaOptions): Promise<Run
   }
   const logFile = join(dir, 'server.log')
   const log = openSync(logFile, 'a')
-  const startedAtMs = performance.now()
-  const child = spawn('java', [...brokerJvm, ...java, 'kafka.Kafka', file], { stdio: ['ignore', log, log] })
+  const spawnedMs = performance.now()
+  const child = track(spawn('java', [...brokerJvm, ...java, 'kafka.Kafka', file], { stdio: ['ignore', log, log] }))
   closeSync(log)
+  let answers: { answeredMs: number; metadataMs: number }
   try {
-    await waitForApiVersions(port, 60_000, () => child.exitCode !== null)
+    answers = await awaitAnswers(port, spawnedMs, () => child.exitCode !== null)
   } catch (error) {
     await endProcess(child, 'SIGKILL')
     throw new Error(`Apache Kafka ${version}: ${(error as Error).message}\n${readFileSync(logFile).subarray(-3000)}`)
@@ -210,7 +148,8 @@ export async function startApacheKafka(options: ApacheKafkaOptions): Promise<Run
     bootstrap: `localhost:${port}`,
     port,
     pid: child.pid!,
-    startedAtMs,
+    dataDir: join(dir, 'data'),
+    ...answers,
     stop: () => endProcess(child, 'SIGTERM'),
     kill: () => endProcess(child, 'SIGKILL'),
   }

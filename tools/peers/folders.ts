@@ -93,8 +93,9 @@ export function run(program: string, args: string[], options: RunOptions = {}): 
       const stderr = Buffer.concat(err).toString()
       if (!timedOut && (code === 0 || options.anyExit)) return resolveRun({ code, stdout, stderr })
       const tail = `${stdout.subarray(-2000)}${stderr.slice(-4000)}`.trim()
+      const told = tail.split('\n').find((line) => /error|exception|fail/i.test(line)) ?? tail.split('\n').at(-1)
       const end = timedOut ? 'took too long' : `ended with ${code}`
-      reject(new Error(`${program} ${args.join(' ').slice(0, 300)} ${end}\n${tail}`))
+      reject(new Error(`${program} ${end}: ${told}\narguments: ${args.join(' ').slice(-600)}\n${tail}`))
     })
   })
 }

@@ -1,0 +1,11 @@
+import { startApacheKafka } from '../tools/peers/apache-kafka.ts'
+import { startOttla } from '../tools/peers/ottla.ts'
+import type { RunningBroker } from '../tools/peers/running-broker.ts'
+
+export const contenders = ['ottla', 'kafka'] as const
+export type Contender = (typeof contenders)[number]
+
+/** Ours with its defaults, Apache Kafka 4.3.1 with the file it ships and a heap of 1 GB. */
+export function startContender(contender: Contender, dir: string): Promise<RunningBroker> {
+  return contender === 'ottla' ? startOttla({ dir }) : startApacheKafka({ version: '4.3.1', dir })
+}

@@ -1,0 +1,129 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createInterface, type Interface } from 'node:readline'
+import { apacheKafkaClassPath } from '../tools/peers/apache-kafka.ts'
+import { run } from '../tools/peers/folders.ts'
+import { goProgram } from '../tools/peers/go.ts'
+import { track } from '../tools/peers/running-broker.ts'
+
+type Flags = Record<string, string | number | undefined>
+
+function arguments_(mode: string, bootstrap: string, flags: Flags): string[] {
+  return [
+    mode,
+    '-bootstrap',
+    bootstrap,
+    ...Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [`-${name}`, String(value)])),
+  ]
+}
+
+/** Runs our native driver to its end and returns what it printed. */
+export async function native<Result>(mode: string, bootstrap: string, flags: Flags): Promise<Result> {
+  const { stdout } = await run(goProgram('bench-driver'), arguments_(mode, bootstrap, flags))
+  return JSON.parse(stdout.toString()) as Result
+}
+
+/** What produce and consume print. */
+export interface Rates {
+  records: number
+  bytes: number
+  seconds: number
+  recordsPerSecond: number
+  megabytesPerSec: number
+  cpuSeconds: number
+}
+
+/** What paced (per window) and roundtrip print. */
+export interface Percentiles {
+  records: number
+  p50Ms: number
+  p99Ms: number
+  p999Ms: number
+  maxMs: number
+}
+
+/** A driver that runs until its standard input ends. */
+export class HeldDriver {
+  readonly #child: ChildProcess
+  readonly #lines: AsyncIterator<string>
+  readonly #reader: Interface
+
+  constructor(mode: string, bootstrap: string, flags: Flags) {
+    const child = spawn(goProgram('bench-driver'), arguments_(mode, bootstrap, flags), {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    this.#child = track(child)
+    this.#reader = createInterface({ input: child.stdout })
+    this.#lines = this.#reader[Symbol.asyncIterator]()
+  }
+
+  /** The next line that it prints. */
+  async line<Result>(): Promise<Result> {
+    const next = await this.#lines.next()
+    if (next.done) throw new Error('the driver ended without an answer')
+    return JSON.parse(next.value) as Result
+  }
+
+  /** Opens a new window of a paced driver. */
+  mark(): void {
+    this.#child.stdin!.write('mark\n')
+  }
+
+  /** Ends its input; the figures come as the next line. */
+  finish(): void {
+    this.#child.stdin!.end()
+  }
+}
+
+function tool(toolClass: string, args: string[], heap: string): Promise<{ stdout: Buffer }> {
+  const jvm = [
+    '-cp',
+    apacheKafkaClassPath('4.3.1'),
+    `-Xmx${heap}`,
+    '-server',
+    '-XX:+UseG1GC',
+    '-XX:MaxGCPauseMillis=20',
+  ]
+  return run('java', [...jvm, toolClass, ...args])
+}
+
+/** Apache Kafka's ProducerPerformance, with the heap its script gives it. Its rates leave out its own start. */
+export async function producerPerformance(
+  bootstrap: string,
+  topic: string,
+  records: number,
+  valueBytes: number,
+  batchBytes: number,
+): Promise<{ recordsPerSecond: number; megabytesPerSec: number; p99Ms: number }> {
+  const properties = ['--command-property', `bootstrap.servers=${bootstrap}`, `batch.size=${batchBytes}`]
+  const sizes = ['--num-records', String(records), '--record-size', String(valueBytes), '--throughput', '-1']
+  const { stdout } = await tool(
+    'org.apache.kafka.tools.ProducerPerformance',
+    ['--topic', topic, ...sizes, ...properties],
+    '512M',
+  )
+  const last = stdout.toString().trim().split('\n').at(-1)!
+  const match = /^(\d+) records sent, ([\d.]+) records\/sec .* (\d+) ms 99th/.exec(last)
+  if (match === null || Number(match[1]) !== records) throw new Error(`ProducerPerformance said: ${last}`)
+  const recordsPerSecond = Number(match[2])
+  return { recordsPerSecond, megabytesPerSec: (recordsPerSecond * valueBytes) / 1e6, p99Ms: Number(match[3]) }
+}
+
+/** Apache Kafka's EndToEndLatency; it gives whole milliseconds. */
+export async function endToEndLatency(
+  bootstrap: string,
+  topic: string,
+  records: number,
+  valueBytes: number,
+): Promise<{ averageMs: number; p50Ms: number; p99Ms: number; p999Ms: number }> {
+  const sizes = ['--num-records', String(records), '--record-size', String(valueBytes), '--producer-acks', '1']
+  const { stdout } = await tool(
+    'org.apache.kafka.tools.EndToEndLatency',
+    ['--bootstrap-server', bootstrap, '--topic', topic, ...sizes],
+    '256M',
+  )
+  const text = stdout.toString()
+  const average = /Avg latency: ([\d.]+) ms/.exec(text)
+  const at = /50th = (\d+), 99th = (\d+), 99.9th = (\d+)/.exec(text)
+  if (average === null || at === null) throw new Error(`EndToEndLatency said: ${text.slice(-500)}`)
+  return { averageMs: Number(average[1]), p50Ms: Number(at[1]), p99Ms: Number(at[2]), p999Ms: Number(at[3]) }
+}

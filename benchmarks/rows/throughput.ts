@@ -1,0 +1,96 @@
+import type { RunningBroker } from '../../tools/peers/running-broker.ts'
+import { native, producerPerformance, type Rates } from '../drivers.ts'
+import { cpuSeconds } from '../process-figures.ts'
+import type { Row, RowContext, Samples } from '../row.ts'
+
+interface Load {
+  valueBytes: number
+  partitions: number
+  batchBytes: number
+  records: number
+}
+
+const sizeName = (bytes: number) =>
+  bytes >= 1 << 20 ? `${bytes >> 20} MiB` : bytes >= 1024 ? `${bytes >> 10} KiB` : `${bytes} B`
+
+const loadName = (load: Load) =>
+  `${sizeName(load.valueBytes)}, ${load.partitions} partition${load.partitions === 1 ? '' : 's'}, ${sizeName(load.batchBytes)} batches`
+
+/** Records per run are chosen so that a run takes one to three seconds on two cores. */
+function loads(records: (valueBytes: number, batchBytes: number) => number): Load[] {
+  const out: Load[] = []
+  for (const valueBytes of [100, 1024]) {
+    for (const partitions of [1, 6]) {
+      for (const batchBytes of [16384, 1 << 20]) {
+        out.push({ valueBytes, partitions, batchBytes, records: records(valueBytes, batchBytes) })
+      }
+    }
+  }
+  return out
+}
+
+function throughput(prefix: string, rates: Pick<Rates, 'recordsPerSecond' | 'megabytesPerSec'>): Samples {
+  return { [`${prefix} records/s`]: rates.recordsPerSecond, [`${prefix} MB/s`]: rates.megabytesPerSec }
+}
+
+/** Broker CPU per gigabyte (10^9 bytes of values) and per million records. */
+function brokerCpu(prefix: string, seconds: number, load: Load): Samples {
+  return {
+    [`${prefix} broker CPU s/GB`]: (seconds * 1e9) / (load.records * load.valueBytes),
+    [`${prefix} broker CPU s/M records`]: (seconds * 1e6) / load.records,
+  }
+}
+
+async function measureNative(broker: RunningBroker, context: RowContext, load: Load): Promise<Samples> {
+  const topic = context.topic()
+  const { partitions } = load
+  await native('create', broker.bootstrap, { topic, partitions })
+  const samples: Samples = {}
+  const flags = { topic, partitions, records: load.records, 'value-bytes': load.valueBytes }
+  for (const mode of ['produce', 'consume']) {
+    const before = cpuSeconds(broker.pid)
+    const batchBytes = mode === 'produce' ? load.batchBytes : undefined
+    const rates = await native<Rates>(mode, broker.bootstrap, { ...flags, 'batch-bytes': batchBytes })
+    Object.assign(samples, throughput(mode, rates), brokerCpu(mode, cpuSeconds(broker.pid) - before, load))
+    samples[`${mode} driver cores`] = rates.cpuSeconds / rates.seconds
+  }
+  await native('delete', broker.bootstrap, { topic })
+  return samples
+}
+
+async function measureJava(broker: RunningBroker, context: RowContext, load: Load): Promise<Samples> {
+  const topic = context.topic()
+  const { records, valueBytes, batchBytes } = load
+  await native('create', broker.bootstrap, { topic, partitions: load.partitions })
+  const before = cpuSeconds(broker.pid)
+  const result = await producerPerformance(broker.bootstrap, topic, records, valueBytes, batchBytes)
+  const cpu = cpuSeconds(broker.pid) - before
+  await native('delete', broker.bootstrap, { topic })
+  return { ...throughput('produce', result), ...brokerCpu('produce', cpu, load), 'produce p99 ms': result.p99Ms }
+}
+
+const nativeRecords = (valueBytes: number, batchBytes: number) => {
+  if (valueBytes === 100) return batchBytes === 16384 ? 400_000 : 1_500_000
+  return batchBytes === 16384 ? 100_000 : 300_000
+}
+const javaRecords = (valueBytes: number, batchBytes: number) => {
+  if (valueBytes === 100) return batchBytes === 16384 ? 400_000 : 800_000
+  return batchBytes === 16384 ? 50_000 : 150_000
+}
+
+export const throughputRows: Row[] = [
+  ...loads(nativeRecords).map(
+    (load): Row => ({
+      kind: 'shared',
+      id: `native: ${loadName(load)}`,
+      measure: (broker, context) => measureNative(broker, context, load),
+    }),
+  ),
+  ...loads(javaRecords).map(
+    (load): Row => ({
+      kind: 'shared',
+      id: `ProducerPerformance: ${loadName(load)}`,
+      measure: (broker, context) => measureJava(broker, context, load),
+    }),
+  ),
+]
