@@ -6,26 +6,24 @@ import { applyOp, type DiskOp } from './operations.ts'
 /** The path calls of a file system over a `DiskImage`: checks as POSIX does, then one `DiskOp` per change. */
 export class DiskTree {
   image: DiskImage
-  readonly #nowMs: () => number
   readonly #commit: (op: DiskOp) => void
   #nextIno: Ino
   readonly #opens = new Map<Ino, number>()
 
-  /** `onOp` is told of every change before it is made. */
-  constructor(image: DiskImage, nowMs: () => number, onOp?: (op: DiskOp) => void) {
+  /** `onOp` is told of every change before it is made. `nextIno`: the first number not used before on this disk. */
+  constructor(image: DiskImage, nowMs: () => number, onOp?: (op: DiskOp) => void, nextIno?: Ino) {
     this.image = image
-    this.#nowMs = nowMs
     this.#commit = (op) => {
       onOp?.(op)
       applyOp(this.image, op, nowMs())
     }
     let last = 0
-    for (const ino of image.inos()) last = Math.max(last, ino)
-    this.#nextIno = last + 1
+    if (nextIno === undefined) for (const ino of image.inos()) last = Math.max(last, ino)
+    this.#nextIno = nextIno ?? last + 1
   }
 
-  get nowMs(): number {
-    return this.#nowMs()
+  get nextIno(): Ino {
+    return this.#nextIno
   }
 
   commit(op: DiskOp): void {
