@@ -75,20 +75,27 @@ export type Input<T> = T extends readonly (infer E)[]
       ? { readonly [K in keyof T]?: Input<T[K]> }
       : T
 
-function field<T>(kind: Field['kind'], zero: unknown, options: FieldOptions, shape?: Partial<Field>): Field<T> {
-  const versions = options.v === undefined ? ALL_VERSIONS : parseVersions(options.v)
+function field<T>(
+  kind: Field['kind'],
+  zero: unknown,
+  options: FieldOptions,
+  element?: Field,
+  fields?: Fields,
+): Field<T> {
+  const { v, nullable, tag, tagged } = options
+  const versions = v === undefined ? ALL_VERSIONS : parseVersions(v)
   return {
     kind,
     versions,
-    nullable: options.nullable === undefined ? NO_VERSIONS : parseVersions(options.nullable),
-    tag: options.tag,
-    tagged:
-      options.tagged !== undefined ? parseVersions(options.tagged) : options.tag !== undefined ? versions : NO_VERSIONS,
+    nullable: nullable === undefined ? NO_VERSIONS : parseVersions(nullable),
+    tag,
+    tagged: tagged !== undefined ? parseVersions(tagged) : tag !== undefined ? versions : NO_VERSIONS,
     ignorable: options.ignorable === true,
     default: options.default === undefined ? zero : options.default,
     entity: options.entity,
     key: options.key === true,
-    ...(shape as object),
+    element,
+    fields,
   }
 }
 
@@ -124,14 +131,14 @@ export function array<const F extends Fields, const O extends FieldOptions>(
 ): Field<Nullable<Infer<F>[], O>>
 export function array(of: Field | Fields, o: FieldOptions = none): Field {
   const element = isField(of) ? of : struct(of)
-  return field('array', EMPTY_ARRAY, o, { element })
+  return field('array', EMPTY_ARRAY, o, element)
 }
 
 export function struct<const F extends Fields, const O extends FieldOptions>(
   fields: F,
   o?: O,
 ): Field<Nullable<Infer<F>, O>> {
-  return field('struct', undefined, o ?? none, { fields })
+  return field('struct', undefined, o ?? none, undefined, fields)
 }
 
 function isField(value: Field | Fields): value is Field {

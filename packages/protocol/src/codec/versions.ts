@@ -7,9 +7,16 @@ export interface VersionRange {
 export const NO_VERSIONS: VersionRange = { min: 0, max: -1 }
 export const ALL_VERSIONS: VersionRange = { min: 0, max: Number.POSITIVE_INFINITY }
 
-/** `'3+'`, `'0-12'`, `'4'` or `'none'`. */
+const parsed = new Map<string, VersionRange>([['none', NO_VERSIONS]])
+
+/** `'3+'`, `'0-12'`, `'4'` or `'none'`. Few texts occur thousands of times, so each is parsed once. */
 export function parseVersions(text: string): VersionRange {
-  if (text === 'none') return NO_VERSIONS
+  let range = parsed.get(text)
+  if (range === undefined) parsed.set(text, (range = parse(text)))
+  return range
+}
+
+function parse(text: string): VersionRange {
   const match = /^(\d+)(?:(\+)|-(\d+))?$/.exec(text)
   if (!match) throw new Error(`not a version range: ${text}`)
   const min = Number(match[1])

@@ -14,7 +14,7 @@ export const ApiVersionsRequest = request(shape, {
   clientSoftwareVersion: string({ v: '3+', ignorable: true }),
   /** The cluster the client believes it talks to; null when it only bootstraps (KIP-1242). */
   clusterId: string({ v: '5+', nullable: '5+', default: null, ignorable: true }),
-  nodeId: int32({ v: '5+', default: -1, ignorable: true, entity: 'brokerId' }),
+  nodeId: int32({ v: '5+', default: -1, ignorable: true }),
 })
 
 export const ApiVersionsResponse = response(shape, {
