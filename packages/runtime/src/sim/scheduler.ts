@@ -221,7 +221,10 @@ export class SimScheduler {
   }
 
   #fire(event: SimEvent, limit: number): void {
-    if (this.#eventCount >= limit) throw new Error(`seed ${this.seed}: the simulation does not come to rest`)
+    if (this.#eventCount >= limit) {
+      this.#push(event)
+      throw new Error(`seed ${this.seed}: the simulation does not come to rest`)
+    }
     this.#nowUs = event.timeUs
     this.#eventCount += 1
     this.#record(event.kind, event.a, event.b)
