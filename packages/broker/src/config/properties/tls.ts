@@ -1,0 +1,58 @@
+import { boolean, choice, className, inert, list, password, refused, string } from '../property.ts'
+
+/** TLS. Encrypted listeners. Refused while they do not exist. */
+// biome-ignore format: a table, two lines a property
+export const tlsProperties = {
+  ...refused(
+    'TLS is not built in yet: end it in a proxy in front of a PLAINTEXT listener on this machine, and remove the key.', {
+  'ssl.keystore.location': string(null, 'medium', { update: 'per-broker' },
+    "File with the broker's key and certificate."),
+  'ssl.keystore.password': password('medium', { update: 'per-broker' },
+    'Password of that file.'),
+  'ssl.keystore.type': string('JKS', 'medium', { update: 'per-broker' },
+    'Format of that file: JKS, PKCS12 or PEM.'),
+  'ssl.keystore.key': password('medium', { update: 'per-broker' },
+    'Private key in PEM form.'),
+  'ssl.keystore.certificate.chain': password('medium', { update: 'per-broker' },
+    'Certificates in PEM form.'),
+  'ssl.key.password': password('medium', { update: 'per-broker' },
+    'Password of the private key.'),
+  'ssl.truststore.location': string(null, 'medium', { update: 'per-broker' },
+    'File with the trusted certificates.'),
+  'ssl.truststore.password': password('medium', { update: 'per-broker' },
+    'Password of that file.'),
+  'ssl.truststore.type': string('JKS', 'medium', { update: 'per-broker' },
+    'Format of that file.'),
+  'ssl.truststore.certificates': password('medium', { update: 'per-broker' },
+    'Trusted certificates in PEM form.'),
+  'ssl.client.auth': choice('none', 'medium', { oneOf: ['required', 'requested', 'none'], update: 'per-broker' },
+    'Whether clients must, may or need not show a certificate.'),
+  'ssl.enabled.protocols': list(['TLSv1.2', 'TLSv1.3'], 'medium', { update: 'per-broker' },
+    'TLS versions that are offered.'),
+  'ssl.protocol': string('TLSv1.3', 'medium', { update: 'per-broker' },
+    'TLS version of the context.'),
+  'ssl.cipher.suites': list([], 'medium', { update: 'per-broker' },
+    'Cipher suites that are offered.'),
+  'ssl.endpoint.identification.algorithm': string('https', 'low', { update: 'per-broker' },
+    "How a server's name is checked against its certificate."),
+  'ssl.principal.mapping.rules': string('DEFAULT', 'low', {},
+    "Rules from a certificate's name to a principal."),
+  'ssl.allow.dn.changes': boolean(false, 'low', {},
+    'Whether a new certificate may carry another name.'),
+  'ssl.allow.san.changes': boolean(false, 'low', {},
+    'Whether a new certificate may drop alternative names.'),
+  }),
+
+  ...inert("TLS comes from Node, not from Java's providers", {
+  'ssl.provider': string(null, 'medium', { update: 'per-broker' },
+    'Java provider of TLS.'),
+  'ssl.engine.factory.class': className(null, 'low', { update: 'per-broker' },
+    'Class that makes TLS engines.'),
+  'ssl.keymanager.algorithm': string('SunX509', 'medium', { update: 'per-broker' },
+    "Java's key manager algorithm."),
+  'ssl.trustmanager.algorithm': string('PKIX', 'medium', { update: 'per-broker' },
+    "Java's trust manager algorithm."),
+  'ssl.secure.random.implementation': string(null, 'low', { update: 'per-broker' },
+    "Java's source of random numbers."),
+  }),
+}
