@@ -3,6 +3,8 @@ import { Admin } from './admin/admin.ts'
 import { Cluster } from './cluster/cluster.ts'
 import type { ClientDeps } from './deps.ts'
 import { type KafkaOptions, settingsOf } from './options.ts'
+import type { ProducerOptions } from './producer/options.ts'
+import { Producer } from './producer/producer.ts'
 
 /**
  * One client of one cluster. Connections are made when they are needed; nothing is sent before.
@@ -20,6 +22,15 @@ export class Kafka implements AsyncDisposable {
   constructor(options: KafkaOptions, deps: ClientDeps = nodeRuntime()) {
     this.cluster = new Cluster(settingsOf(options), deps)
     this.admin = new Admin(this.cluster)
+  }
+
+  producer(options: ProducerOptions = {}): Producer {
+    return this.adopt(new Producer(options, this.cluster))
+  }
+
+  private adopt<T extends { close(): Promise<void> }>(child: T): T {
+    this.children.add(child)
+    return child
   }
 
   /** Closes what was made of this client, then its connections. Idempotent. */
