@@ -1,4 +1,5 @@
 export * as batch from './batch.ts'
+export { type BatchOptions, RecordBatchBuilder, type RecordHeader, recordBytesMax, setProducer } from './builder.ts'
 export {
   CODEC_NAMES,
   Codec,
@@ -11,6 +12,36 @@ export {
   decompressedBytesMax,
   levelsOf,
 } from './compression/index.ts'
+export {
+  ControlType,
+  controlTypeOf,
+  coordinatorEpochOf,
+  type LeaderChange,
+  leaderChangeBatch,
+  type TransactionMarker,
+  transactionMarkerBatch,
+} from './control.ts'
 export { crc32c, crc32cTwin } from './crc32c.ts'
+export { RECORD_BYTES_MIN, RecordCursor, type RecordProblem } from './cursor.ts'
 export { RecordsError, type RecordsErrorCode } from './errors.ts'
 export { forgetNative, type NativeMissing, type NativeName, onNativeMissing } from './native.ts'
+export {
+  type ConsumedHeader,
+  type ConsumedRecord,
+  forEachRecord,
+  type ReadOptions,
+  RecordBatch,
+  readBatches,
+} from './reader.ts'
+export {
+  type BatchProblem,
+  batchProblemErrorCode,
+  checkBatch,
+  checkProducedBatch,
+  INCOMPLETE,
+  MALFORMED,
+  nextBatch,
+  openRecords,
+  walkCompressedRecords,
+  walkRecords,
+} from './validate.ts'

@@ -96,7 +96,10 @@ function measure(input: Buffer, maxBytes: number): number {
 
 function decompressBlock(input: Buffer, start: number, end: number, output: Buffer, at: number, bytes: number): void {
   const native = end - start >= NATIVE_BYTES_MIN ? nativeSnappy() : null
-  if (native === null) return decompressSnappyBlock(input, start, end, output, at, bytes)
+  if (native === null) {
+    decompressSnappyBlock(input, start, end, output, at, bytes)
+    return
+  }
   let block: Buffer
   try {
     block = native.uncompressSync(input.subarray(start, end), NATIVE_OPTIONS)
