@@ -146,5 +146,6 @@ function isField(value: Field | Fields): value is Field {
 }
 
 export const ZERO_UUID = 'AAAAAAAAAAAAAAAAAAAAAA'
-const EMPTY_ARRAY: readonly never[] = Object.freeze([])
+/** Stands for every empty array. */
+export const EMPTY_ARRAY: readonly never[] = Object.freeze([])
 const EMPTY_BYTES: Buffer = Buffer.alloc(0)

@@ -1,4 +1,5 @@
-import { compileDecoder, compileEncoder, type Decode, type Encode } from './compile.ts'
+import { compileDecoder, type Decode } from './decoder.ts'
+import { compileEncoder, type Encode } from './encoder.ts'
 import { CodecError } from './errors.ts'
 import type { Fields, Infer, Input } from './fields.ts'
 import { Reader } from './reader.ts'
@@ -16,7 +17,12 @@ export interface MessageShape {
   readonly latestVersionUnstable?: true
 }
 
-/** One definition and its codecs, which are compiled per version at their first use. */
+/**
+ * One definition and its codecs, which are compiled to JavaScript per version at their first use.
+ *
+ * A decoded message may share what it holds: byte fields are views on the frame, and empty arrays and structs that were
+ * not on the wire are constants, which are frozen.
+ */
 export class Message<F extends Fields = Fields> {
   readonly kind: 'request' | 'response' | 'data'
   /** API key; -1 for a message that is no request or response. */

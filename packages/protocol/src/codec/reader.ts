@@ -1,18 +1,24 @@
 import { CodecError } from './errors.ts'
 
-/** What decoding may allocate beyond `ALLOCATION_FACTOR` times the frame, in bytes. */
-export const ALLOCATION_FLOOR = 768 * 1024
-/** Estimated bytes of objects per byte of frame; the rest of the 8 × promised in docs/limits.md is headroom. */
-export const ALLOCATION_FACTOR = 6
+/**
+ * Decoding a frame of n bytes allocates at most `ALLOCATION_FACTOR` × n + `ALLOCATION_FLOOR` bytes by the costs below,
+ * which are those of V8; docs/limits.md promises 8 × n + 1 MiB. No message met in practice comes near: the densest, many
+ * partitions with an error code each, take 8 bytes for each of theirs.
+ */
+export const ALLOCATION_FACTOR = 8
+export const ALLOCATION_FLOOR = 960 * 1024
 
-const EMPTY_STRING_COST = 0
+/** A string's header and padding; each byte of UTF-8 becomes two bytes at most. */
 const STRING_COST = 24
+const UUID_COST = 40
+/** A Buffer object on memory that exists. */
 const VIEW_COST = 200
+const EMPTY_BYTES = Buffer.alloc(0)
 
 /**
  * Reads the protocol's primitive types from one frame. Every length is checked against the bytes that remain before
- * anything is allocated, and what is allocated is charged to a budget, so that a frame of n bytes never costs more than
- * `ALLOCATION_FACTOR` × n + `ALLOCATION_FLOOR` bytes of objects, whatever it claims.
+ * anything is allocated, and what is allocated is charged to a budget, so that no frame costs more memory than a small
+ * multiple of its size, whatever it claims.
  *
  * Byte fields are views on the frame: they keep it alive and share its memory.
  */
@@ -20,7 +26,7 @@ export class Reader {
   readonly buffer: Buffer
   position: number
   /** One past the last byte that may be read. */
-  end: number
+  readonly end: number
   /**
    * An int64 beyond ±(2^53-1) was met and clamped to that bound. Legal on the wire, but not representable here: the
    * caller answers with the protocol's error instead of closing the connection.
@@ -46,7 +52,7 @@ export class Reader {
   }
 
   /** Moves past `length` bytes and returns where they began. */
-  private take(length: number): number {
+  take(length: number): number {
     const at = this.position
     const next = at + length
     if (next > this.end) throw truncated(length, this.end - at)
@@ -84,8 +90,14 @@ export class Reader {
   }
 
   int64(): number {
-    const high = this.int32()
-    const low = this.int32() >>> 0
+    return this.int64At(this.take(8))
+  }
+
+  /** As `int64`, of bytes that have been taken. */
+  int64At(at: number): number {
+    const b = this.buffer
+    const high = (b[at] << 24) | (b[at + 1] << 16) | (b[at + 2] << 8) | b[at + 3]
+    const low = ((b[at + 4] << 24) | (b[at + 5] << 16) | (b[at + 6] << 8) | b[at + 7]) >>> 0
     // A high word inside ±2^21 is the safe range, but for -2^53 itself, which the low word 0 of -2^21 would make.
     if (high >= 0x200000 || high < -0x200000 || (high === -0x200000 && low === 0)) {
       this.unsafeInt64 = true
@@ -95,7 +107,11 @@ export class Reader {
   }
 
   float64(): number {
-    return this.buffer.readDoubleBE(this.take(8))
+    return this.float64At(this.take(8))
+  }
+
+  float64At(at: number): number {
+    return this.buffer.readDoubleBE(at)
   }
 
   /** LEB128, at most 5 bytes and 32 bits. */
@@ -116,9 +132,63 @@ export class Reader {
 
   /** 16 bytes as URL-safe base64 without padding, Kafka's text form of a UUID (`org.apache.kafka.common.Uuid`). */
   uuid(): string {
-    const at = this.take(16)
-    this.charge(STRING_COST + 24)
+    return this.uuidAt(this.take(16))
+  }
+
+  uuidAt(at: number): string {
+    this.charge(UUID_COST)
     return this.buffer.toString('base64url', at, at + 16)
+  }
+
+  string(field: string): string {
+    const length = this.stringLength()
+    if (length < 0) throw unexpectedNull(field)
+    return this.text(length)
+  }
+
+  nullableString(): string | null {
+    const length = this.stringLength()
+    return length < 0 ? null : this.text(length)
+  }
+
+  compactString(field: string): string {
+    const length = this.compactStringLength()
+    if (length < 0) throw unexpectedNull(field)
+    return this.text(length)
+  }
+
+  nullableCompactString(): string | null {
+    const length = this.compactStringLength()
+    return length < 0 ? null : this.text(length)
+  }
+
+  bytes(field: string): Buffer {
+    const length = this.bytesLength()
+    if (length < 0) throw unexpectedNull(field)
+    return this.view(length)
+  }
+
+  nullableBytes(): Buffer | null {
+    const length = this.bytesLength()
+    return length < 0 ? null : this.view(length)
+  }
+
+  compactBytes(field: string): Buffer {
+    const length = this.compactBytesLength()
+    if (length < 0) throw unexpectedNull(field)
+    return this.view(length)
+  }
+
+  nullableCompactBytes(): Buffer | null {
+    const length = this.compactBytesLength()
+    return length < 0 ? null : this.view(length)
+  }
+
+  /** Whether a nullable struct follows; it then costs so many bytes. */
+  present(cost: number): boolean {
+    if (this.int8() < 0) return false
+    this.charge(cost)
+    return true
   }
 
   /** Length of a classic (int16) string: -1 for null. */
@@ -166,15 +236,19 @@ export class Reader {
 
   /** The UTF-8 text of the next `length` bytes, a length that one of the methods above has checked. */
   text(length: number): string {
-    this.charge(length === 0 ? EMPTY_STRING_COST : STRING_COST + 2 * length)
-    const at = this.take(length)
+    if (length === 0) return ''
+    this.charge(STRING_COST + 2 * length)
+    const at = this.position
+    this.position = at + length
     return this.buffer.toString('utf8', at, at + length)
   }
 
-  /** A view on the next `length` bytes. */
+  /** A view on the next `length` bytes, a length that one of the methods above has checked. */
   view(length: number): Buffer {
+    if (length === 0) return EMPTY_BYTES
     this.charge(VIEW_COST)
-    const at = this.take(length)
+    const at = this.position
+    this.position = at + length
     return this.buffer.subarray(at, at + length)
   }
 

@@ -3,6 +3,7 @@ import { CodecError } from './errors.ts'
 /** From this many bytes on, a byte field is sent as a chunk of its own instead of being copied. */
 const SPLICE_BYTES = 1024
 const INITIAL_BYTES = 256
+const TAG_INITIAL_BYTES = 64
 
 /** Bytes that travel as they are: one piece, or several that are contiguous on the wire. */
 export type Bytes = Uint8Array | readonly Uint8Array[]
@@ -12,7 +13,8 @@ export type Bytes = Uint8Array | readonly Uint8Array[]
  * batches) become chunks of their own: they are never copied, so their memory must not change until it is sent.
  */
 export class Writer {
-  private buffer: Buffer
+  /** Where `reserve` makes room. Another one after each call that writes. */
+  buffer: Buffer
   private position = 0
   /** Where the part of `buffer` that is not yet a chunk begins. */
   private start = 0
@@ -28,7 +30,8 @@ export class Writer {
     return this.chunkBytes + this.position - this.start
   }
 
-  private reserve(bytes: number): number {
+  /** Makes room for so many bytes, which the caller must fill, and returns where in `buffer` they begin. */
+  reserve(bytes: number): number {
     const at = this.position
     const next = at + bytes
     if (next > this.buffer.length) return this.grow(bytes)
@@ -46,28 +49,22 @@ export class Writer {
     return kept
   }
 
-  boolean(value: boolean): void {
-    const at = this.reserve(1)
-    this.buffer[at] = value ? 1 : 0
-  }
-
   int8(value: number): void {
+    if ((value << 24) >> 24 !== value) throw valueError('int8', value)
     const at = this.reserve(1)
     this.buffer[at] = value
   }
 
   int16(value: number): void {
+    if ((value << 16) >> 16 !== value) throw valueError('int16', value)
     const at = this.reserve(2)
     const b = this.buffer
     b[at] = value >> 8
     b[at + 1] = value
   }
 
-  uint16(value: number): void {
-    this.int16(value)
-  }
-
   int32(value: number): void {
+    if ((value | 0) !== value) throw valueError('int32', value)
     const at = this.reserve(4)
     const b = this.buffer
     b[at] = value >> 24
@@ -76,20 +73,27 @@ export class Writer {
     b[at + 3] = value
   }
 
-  uint32(value: number): void {
-    this.int32(value)
-  }
-
-  int64(value: number): void {
-    if (!Number.isSafeInteger(value)) throw new CodecError('VALUE', `int64 ${value} is not a safe integer`)
+  /** A safe integer, which the caller has checked, into room that is reserved. */
+  int64At(value: number, at: number): void {
     const high = Math.floor(value / 0x1_0000_0000)
-    this.int32(high)
-    this.int32(value - high * 0x1_0000_0000)
+    const low = value - high * 0x1_0000_0000
+    const b = this.buffer
+    b[at] = high >> 24
+    b[at + 1] = high >> 16
+    b[at + 2] = high >> 8
+    b[at + 3] = high
+    b[at + 4] = low >> 24
+    b[at + 5] = low >> 16
+    b[at + 6] = low >> 8
+    b[at + 7] = low
   }
 
-  float64(value: number): void {
-    const at = this.reserve(8)
+  float64At(value: number, at: number): void {
     this.buffer.writeDoubleBE(value, at)
+  }
+
+  uuidAt(value: string, at: number): void {
+    if (value.length !== 22 || this.buffer.write(value, at, 16, 'base64url') !== 16) throw valueError('uuid', value)
   }
 
   uvarint(value: number): void {
@@ -103,21 +107,16 @@ export class Writer {
     this.buffer[at] = rest
   }
 
-  uuid(value: string): void {
-    const at = this.reserve(16)
-    if (this.buffer.write(value, at, 16, 'base64url') !== 16) throw new CodecError('VALUE', `not a UUID: ${value}`)
-  }
-
   string(value: string): void {
     const length = Buffer.byteLength(value)
-    if (length > 0x7fff) throw new CodecError('VALUE', `string of ${length} bytes: more than 32767`)
+    if (length > 0x7fff) throw valueError('string of at most 32767 bytes', length)
     this.int16(length)
     this.utf8(value, length)
   }
 
   compactString(value: string): void {
     const length = Buffer.byteLength(value)
-    if (length > 0x7fff) throw new CodecError('VALUE', `string of ${length} bytes: more than 32767`)
+    if (length > 0x7fff) throw valueError('string of at most 32767 bytes', length)
     this.uvarint(length + 1)
     this.utf8(value, length)
   }
@@ -165,10 +164,12 @@ export class Writer {
     this.start = this.position
   }
 
-  /** A tagged field whose content `write` produces; its size comes first, so it is written aside. */
-  taggedField(tag: number, write: (writer: Writer) => void): void {
-    const content = new Writer()
-    write(content)
+  /** A writer for the content of a tagged field, whose size comes before it; `endTag` takes it back. */
+  beginTag(): Writer {
+    return new Writer(TAG_INITIAL_BYTES)
+  }
+
+  endTag(tag: number, content: Writer): void {
     this.uvarint(tag)
     this.uvarint(content.length)
     this.raw(content.finish())
@@ -204,4 +205,8 @@ export function bytesLength(value: Bytes): number {
   let total = 0
   for (let i = 0; i < value.length; i++) total += value[i].length
   return total
+}
+
+export function valueError(type: string, value: unknown): CodecError {
+  return new CodecError('VALUE', `not a ${type}: ${String(value)}`)
 }
