@@ -13,7 +13,7 @@ import {
   levelsOf,
 } from '../../src/records/compression/index.ts'
 import { xxh32 } from '../../src/records/compression/xxh32.ts'
-import { lines, NATIVE_OR_NOT, noise, seeded, throwsRecordsError, withNative } from './support.ts'
+import { lines, NATIVE_OR_NOT, noise, seeded, throwsRecordsError, withNative, withSeed } from './support.ts'
 
 const CODECS = [Codec.GZIP, Codec.SNAPPY, Codec.LZ4, Codec.ZSTD] as const
 
@@ -76,7 +76,7 @@ for (const [native, words] of NATIVE_OR_NOT) {
           const input = Buffer.concat(parts)
           assert.ok(decompress(codec, compress(codec, input), input.length + 1).equals(input))
         }),
-        { numRuns: 150 },
+        withSeed({ numRuns: 150 }),
       )
     })
   })

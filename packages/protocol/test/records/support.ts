@@ -56,3 +56,8 @@ export function lines(length: number): Buffer {
   for (let i = 0; text.length < length; i++) text += `{"key":${i},"name":"item-${i % 97}","tags":["a","b"]}\n`
   return Buffer.from(text.slice(0, length))
 }
+
+/** Options of a property run that finds the same cases every time; fast-check prints the seed of a failure. */
+export function withSeed(options: { numRuns?: number } = {}): { seed: number; numRuns?: number } {
+  return { seed: 20_261_103, ...options }
+}
