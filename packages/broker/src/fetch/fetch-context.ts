@@ -2,9 +2,9 @@ import { ErrorCode, type FetchRequest, type MessageOf } from '@ottla/protocol'
 import type { ReplicaManager } from '../replica-manager/replica-manager.ts'
 import { EMPTY_SLICE, type FetchItem } from './fetch-item.ts'
 import {
-  FINAL_EPOCH,
   type FetchSession,
   type FetchSessionCache,
+  FINAL_EPOCH,
   INITIAL_EPOCH,
   nextEpoch,
   partitionKey,
@@ -42,9 +42,7 @@ export function fetchContext(body: Body, version: number, deps: FetchContextDeps
   const { sessionId, sessionEpoch } = body
   if (sessionEpoch === INITIAL_EPOCH || sessionEpoch === FINAL_EPOCH) {
     if (sessionId !== 0) deps.sessions.remove(sessionId)
-    return sessionEpoch === FINAL_EPOCH
-      ? sessionless(body, usesTopicIds, deps)
-      : newSession(body, usesTopicIds, deps)
+    return sessionEpoch === FINAL_EPOCH ? sessionless(body, usesTopicIds, deps) : newSession(body, usesTopicIds, deps)
   }
   const session = deps.sessions.get(sessionId)
   if (session === undefined) return failed(ErrorCode.FETCH_SESSION_ID_NOT_FOUND)
@@ -63,7 +61,8 @@ function failed(errorCode: number): FetchContext {
 function sessionless(body: Body, usesTopicIds: boolean, deps: FetchContextDeps): FetchContext {
   const items: FetchItem[] = []
   for (const topic of body.topics) {
-    for (const wanted of topic.partitions) items.push(resolve(wantedPartition(topic, wanted, usesTopicIds), deps.replicas))
+    for (const wanted of topic.partitions)
+      items.push(resolve(wantedPartition(topic, wanted, usesTopicIds), deps.replicas))
   }
   return { errorCode: ErrorCode.NONE, sessionId: 0, items, mustTell: () => true }
 }

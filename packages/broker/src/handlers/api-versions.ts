@@ -31,7 +31,8 @@ export function apiVersionsHandler(deps: ApiVersionsDeps): Handler {
         request.connection.clientSoftware = `${name} ${version}`
       }
       const meansAnother =
-        body.clusterId !== null && (body.clusterId !== deps.clusterId || (body.nodeId >= 0 && body.nodeId !== deps.nodeId))
+        body.clusterId !== null &&
+        (body.clusterId !== deps.clusterId || (body.nodeId >= 0 && body.nodeId !== deps.nodeId))
       if (meansAnother) return { errorCode: ErrorCode.REBOOTSTRAP_REQUIRED }
       return { apiKeys: advertised(deps.handlers()), finalizedFeaturesEpoch: 0 }
     },

@@ -8,6 +8,13 @@ interface TopicReplicas {
   readonly partitions: Partition[]
 }
 
+/** A topic whose partitions this broker holds. */
+export interface HostedTopic {
+  readonly name: string
+  readonly topicId: string
+  readonly partitions: readonly { readonly leaderEpoch: number }[]
+}
+
 /** Why appends from producers are refused although the log could take them; see `DiskGuard`. */
 export interface AppendGate {
   /** `null`: go ahead. */
@@ -53,19 +60,20 @@ export class ReplicaManager implements LogListener {
   }
 
   /**
-   * Takes up partitions `from` … `count`-1 of a topic, opening their logs or making them.
+   * Takes up those partitions of a topic that it does not have yet, opening their logs or making them.
    * Throws `StorageError` when no directory can hold them.
    */
-  host(logs: LogManager, topic: string, topicId: string, count: number, leaderEpoch: number, config: LogConfig): void {
-    let replicas = this.topics.get(topic)
+  host(logs: LogManager, topic: HostedTopic, config: LogConfig): void {
+    const { name, topicId } = topic
+    let replicas = this.topics.get(name)
     if (replicas === undefined) {
-      replicas = { topic, topicId, partitions: [] }
-      this.topics.set(topic, replicas)
+      replicas = { topic: name, topicId, partitions: [] }
+      this.topics.set(name, replicas)
       this.topicsById.set(topicId, replicas)
     }
-    for (let index = replicas.partitions.length; index < count; index++) {
-      const log = logs.getLog(topic, index) ?? logs.createLog(topic, index, topicId, config)
-      const partition = new Partition(topic, topicId, index, log, leaderEpoch)
+    for (let index = replicas.partitions.length; index < topic.partitions.length; index++) {
+      const log = logs.getLog(name, index) ?? logs.createLog(name, index, topicId, config)
+      const partition = new Partition(name, topicId, index, log, topic.partitions[index].leaderEpoch)
       replicas.partitions.push(partition)
       this.byLog.set(log, partition)
     }

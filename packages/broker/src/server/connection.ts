@@ -15,11 +15,16 @@ import type { AtTurnEnd } from './turn-end.ts'
  */
 export class Connection implements AtTurnEnd {
   readonly id: number
+  /** The peer's, without its port. */
+  readonly address: string
   readonly listenerName: string
   readonly socket: Socket
   /** From the first ApiVersions request that says so (KIP-511); for logs and metrics. */
   clientSoftware = ''
   closed = false
+  /** A whole request with a header we understand has come. */
+  proven = false
+  readonly openedMs: number
   lastActivityMs: number
   private readonly server: Server
   private readonly dispatcher: Dispatcher
@@ -33,13 +38,22 @@ export class Connection implements AtTurnEnd {
   private throttle: TimerHandle | undefined
   private closing = false
 
-  constructor(id: number, socket: Socket, listenerName: string, server: Server, dispatcher: Dispatcher) {
+  constructor(
+    id: number,
+    socket: Socket,
+    address: string,
+    listenerName: string,
+    server: Server,
+    dispatcher: Dispatcher,
+  ) {
+    this.address = address
     this.id = id
     this.socket = socket
     this.listenerName = listenerName
     this.server = server
     this.dispatcher = dispatcher
-    this.lastActivityMs = server.clock.monotonicMs()
+    this.openedMs = server.clock.monotonicMs()
+    this.lastActivityMs = this.openedMs
     this.assembler = new FrameAssembler({
       maxFrameBytes: server.limits.maxFrameBytes,
       onFrame: (frame) => this.onFrame(frame),
@@ -57,7 +71,8 @@ export class Connection implements AtTurnEnd {
 
   /** `address:port`, as the log shows it. */
   get peer(): string {
-    return `${this.socket.remoteAddress}:${this.socket.remotePort}`
+    const host = this.address.includes(':') ? `[${this.address}]` : this.address
+    return `${host}:${this.socket.remotePort}`
   }
 
   get requestsInFlight(): number {
@@ -69,7 +84,9 @@ export class Connection implements AtTurnEnd {
     if (this.closed || this.closing) return false
     const request = this.dispatcher.accept(this, frame)
     if (request === null) return false
+    this.proven = true
     this.queue.push(request)
+    this.server.counters.request(request.handler.request.key, request.frameBytes)
     this.bytesInFlight += request.frameBytes
     this.server.queuedBytes.add(request.frameBytes)
     this.dispatcher.handle(request, frame)
@@ -124,7 +141,7 @@ export class Connection implements AtTurnEnd {
     const queue = this.queue
     while (this.head < queue.length && queue[this.head].finished) {
       const request = queue[this.head++]
-      if (request.response !== null) for (const chunk of request.response) chunks.push(chunk)
+      if (request.response !== null) this.gather(request.response, chunks)
       this.release(request)
       if (request.throttleTimeMs > throttleMs) throttleMs = request.throttleTimeMs
     }
@@ -144,14 +161,21 @@ export class Connection implements AtTurnEnd {
     this.reconsiderReading()
   }
 
+  private gather(response: readonly Uint8Array[], chunks: Uint8Array[]): void {
+    for (let i = 0; i < response.length; i++) {
+      chunks.push(response[i])
+      this.server.counters.bytesOut += response[i].length
+    }
+  }
+
   private release(request: Request): void {
     this.bytesInFlight -= request.frameBytes
     this.server.queuedBytes.remove(request.frameBytes)
     request.response = null
   }
 
-  /** KIP-219: the answer has told the client how long; now nothing is read for that time. */
-  private mute(throttleMs: number): void {
+  /** Reads nothing for a while; after a throttled answer, which has told the client how long (KIP-219). */
+  mute(throttleMs: number): void {
     this.server.timers.clearTimer(this.throttle)
     this.throttle = this.server.timers.setTimer(() => {
       this.throttle = undefined
@@ -171,6 +195,7 @@ export class Connection implements AtTurnEnd {
   /** Closes because of what the client sent; says so in one line. */
   refuse(reason: string): void {
     if (this.closed) return
+    this.server.counters.protocolErrors++
     this.server.logger.warn(`closed connection: ${reason}`, { peer: this.peer, listener: this.listenerName })
     this.socket.destroy()
   }

@@ -2,13 +2,13 @@ import {
   ApiVersionsResponse,
   CodecError,
   decodeRequestHeader,
-  encodeResponse,
   ErrorCode,
+  encodeResponse,
   type Message,
 } from '@ottla/protocol'
 import type { Clock, Logger } from '@ottla/runtime'
 import type { Connection } from './connection.ts'
-import type { Handler } from './handler.ts'
+import type { Handler, RequestBody } from './handler.ts'
 import type { Interceptor } from './interceptor.ts'
 import { CLIENT_ID_LOGGED_CHARS } from './limits.ts'
 import { Request } from './request.ts'
@@ -51,7 +51,8 @@ export class Dispatcher {
     }
     const received = this.deps.clock.monotonicMs()
     if (apiVersion < handler.minVersion || apiVersion > handler.maxVersion) {
-      if (apiKey === API_VERSIONS_KEY) return new Request(connection, handler, -1, correlationId, null, frame.length, received)
+      if (apiKey === API_VERSIONS_KEY)
+        return new Request(connection, handler, -1, correlationId, null, frame.length, received)
       connection.refuse(`${handler.request.name} version ${apiVersion} is not supported`)
       return null
     }
@@ -64,7 +65,7 @@ export class Dispatcher {
       this.refuseApiVersions(request)
       return
     }
-    let body: object
+    let body: RequestBody
     let unsafe: boolean
     try {
       const message = request.handler.request as Message
@@ -91,7 +92,7 @@ export class Dispatcher {
     this.run(request, body)
   }
 
-  private run(request: Request, body: object): void {
+  private run(request: Request, body: RequestBody): void {
     let reply: object | Promise<object> | undefined
     try {
       reply = request.handler.handle(request, body)
@@ -110,7 +111,7 @@ export class Dispatcher {
     this.respond(request, body, reply)
   }
 
-  private respond(request: Request, body: object, response: object): void {
+  private respond(request: Request, body: RequestBody, response: object): void {
     if (request.finished) return
     try {
       request.respond(response)
@@ -120,7 +121,7 @@ export class Dispatcher {
   }
 
   /** An exception is a mistake of ours: the client gets UNKNOWN_SERVER_ERROR, the log gets the stack. */
-  private bug(request: Request, body: object, error: unknown): void {
+  private bug(request: Request, body: RequestBody, error: unknown): void {
     const cause = error instanceof Error ? error : new Error(String(error))
     this.deps.logger.error(`bug while handling ${request.handler.request.name}`, {
       version: request.apiVersion,

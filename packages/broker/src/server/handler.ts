@@ -1,6 +1,9 @@
 import type { InputOf, Message, MessageOf } from '@ottla/protocol'
 import type { Request } from './request.ts'
 
+/** A decoded request of some API, where the dispatcher and tests do not know which. */
+export type RequestBody = MessageOf<Message>
+
 /**
  * What a handler gives back: the response; a promise of it, on the control plane; or `undefined` when the handler has
  * kept the request and will call `request.respond` (parked) or `request.finishSilently` (acks=0) itself.

@@ -1,4 +1,5 @@
 import type { Timers } from '@ottla/runtime'
+import type { RequestBody } from './handler.ts'
 import type { Request } from './request.ts'
 
 /** What a test does to the next request of an API. One shot. */
@@ -10,10 +11,10 @@ export type Interception =
   /** Closes the connection: before handling the request, or after it and before the answer. */
   | { readonly action: 'drop'; readonly when: 'before' | 'after' }
   /** Handles what the function makes of the request's body. */
-  | { readonly action: 'rewrite'; readonly request: (body: object) => object }
+  | { readonly action: 'rewrite'; readonly request: (body: RequestBody) => RequestBody }
 
 export interface Intercepted {
-  run(request: Request, body: object, handle: (body: object) => void): void
+  run(request: Request, body: RequestBody, handle: (body: RequestBody) => void): void
 }
 
 /** Interceptions that wait for their request, in the order in which they were armed. */
@@ -32,7 +33,7 @@ export class Interceptor {
     })
   }
 
-  take(request: Request, _body: object): Intercepted | undefined {
+  take(request: Request, _body: RequestBody): Intercepted | undefined {
     if (this.armed.length === 0) return undefined
     const at = this.armed.findIndex(({ api }) => request.handler.request.name === `${api}Request`)
     if (at < 0) return undefined
@@ -41,7 +42,12 @@ export class Interceptor {
     return { run: (r, body, handle) => this.run(interception, r, body, handle) }
   }
 
-  private run(interception: Interception, request: Request, body: object, handle: (body: object) => void): void {
+  private run(
+    interception: Interception,
+    request: Request,
+    body: RequestBody,
+    handle: (body: RequestBody) => void,
+  ): void {
     switch (interception.action) {
       case 'delay':
         this.timers.setTimer(() => {

@@ -2,7 +2,8 @@ import type { Clock, Listener, Logger, Network, Socket, TimerHandle, Timers } fr
 import { Connection } from './connection.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import { QueuedBytes } from './queued-bytes.ts'
-import { TurnEnd } from './turn-end.ts'
+import { ServerCounters } from './server-counters.ts'
+import type { TurnEnd } from './turn-end.ts'
 
 export interface ServerLimits {
   /** `socket.request.max.bytes`. */
@@ -13,10 +14,16 @@ export interface ServerLimits {
   readonly maxConnections: number
   /** `max.connections.per.ip`. */
   readonly maxConnectionsPerIp: number
-  /** `max.connection.creation.rate`, per second over one second. */
+  /** `max.connections.per.ip.overrides`, by address. */
+  readonly perIpOverrides: ReadonlyMap<string, number>
+  /** `max.connection.creation.rate`: connections above it are accepted and read later. */
   readonly maxConnectionsPerSecond: number
   /** `connections.max.idle.ms`. */
   readonly maxIdleMs: number
+  /** `ottla.preauth.timeout.ms`: by then a connection must have sent a whole request. */
+  readonly firstRequestMs: number
+  /** `socket.listen.backlog.size`: connections the kernel holds before they are accepted. */
+  readonly backlog: number
 }
 
 export interface ServerDeps {
@@ -35,8 +42,10 @@ export interface Endpoint {
   readonly port: number
 }
 
-/** How often idle connections are looked for; a connection may be idle for this much longer than its limit. */
-const IDLE_SWEEPS = 10
+/** How often idle connections are looked for: they may live for this much longer than their limit. */
+const SWEEP_MS = 1000
+/** Connections that may come at once before the creation rate slows them, in milliseconds of that rate. */
+const CREATION_BURST_MS = 1000
 
 /** Accepts connections on every listener, within limits, and closes those that are idle for too long. */
 export class Server {
@@ -46,15 +55,16 @@ export class Server {
   readonly limits: ServerLimits
   readonly queuedBytes: QueuedBytes
   readonly turnEnd: TurnEnd
+  readonly counters = new ServerCounters()
   private readonly net: Network
   private readonly dispatcher: Dispatcher
-  private readonly listeners: Listener[] = []
+  private listeners: { readonly name: string; readonly listener: Listener }[] = []
   private readonly connections = new Set<Connection>()
   private readonly perIp = new Map<string, number>()
   private nextId = 1
-  private idleSweep: TimerHandle | undefined
-  private rateWindowStartMs = 0
-  private rateWindowCount = 0
+  private sweepTimer: TimerHandle | undefined
+  /** When the next connection would be due if all came at the allowed rate. */
+  private nextConnectionMs = 0
   private stopped = false
   private onEmpty: (() => void) | null = null
 
@@ -75,25 +85,45 @@ export class Server {
 
   /** Opens one listener; rejects with the system's error when the address cannot be had. Returns the bound port. */
   async listen(endpoint: Endpoint): Promise<number> {
-    const listener = await this.net.listen({ host: endpoint.host, port: endpoint.port }, (socket) =>
+    const { backlog } = this.limits
+    const listener = await this.net.listen({ host: endpoint.host, port: endpoint.port, backlog }, (socket) =>
       this.accept(socket, endpoint.listenerName),
     )
-    this.listeners.push(listener)
-    if (this.idleSweep === undefined) this.scheduleIdleSweep()
+    this.listeners.push({ name: endpoint.listenerName, listener })
+    if (this.sweepTimer === undefined) this.scheduleSweep()
     return listener.port
   }
 
+  /** Closes the addresses of one listener. */
+  async unlisten(listenerName: string): Promise<void> {
+    const closing = this.listeners.filter(({ name }) => name === listenerName)
+    this.listeners = this.listeners.filter(({ name }) => name !== listenerName)
+    await Promise.all(closing.map(({ listener }) => listener.close()))
+  }
+
   private accept(socket: Socket, listenerName: string): void {
-    const address = socket.remoteAddress
+    const address = plainAddress(socket.remoteAddress)
     const reason = this.refusal(address)
     if (reason !== null) {
+      this.counters.refused++
       this.logger.warn(`refused connection: ${reason}`, { peer: address, listener: listenerName })
       socket.handle({ onData() {}, onClose() {} })
       socket.destroy()
       return
     }
+    this.counters.accepted++
     this.perIp.set(address, (this.perIp.get(address) ?? 0) + 1)
-    this.connections.add(new Connection(this.nextId++, socket, listenerName, this, this.dispatcher))
+    const connection = new Connection(this.nextId++, socket, address, listenerName, this, this.dispatcher)
+    this.connections.add(connection)
+    const aheadMs = this.aheadOfRateMs()
+    if (aheadMs > CREATION_BURST_MS) connection.mute(aheadMs - CREATION_BURST_MS)
+  }
+
+  /** How far the connections that have come are ahead of the creation rate. */
+  private aheadOfRateMs(): number {
+    const now = this.clock.monotonicMs()
+    this.nextConnectionMs = Math.max(this.nextConnectionMs, now) + 1000 / this.limits.maxConnectionsPerSecond
+    return this.nextConnectionMs - now
   }
 
   private refusal(address: string): string | null {
@@ -101,16 +131,9 @@ export class Server {
     if (this.connections.size >= this.limits.maxConnections) {
       return `max.connections=${this.limits.maxConnections} are open`
     }
-    if ((this.perIp.get(address) ?? 0) >= this.limits.maxConnectionsPerIp) {
-      return `max.connections.per.ip=${this.limits.maxConnectionsPerIp} are open from this address`
-    }
-    const now = this.clock.monotonicMs()
-    if (now - this.rateWindowStartMs >= 1000) {
-      this.rateWindowStartMs = now
-      this.rateWindowCount = 0
-    }
-    if (++this.rateWindowCount > this.limits.maxConnectionsPerSecond) {
-      return `max.connection.creation.rate=${this.limits.maxConnectionsPerSecond} is exceeded`
+    const maxPerIp = this.limits.perIpOverrides.get(address) ?? this.limits.maxConnectionsPerIp
+    if ((this.perIp.get(address) ?? 0) >= maxPerIp) {
+      return `max.connections.per.ip=${maxPerIp} are open from this address`
     }
     return null
   }
@@ -118,37 +141,40 @@ export class Server {
   /** Called by a connection that has closed. */
   forget(connection: Connection): void {
     this.connections.delete(connection)
-    const address = connection.socket.remoteAddress
+    const { address } = connection
     const count = (this.perIp.get(address) ?? 1) - 1
     if (count > 0) this.perIp.set(address, count)
     else this.perIp.delete(address)
     if (this.connections.size === 0) this.onEmpty?.()
   }
 
-  private scheduleIdleSweep(): void {
-    const everyMs = Math.max(1000, this.limits.maxIdleMs / IDLE_SWEEPS)
-    this.idleSweep = this.timers.setTimer(
+  private scheduleSweep(): void {
+    this.sweepTimer = this.timers.setTimer(
       () => {
-        this.closeIdle()
-        this.scheduleIdleSweep()
+        this.sweep()
+        this.scheduleSweep()
       },
-      everyMs,
+      SWEEP_MS,
       { keepAlive: false },
     )
   }
 
-  private closeIdle(): void {
-    const idleSince = this.clock.monotonicMs() - this.limits.maxIdleMs
+  private sweep(): void {
+    const now = this.clock.monotonicMs()
     for (const connection of this.connections) {
-      if (connection.lastActivityMs < idleSince && connection.requestsInFlight === 0) connection.closeGracefully()
+      if (!connection.proven && now - connection.openedMs > this.limits.firstRequestMs) {
+        connection.refuse(`no request within ${this.limits.firstRequestMs} ms`)
+      } else if (now - connection.lastActivityMs > this.limits.maxIdleMs && connection.requestsInFlight === 0) {
+        connection.closeGracefully()
+      }
     }
   }
 
   /** Stops accepting, lets answers under way leave for at most `graceMs`, then closes what is left. */
   async close(graceMs: number): Promise<void> {
     this.stopped = true
-    this.timers.clearTimer(this.idleSweep)
-    await Promise.all(this.listeners.map((listener) => listener.close()))
+    this.timers.clearTimer(this.sweepTimer)
+    await Promise.all(this.listeners.map(({ listener }) => listener.close()))
     for (const connection of this.connections) connection.closeGracefully()
     if (this.connections.size > 0) {
       await new Promise<void>((resolve) => {
@@ -166,4 +192,9 @@ export class Server {
   destroyConnections(): void {
     for (const connection of [...this.connections]) connection.destroy()
   }
+}
+
+/** A socket that takes both families reports IPv4 peers as `::ffff:1.2.3.4`. */
+function plainAddress(address: string): string {
+  return address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address
 }

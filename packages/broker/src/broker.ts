@@ -1,0 +1,305 @@
+import type { Runtime } from '@ottla/runtime'
+import { LogManager, type ProcessIdentity } from '@ottla/storage'
+import { ClusterMetadata } from './cluster-metadata.ts'
+import { type BrokerConfig, type ListenerConfig, resolveTopicConfig } from './config/index.ts'
+import { LiveConfig } from './config/live-config.ts'
+import { FetchSessionCache } from './fetch/fetch-session.ts'
+import { handlerTable } from './handler-table.ts'
+import { brokerMetrics } from './metrics/broker-metrics.ts'
+import { renderPrometheus } from './metrics/prometheus.ts'
+import { ProducerIds } from './producer-ids.ts'
+import { DiskGuard } from './replica-manager/disk-guard.ts'
+import { ReplicaManager } from './replica-manager/replica-manager.ts'
+import { Dispatcher } from './server/dispatcher.ts'
+import { Endpoints } from './server/endpoints.ts'
+import type { Handler } from './server/handler.ts'
+import { Interceptor } from './server/interceptor.ts'
+import { Server } from './server/server.ts'
+import { TurnEnd } from './server/turn-end.ts'
+import { Topics } from './topics/topics.ts'
+
+export interface BrokerOptions {
+  readonly config: BrokerConfig
+  /** Who this process is, for the lock of the data directories. */
+  readonly identity: ProcessIdentity
+  readonly isAlive: (identity: ProcessIdentity) => boolean
+  /** Takes over directories that Apache Kafka wrote, with the topics found in them. */
+  readonly adopt?: boolean
+  /** Where listeners that take every address are said to be, when nothing is advertised. Default `localhost`. */
+  readonly machineName?: string
+}
+
+/** An address the broker listens on. */
+export interface BoundListener {
+  readonly name: string
+  readonly host: string
+  readonly port: number
+}
+
+/** Within the first log directory; no topic's folder can have this name. */
+const METADATA_FOLDER = '.metadata'
+/** How long answers under way may take to leave when the broker stops. */
+const CLOSE_GRACE_MS = 3000
+/** With port 0 on several addresses: how often another free port is tried when the second address has it taken. */
+const FREE_PORT_TRIES = 20
+
+/**
+ * One broker: opens its logs and metadata, serves its listeners, and closes cleanly. Everything outside comes through
+ * the runtime, so the same broker runs in production, in a test's memory and under the simulator.
+ */
+export class Broker {
+  readonly nodeId: number
+  readonly clusterId: string
+  readonly listeners: readonly BoundListener[] = []
+  readonly topics: Topics
+  readonly replicas: ReplicaManager
+  readonly logs: LogManager
+  /** What tests do to the next request of an API. */
+  readonly interceptor: Interceptor
+  private readonly runtime: Runtime
+  private readonly metadata: ClusterMetadata
+  private readonly server: Server
+  private readonly handlers: ReadonlyMap<number, Handler>
+  private readonly endpoints = new Endpoints()
+  private readonly guard: DiskGuard
+  private readonly startedMs: number
+  private readonly machineName: string
+  private state: 'starting' | 'running' | 'closing' | 'closed' = 'starting'
+
+  /**
+   * Opens everything and starts serving. Rejects with `StorageError` (locked, newer format, failed directory) or the
+   * system's error of a listener (`EADDRINUSE`, `EACCES`); nothing is left open then.
+   */
+  static async start(options: BrokerOptions, runtime: Runtime): Promise<Broker> {
+    const { config } = options
+    const live = new LiveConfig(config)
+    const guardOf: { current: DiskGuard | null } = { current: null }
+    const replicas = new ReplicaManager({
+      gate: { refusal: () => guardOf.current?.refusal() ?? null },
+      minInsyncReplicas: (topic) => topicsOf.current?.configOf(topic).minInsyncReplicas ?? 1,
+    })
+    const topicsOf: { current: Topics | null } = { current: null }
+    const metadata = await ClusterMetadata.open(
+      { dir: `${config.logDirs[0]}/${METADATA_FOLDER}`, nodeId: config.nodeId, clusterId: null },
+      runtime,
+    )
+    try {
+      live.setDynamic(metadata.brokerConfigs())
+      const logs = LogManager.open(runtime, {
+        directories: config.logDirs,
+        nodeId: config.nodeId,
+        clusterId: metadata.clusterId,
+        identity: options.identity,
+        isAlive: options.isAlive,
+        adopt: options.adopt,
+        configOf: (topic) => resolveTopicConfig(metadata.topics.get(topic)?.configs ?? new Map(), live.current),
+        listener: replicas,
+        producerIdExpirationMs: config.get('producer.id.expiration.ms'),
+        validateCompressed: config.get('ottla.log.record.validation') === 'full',
+        checkpointIntervalMs: config.get('log.flush.offset.checkpoint.interval.ms'),
+        retentionCheckIntervalMs: config.get('log.retention.check.interval.ms'),
+        initialTaskDelayMs: config.get('log.initial.task.delay.ms'),
+        cleaner: {
+          enable: config.get('log.cleaner.enable'),
+          backoffMs: config.get('log.cleaner.backoff.ms'),
+          dedupeBufferSize: config.get('log.cleaner.dedupe.buffer.size'),
+          bufferLoadFactor: config.get('log.cleaner.io.buffer.load.factor'),
+        },
+      })
+      const broker = new Broker(options, runtime, { live, replicas, logs, metadata })
+      topicsOf.current = broker.topics
+      guardOf.current = broker.guard
+      try {
+        await broker.run(options)
+        return broker
+      } catch (error) {
+        await broker.close()
+        throw error
+      }
+    } catch (error) {
+      await metadata.close()
+      throw error
+    }
+  }
+
+  private constructor(
+    options: BrokerOptions,
+    runtime: Runtime,
+    parts: { live: LiveConfig; replicas: ReplicaManager; logs: LogManager; metadata: ClusterMetadata },
+  ) {
+    const { config } = options
+    const { live, replicas, logs, metadata } = parts
+    const { clock, timers, random, fs, net, logger } = runtime
+    this.runtime = runtime
+    this.nodeId = config.nodeId
+    this.clusterId = metadata.clusterId
+    this.replicas = replicas
+    this.logs = logs
+    this.metadata = metadata
+    this.machineName = options.machineName ?? 'localhost'
+    this.startedMs = clock.monotonicMs()
+    this.topics = new Topics({ store: metadata.topics, replicas, logs, config: live, nodeId: config.nodeId, logger })
+    this.guard = new DiskGuard(
+      {
+        directories: config.logDirs,
+        maxLogBytes: unboundedIfNegative(config.get('ottla.max.disk.bytes')),
+        minFreeBytes: config.get('ottla.min.free.disk.bytes'),
+      },
+      {
+        fs,
+        timers,
+        logBytes: () => this.logBytes(),
+        onChange: (refusal) => {
+          if (refusal === null) logger.info('there is room again: producers are served')
+          else logger.warn(`producers are refused: ${refusal}`)
+        },
+      },
+    )
+    this.interceptor = new Interceptor(timers)
+    const turnEnd = new TurnEnd(timers)
+    const sessions = new FetchSessionCache(config.get('max.incremental.fetch.session.cache.slots'), clock, random)
+    this.handlers = handlerTable({
+      clock,
+      timers,
+      turnEnd,
+      fs,
+      logs,
+      replicas,
+      sessions,
+      topics: this.topics,
+      config: live,
+      store: {
+        setBrokerConfigs: async (level, entries) => {
+          const outcome = await metadata.setBrokerConfigs(level, entries)
+          live.setDynamic(metadata.brokerConfigs())
+          return outcome
+        },
+      },
+      endpoints: this.endpoints,
+      nodeId: this.nodeId,
+      clusterId: this.clusterId,
+      rack: config.get('broker.rack'),
+      partitionsPerPageMax: config.get('max.request.partition.size.limit'),
+      maxBytes: config.get('fetch.max.bytes'),
+      producerIds: new ProducerIds(() => metadata.reserveProducerIds()),
+      autoCreate: () => live.current.get('auto.create.topics.enable'),
+      deleteEnabled: () => live.current.get('delete.topic.enable'),
+    })
+    const dispatcher = new Dispatcher({ clock, logger, handlers: this.handlers, interceptor: this.interceptor })
+    this.server = new Server(serverLimits(config), { clock, timers, net, logger, dispatcher, turnEnd })
+  }
+
+  private async run(options: BrokerOptions): Promise<void> {
+    if (options.adopt === true) await this.metadata.adopt(this.logs)
+    this.topics.hostAll()
+    this.guard.start()
+    const bound: BoundListener[] = []
+    for (const listener of options.config.listening.listeners) bound.push(await this.listen(listener))
+    ;(this as { listeners: readonly BoundListener[] }).listeners = bound
+    this.advertise(options.config, bound)
+    this.state = 'running'
+  }
+
+  /** Binds every address of one listener to the same port. */
+  private async listen({ name, addresses, port, host }: ListenerConfig): Promise<BoundListener> {
+    const hosts = addresses.length === 0 ? ['::'] : addresses
+    for (let tries = 1; ; tries++) {
+      let bound = port
+      try {
+        for (const [i, address] of hosts.entries()) {
+          try {
+            bound = await this.server.listen({ listenerName: name, host: address, port: bound })
+          } catch (error) {
+            // A machine without IPv6: the other address of localhost is enough, and IPv4 alone is every address.
+            if (!isMissingFamily(error)) throw error
+            if (address === '::') bound = await this.server.listen({ listenerName: name, host: '0.0.0.0', port: bound })
+            else if (i === 0) throw error
+          }
+        }
+        return { name, host: host ?? this.machineName, port: bound }
+      } catch (error) {
+        const mayRetry = port === 0 && (error as NodeJS.ErrnoException).code === 'EADDRINUSE' && tries < FREE_PORT_TRIES
+        if (!mayRetry) throw error
+        await this.server.unlisten(name)
+      }
+    }
+  }
+
+  private advertise(config: BrokerConfig, bound: readonly BoundListener[]): void {
+    for (const { name, host, port } of bound) {
+      const told = config.listening.advertised.find((advertised) => advertised.name === name)
+      this.endpoints.set(name, {
+        host: told?.host ?? host,
+        port: told === undefined || told.port === 0 ? port : told.port,
+      })
+    }
+  }
+
+  /** `host:port` of the first listener, as told to clients. */
+  get bootstrap(): string {
+    const { host, port } = this.endpoints.of(this.listeners[0].name)
+    return `${host.includes(':') ? `[${host}]` : host}:${port}`
+  }
+
+  get isReady(): boolean {
+    return this.state === 'running' && this.logs.directories.some(({ offline }) => offline === null)
+  }
+
+  /** Prometheus text. */
+  metrics(): string {
+    const { server, replicas, logs } = this
+    const uptimeMs = this.runtime.clock.monotonicMs() - this.startedMs
+    return renderPrometheus(brokerMetrics({ server, replicas, logs, handlers: this.handlers.values(), uptimeMs }))
+  }
+
+  /** Stops accepting, lets answers leave, flushes and marks the directories clean. Idempotent. */
+  async close(): Promise<void> {
+    if (this.state === 'closing' || this.state === 'closed') return
+    this.state = 'closing'
+    this.guard.stop()
+    await this.server.close(CLOSE_GRACE_MS)
+    await this.logs.close()
+    await this.metadata.close()
+    this.state = 'closed'
+  }
+
+  /** Lets go of everything without flushing or marking anything, as `kill -9` would; for tests. */
+  async kill(): Promise<void> {
+    if (this.state === 'closing' || this.state === 'closed') return
+    this.state = 'closed'
+    this.guard.stop()
+    this.server.destroyConnections()
+    await this.server.close(0)
+    this.logs.abandon()
+    await this.metadata.close()
+  }
+
+  private logBytes(): number {
+    let bytes = 0
+    for (const log of this.logs.logs()) bytes += log.sizeBytes
+    return bytes
+  }
+}
+
+function unboundedIfNegative(value: number): number {
+  return value < 0 ? Number.POSITIVE_INFINITY : value
+}
+
+function isMissingFamily(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT'
+}
+
+function serverLimits(config: BrokerConfig): ConstructorParameters<typeof Server>[0] {
+  return {
+    maxFrameBytes: config.get('socket.request.max.bytes'),
+    maxQueuedBytes: config.queuedMaxRequestBytes,
+    maxConnections: config.get('max.connections'),
+    maxConnectionsPerIp: config.get('max.connections.per.ip'),
+    maxConnectionsPerSecond: config.get('max.connection.creation.rate'),
+    maxIdleMs: unboundedIfNegative(config.get('connections.max.idle.ms')),
+    firstRequestMs: config.get('ottla.preauth.timeout.ms'),
+    backlog: config.get('socket.listen.backlog.size'),
+    perIpOverrides: config.connectionsPerIpOverrides,
+  }
+}

@@ -1,0 +1,72 @@
+import { alterConfigsHandler } from './handlers/alter-configs.ts'
+import { type ApiVersionsDeps, apiVersionsHandler } from './handlers/api-versions.ts'
+import type { ConfigResourceDeps } from './handlers/config-resources.ts'
+import { createPartitionsHandler } from './handlers/create-partitions.ts'
+import { type CreateTopicsDeps, createTopicsHandler } from './handlers/create-topics.ts'
+import { deleteRecordsHandler } from './handlers/delete-records.ts'
+import { deleteTopicsHandler } from './handlers/delete-topics.ts'
+import { type DescribeClusterDeps, describeClusterHandler } from './handlers/describe-cluster.ts'
+import { type DescribeConfigsDeps, describeConfigsHandler } from './handlers/describe-configs.ts'
+import { type DescribeLogDirsDeps, describeLogDirsHandler } from './handlers/describe-log-dirs.ts'
+import { describeProducersHandler } from './handlers/describe-producers.ts'
+import {
+  type DescribeTopicPartitionsDeps,
+  describeTopicPartitionsHandler,
+} from './handlers/describe-topic-partitions.ts'
+import { type FetchHandlerDeps, fetchHandler } from './handlers/fetch.ts'
+import { findCoordinatorHandler } from './handlers/find-coordinator.ts'
+import { incrementalAlterConfigsHandler } from './handlers/incremental-alter-configs.ts'
+import { initProducerIdHandler } from './handlers/init-producer-id.ts'
+import { listConfigResourcesHandler } from './handlers/list-config-resources.ts'
+import { listOffsetsHandler } from './handlers/list-offsets.ts'
+import { type MetadataHandlerDeps, metadataHandler } from './handlers/metadata.ts'
+import { offsetForLeaderEpochHandler } from './handlers/offset-for-leader-epoch.ts'
+import { type ProduceHandlerDeps, produceHandler } from './handlers/produce.ts'
+import type { ProducerIds } from './producer-ids.ts'
+import type { Handler } from './server/handler.ts'
+
+/** Everything any handler takes; each takes its part. */
+export interface HandlerDeps
+  extends Omit<ApiVersionsDeps, 'handlers'>,
+    ConfigResourceDeps,
+    CreateTopicsDeps,
+    DescribeClusterDeps,
+    DescribeConfigsDeps,
+    DescribeLogDirsDeps,
+    DescribeTopicPartitionsDeps,
+    FetchHandlerDeps,
+    MetadataHandlerDeps,
+    ProduceHandlerDeps {
+  readonly producerIds: ProducerIds
+  /** `delete.topic.enable`. */
+  readonly deleteEnabled: () => boolean
+}
+
+/** All APIs of this broker by key: what ApiVersions advertises and the dispatcher serves. */
+export function handlerTable(deps: HandlerDeps): ReadonlyMap<number, Handler> {
+  const table = new Map<number, Handler>()
+  const handlers = [
+    produceHandler(deps),
+    fetchHandler(deps),
+    listOffsetsHandler(deps),
+    metadataHandler(deps),
+    findCoordinatorHandler(),
+    apiVersionsHandler({ ...deps, handlers: () => table.values() }),
+    createTopicsHandler(deps),
+    deleteTopicsHandler({ topics: deps.topics, enabled: deps.deleteEnabled }),
+    deleteRecordsHandler(deps),
+    initProducerIdHandler(deps),
+    offsetForLeaderEpochHandler(deps),
+    describeConfigsHandler(deps),
+    alterConfigsHandler(deps),
+    describeLogDirsHandler(deps),
+    createPartitionsHandler(deps),
+    incrementalAlterConfigsHandler(deps),
+    describeClusterHandler(deps),
+    describeProducersHandler(deps),
+    listConfigResourcesHandler(deps),
+    describeTopicPartitionsHandler(deps),
+  ]
+  for (const handler of handlers) table.set(handler.request.key, handler)
+  return table
+}

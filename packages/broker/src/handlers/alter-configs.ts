@@ -1,0 +1,34 @@
+import { AlterConfigsRequest, AlterConfigsResponse } from '@ottla/protocol'
+import { defineHandler, type Handler } from '../server/handler.ts'
+import { alterResource, type ConfigResourceDeps } from './config-resources.ts'
+
+/**
+ * AlterConfigs (key 33), versions 0 to 2: replaces all settings of a resource; what is not named goes back to its
+ * default. Its successor is IncrementalAlterConfigs.
+ */
+export function alterConfigsHandler(deps: ConfigResourceDeps): Handler {
+  return defineHandler({
+    request: AlterConfigsRequest,
+    response: AlterConfigsResponse,
+    minVersion: 0,
+    maxVersion: 2,
+    async handle(_request, body) {
+      const responses = []
+      for (const { resourceType, resourceName, configs } of body.resources) {
+        const entries = configs.map(({ name, value }) => [name, value] as const)
+        const alteration = { type: 'replace', entries } as const
+        const outcome = await alterResource(resourceType, resourceName, alteration, body.validateOnly, deps)
+        responses.push({ resourceType, resourceName, ...outcome })
+      }
+      return { responses }
+    },
+    refuse: (body, errorCode) => ({
+      responses: body.resources.map(({ resourceType, resourceName }) => ({
+        resourceType,
+        resourceName,
+        errorCode,
+        errorMessage: null,
+      })),
+    }),
+  })
+}

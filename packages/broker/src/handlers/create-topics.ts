@@ -1,0 +1,83 @@
+import { CreateTopicsRequest, CreateTopicsResponse, ErrorCode, type InputOf, type MessageOf } from '@ottla/protocol'
+import { ConfigSource, describeTopic } from '../config/index.ts'
+import type { LiveConfig } from '../config/live-config.ts'
+import { defineHandler, type Handler } from '../server/handler.ts'
+import { refusal } from '../topics/outcome.ts'
+import type { CreateTopicSpec, Topics } from '../topics/topics.ts'
+
+/**
+ * CreateTopics (key 19), versions 0 to 7: each topic for itself, in the order asked for.
+ *
+ * - 1: messages, validate only; 4: -1 stands for the broker's default; 5: flexible, the configuration comes back
+ *   (KIP-525); 7: topic ids.
+ * - A name that appears twice in one request is refused with INVALID_REQUEST, both times as one.
+ */
+
+type Body = MessageOf<typeof CreateTopicsRequest>
+type Response = InputOf<typeof CreateTopicsResponse>
+type TopicAnswer = NonNullable<Response['topics']>[number]
+
+const DEFAULTS_VERSION = 4
+
+export interface CreateTopicsDeps {
+  readonly topics: Topics
+  readonly config: LiveConfig
+}
+
+export function createTopicsHandler(deps: CreateTopicsDeps): Handler {
+  return defineHandler({
+    request: CreateTopicsRequest,
+    response: CreateTopicsResponse,
+    minVersion: 0,
+    maxVersion: 7,
+    async handle(request, body) {
+      const answers: TopicAnswer[] = []
+      const names = body.topics.map(({ name }) => name)
+      const repeated = new Set(names.filter((name, i) => names.indexOf(name) !== i))
+      const seen = new Set<string>()
+      for (const topic of body.topics) {
+        if (seen.has(topic.name)) continue
+        seen.add(topic.name)
+        if (repeated.has(topic.name)) {
+          answers.push({ name: topic.name, ...refusal(ErrorCode.INVALID_REQUEST, 'the topic is named twice') })
+          continue
+        }
+        answers.push(await create(topic, request.apiVersion, body.validateOnly, deps))
+      }
+      return { topics: answers }
+    },
+    refuse: (body, errorCode) => ({ topics: body.topics.map(({ name }) => ({ name, errorCode })) }),
+  })
+}
+
+async function create(
+  topic: Body['topics'][number],
+  version: number,
+  validateOnly: boolean,
+  deps: CreateTopicsDeps,
+): Promise<TopicAnswer> {
+  const { name, numPartitions, replicationFactor, assignments, configs } = topic
+  const mayDefault = version >= DEFAULTS_VERSION || assignments.length > 0
+  const spec: CreateTopicSpec = {
+    name,
+    partitions: numPartitions === -1 && mayDefault ? null : numPartitions,
+    replicationFactor: replicationFactor === -1 && mayDefault ? null : replicationFactor,
+    assignments,
+    configs: configs.map(({ name: key, value }) => [key, value] as const),
+  }
+  const { errorCode, errorMessage, created } = await deps.topics.create(spec, validateOnly)
+  if (created === null) return { name, errorCode, errorMessage }
+  return {
+    name,
+    topicId: created.topicId,
+    numPartitions: created.partitions,
+    replicationFactor: created.replicationFactor,
+    configs: describeTopic(created.configs, deps.config.current).map((entry) => ({
+      name: entry.name,
+      value: entry.value,
+      readOnly: entry.readOnly,
+      configSource: entry.source ?? ConfigSource.default,
+      isSensitive: entry.sensitive,
+    })),
+  }
+}

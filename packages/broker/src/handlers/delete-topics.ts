@@ -1,0 +1,64 @@
+import { DeleteTopicsRequest, DeleteTopicsResponse, ErrorCode } from '@ottla/protocol'
+import { defineHandler, type Handler } from '../server/handler.ts'
+import { type ItemOutcome, refusal } from '../topics/outcome.ts'
+import { type Topics, ZERO_ID } from '../topics/topics.ts'
+
+/**
+ * DeleteTopics (key 20), versions 0 to 6: by name, or from version 6 on by id. Exactly one of the two per topic, else
+ * INVALID_REQUEST. `delete.topic.enable=false` answers TOPIC_DELETION_DISABLED (before version 3: INVALID_REQUEST).
+ */
+export interface DeleteTopicsDeps {
+  readonly topics: Topics
+  /** `delete.topic.enable`. */
+  readonly enabled: () => boolean
+}
+
+const DELETION_DISABLED_VERSION = 3
+
+export function deleteTopicsHandler({ topics, enabled }: DeleteTopicsDeps): Handler {
+  return defineHandler({
+    request: DeleteTopicsRequest,
+    response: DeleteTopicsResponse,
+    minVersion: 0,
+    maxVersion: 6,
+    async handle(request, body) {
+      const wanted = request.apiVersion >= 6 ? body.topics : body.topicNames.map((name) => ({ name, topicId: ZERO_ID }))
+      const responses = []
+      for (const { name, topicId } of wanted) {
+        const outcome = enabled()
+          ? await remove(topics, name, topicId)
+          : { name, ...refusal(disabledCode(request.apiVersion), 'delete.topic.enable=false') }
+        responses.push({ topicId, ...outcome, name: outcome.name ?? (request.apiVersion >= 6 ? null : '') })
+      }
+      return { responses }
+    },
+    refuse: (body, errorCode, version) => ({
+      responses:
+        version >= 6
+          ? body.topics.map(({ name, topicId }) => ({ name, topicId, errorCode }))
+          : body.topicNames.map((name) => ({ name, errorCode })),
+    }),
+  })
+}
+
+function disabledCode(version: number): number {
+  return version >= DELETION_DISABLED_VERSION ? ErrorCode.TOPIC_DELETION_DISABLED : ErrorCode.INVALID_REQUEST
+}
+
+async function remove(
+  topics: Topics,
+  name: string | null,
+  topicId: string,
+): Promise<ItemOutcome & { readonly name: string | null; readonly topicId?: string }> {
+  const byId = topicId !== ZERO_ID
+  if (byId === (name !== null)) {
+    return { name, ...refusal(ErrorCode.INVALID_REQUEST, 'a topic is named either by name or by id') }
+  }
+  const topic = byId ? topics.byId(topicId) : topics.get(name as string)
+  if (topic === undefined) {
+    return byId
+      ? { name: null, ...refusal(ErrorCode.UNKNOWN_TOPIC_ID, 'no topic has this id') }
+      : { name, ...refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, 'there is no such topic') }
+  }
+  return { name: topic.name, topicId: topic.topicId, ...(await topics.delete(topic.name)) }
+}

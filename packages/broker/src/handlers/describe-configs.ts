@@ -1,0 +1,103 @@
+import {
+  DescribeConfigsRequest,
+  DescribeConfigsResponse,
+  ErrorCode,
+  type InputOf,
+  type MessageOf,
+} from '@ottla/protocol'
+import {
+  ConfigSource,
+  type DescribedConfig,
+  type DescribeOptions,
+  describeBroker,
+  describeClusterDefaults,
+  describeTopic,
+} from '../config/index.ts'
+import type { LiveConfig } from '../config/live-config.ts'
+import { defineHandler, type Handler } from '../server/handler.ts'
+import type { Topics } from '../topics/topics.ts'
+import { brokerLevel, ResourceType } from './config-resources.ts'
+
+/**
+ * DescribeConfigs (key 32), versions 0 to 4: settings with where they come from. 1: synonyms; 3: types and
+ * documentation, which says so where a setting has no effect here; 4: flexible.
+ */
+
+type Wanted = MessageOf<typeof DescribeConfigsRequest>['resources'][number]
+type Result = NonNullable<InputOf<typeof DescribeConfigsResponse>['results']>[number]
+
+export interface DescribeConfigsDeps {
+  readonly topics: Topics
+  readonly config: LiveConfig
+  readonly nodeId: number
+}
+
+export function describeConfigsHandler(deps: DescribeConfigsDeps): Handler {
+  return defineHandler({
+    request: DescribeConfigsRequest,
+    response: DescribeConfigsResponse,
+    minVersion: 0,
+    maxVersion: 4,
+    handle: (request, body) => ({
+      results: body.resources.map((wanted) => {
+        const { includeSynonyms, includeDocumentation } = body
+        const options = { names: wanted.configurationKeys, includeSynonyms, includeDocumentation }
+        return describe(wanted, options, request.apiVersion, deps)
+      }),
+    }),
+    refuse: (body, errorCode) => ({
+      results: body.resources.map(({ resourceType, resourceName }) => ({
+        errorCode,
+        errorMessage: null,
+        resourceType,
+        resourceName,
+      })),
+    }),
+  })
+}
+
+function describe(
+  { resourceType, resourceName }: Wanted,
+  options: DescribeOptions,
+  version: number,
+  deps: DescribeConfigsDeps,
+): Result {
+  const resource = { resourceType, resourceName, errorMessage: null }
+  const failed = (errorCode: number, errorMessage: string): Result => ({ ...resource, errorCode, errorMessage })
+  const config = deps.config.current
+  switch (resourceType) {
+    case ResourceType.topic: {
+      const topic = deps.topics.get(resourceName)
+      if (topic === undefined) return failed(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `there is no topic ${resourceName}`)
+      return {
+        ...resource,
+        configs: describeTopic(topic.configs, config, options).map((entry) => toWire(entry, version)),
+      }
+    }
+    case ResourceType.broker: {
+      const level = brokerLevel(resourceName, deps.nodeId)
+      if (level === null) {
+        return failed(ErrorCode.INVALID_REQUEST, `this broker is ${deps.nodeId}, not ${resourceName}`)
+      }
+      const entries = level === 'cluster' ? describeClusterDefaults(config, options) : describeBroker(config, options)
+      return { ...resource, configs: entries.map((entry) => toWire(entry, version)) }
+    }
+    default:
+      return failed(ErrorCode.INVALID_REQUEST, `resources of type ${resourceType} have no configuration here`)
+  }
+}
+
+function toWire(entry: DescribedConfig, version: number): NonNullable<Result['configs']>[number] {
+  return {
+    name: entry.name,
+    value: entry.value,
+    readOnly: entry.readOnly,
+    // Version 0 tells no source, later ones do not have this field.
+    isDefault: version === 0 && entry.source === ConfigSource.default,
+    configSource: entry.source,
+    isSensitive: entry.sensitive,
+    synonyms: entry.synonyms,
+    configType: entry.type,
+    documentation: entry.documentation,
+  }
+}

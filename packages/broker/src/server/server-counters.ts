@@ -1,0 +1,15 @@
+/** Plain numbers that the hot path raises and the metrics read. */
+export class ServerCounters {
+  accepted = 0
+  refused = 0
+  protocolErrors = 0
+  bytesIn = 0
+  bytesOut = 0
+  /** By API key. */
+  readonly requests: number[] = []
+
+  request(apiKey: number, bytes: number): void {
+    this.requests[apiKey] = (this.requests[apiKey] ?? 0) + 1
+    this.bytesIn += bytes
+  }
+}

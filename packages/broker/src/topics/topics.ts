@@ -1,0 +1,278 @@
+import { ErrorCode } from '@ottla/protocol'
+import type { Logger } from '@ottla/runtime'
+import type { LogManager } from '@ottla/storage'
+import { replaceTopicConfig, resolveTopicConfig, type TopicConfig } from '../config/index.ts'
+import type { LiveConfig } from '../config/live-config.ts'
+import type { ReplicaManager } from '../replica-manager/replica-manager.ts'
+import { DONE, type ItemOutcome, refusal } from './outcome.ts'
+import { collisionKey, topicNameProblem } from './topic-names.ts'
+
+/** Sixteen zero bytes: no topic has this id. */
+export const ZERO_ID = 'AAAAAAAAAAAAAAAAAAAAAA'
+
+/** New partitions one request may ask for (`ReplicationControlManager.MAX_PARTITIONS_PER_BATCH` in Apache Kafka). */
+const PARTITIONS_PER_REQUEST_MAX = 10_000
+
+export interface PartitionInfo {
+  readonly leader: number
+  readonly leaderEpoch: number
+  readonly replicas: readonly number[]
+  readonly isr: readonly number[]
+}
+
+/** A topic as the cluster's metadata has it. */
+export interface TopicInfo {
+  readonly name: string
+  readonly topicId: string
+  readonly partitions: readonly PartitionInfo[]
+  /** What the topic sets itself, by Kafka's names. */
+  readonly configs: ReadonlyMap<string, string>
+}
+
+/** The cluster's topics, in memory for reading and durable before a change is answered. */
+export interface TopicStore {
+  get(name: string): TopicInfo | undefined
+  byId(topicId: string): TopicInfo | undefined
+  all(): Iterable<TopicInfo>
+  /** `replicas` by partition. */
+  create(
+    name: string,
+    replicas: readonly (readonly number[])[],
+    configs: ReadonlyMap<string, string>,
+  ): Promise<TopicInfo | ItemOutcome>
+  /** Behind the `present` ones. */
+  addPartitions(name: string, present: number, added: readonly (readonly number[])[]): Promise<TopicInfo | ItemOutcome>
+  delete(name: string): Promise<ItemOutcome>
+  setConfigs(name: string, configs: ReadonlyMap<string, string>): Promise<ItemOutcome>
+}
+
+export interface CreateTopicSpec {
+  readonly name: string
+  /** `null` for `num.partitions`. */
+  readonly partitions: number | null
+  /** `null` for `default.replication.factor`. */
+  readonly replicationFactor: number | null
+  /** Empty to let the broker place the replicas. */
+  readonly assignments: readonly { readonly partitionIndex: number; readonly brokerIds: readonly number[] }[]
+  readonly configs: readonly (readonly [name: string, value: string | null])[]
+}
+
+export interface CreatedTopic {
+  readonly topicId: string
+  readonly partitions: number
+  readonly replicationFactor: number
+  readonly configs: ReadonlyMap<string, string>
+}
+
+export type CreateOutcome = ItemOutcome & { readonly created: CreatedTopic | null }
+
+export interface TopicsDeps {
+  readonly store: TopicStore
+  readonly replicas: ReplicaManager
+  readonly logs: LogManager
+  readonly config: LiveConfig
+  readonly nodeId: number
+  readonly logger: Logger
+}
+
+/**
+ * Creating, growing, changing and deleting topics: validates as Kafka does, makes the change durable in the store, then
+ * brings the partitions of this broker in line. Changes to one broker's topics are carried out one after the other.
+ */
+export class Topics {
+  private readonly deps: TopicsDeps
+  private tail: Promise<unknown> = Promise.resolve()
+
+  constructor(deps: TopicsDeps) {
+    this.deps = deps
+    deps.config.onChange(() => this.reconfigureAll())
+  }
+
+  get(name: string): TopicInfo | undefined {
+    return this.deps.store.get(name)
+  }
+
+  byId(topicId: string): TopicInfo | undefined {
+    return this.deps.store.byId(topicId)
+  }
+
+  all(): TopicInfo[] {
+    return [...this.deps.store.all()]
+  }
+
+  /** What a topic's partitions obey. */
+  configOf(name: string): TopicConfig {
+    return resolveTopicConfig(this.deps.store.get(name)?.configs ?? NO_CONFIGS, this.deps.config.current)
+  }
+
+  /** Opens the partitions of all topics of the store; at start. */
+  hostAll(): void {
+    for (const topic of this.deps.store.all()) this.host(topic)
+  }
+
+  create(spec: CreateTopicSpec, validateOnly = false): Promise<CreateOutcome> {
+    return this.oneByOne(async () => {
+      const plan = this.planCreation(spec)
+      if ('errorCode' in plan) return { ...plan, created: null }
+      const { replicas, configs } = plan
+      const created = {
+        topicId: ZERO_ID,
+        partitions: replicas.length,
+        replicationFactor: replicas[0].length,
+        configs,
+      }
+      if (validateOnly) return { ...DONE, created }
+      const topic = await this.deps.store.create(spec.name, replicas, configs)
+      if ('errorCode' in topic) return { ...topic, created: null }
+      this.host(topic)
+      this.deps.logger.info('created topic', { topic: topic.name, partitions: replicas.length })
+      return { ...DONE, created: { ...created, topicId: topic.topicId } }
+    })
+  }
+
+  /** `assignments`: replicas of the added partitions, or `null`. */
+  addPartitions(
+    name: string,
+    count: number,
+    assignments: readonly (readonly number[])[] | null,
+    validateOnly: boolean,
+  ): Promise<ItemOutcome> {
+    return this.oneByOne(async () => {
+      const topic = this.get(name)
+      if (topic === undefined) return refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `there is no topic ${name}`)
+      const present = topic.partitions.length
+      if (count <= present) {
+        const message =
+          count === present
+            ? `topic ${name} already has ${present} partitions`
+            : `topic ${name} has ${present} partitions; their number cannot fall to ${count}`
+        return refusal(ErrorCode.INVALID_PARTITIONS, message)
+      }
+      const added = count - present
+      if (added > PARTITIONS_PER_REQUEST_MAX) return tooManyPartitions(added)
+      const replicas = assignments ?? Array.from({ length: added }, () => [this.deps.nodeId])
+      const problem =
+        replicas.length !== added
+          ? refusal(ErrorCode.INVALID_REPLICA_ASSIGNMENT, `${added} partitions are added, ${replicas.length} assigned`)
+          : this.assignmentProblem(replicas)
+      if (problem !== null) return problem
+      if (validateOnly) return DONE
+      const grown = await this.deps.store.addPartitions(name, present, replicas)
+      if ('errorCode' in grown) return grown
+      this.host(grown)
+      return DONE
+    })
+  }
+
+  delete(name: string): Promise<ItemOutcome> {
+    return this.oneByOne(async () => {
+      const topic = this.get(name)
+      if (topic === undefined) return refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `there is no topic ${name}`)
+      const outcome = await this.deps.store.delete(name)
+      if (outcome.errorCode !== ErrorCode.NONE) return outcome
+      this.deps.replicas.release(name)
+      for (let index = 0; index < topic.partitions.length; index++) this.deps.logs.deleteLog(name, index)
+      this.deps.logger.info('deleted topic', { topic: name })
+      return DONE
+    })
+  }
+
+  /** `configs` has been validated. */
+  setConfigs(name: string, configs: ReadonlyMap<string, string>): Promise<ItemOutcome> {
+    return this.oneByOne(async () => {
+      const outcome = await this.deps.store.setConfigs(name, configs)
+      if (outcome.errorCode === ErrorCode.NONE) this.deps.replicas.updateConfig(name, this.configOf(name))
+      return outcome
+    })
+  }
+
+  private reconfigureAll(): void {
+    for (const { name } of this.deps.store.all()) this.deps.replicas.updateConfig(name, this.configOf(name))
+  }
+
+  private host(topic: TopicInfo): void {
+    const { replicas, logs } = this.deps
+    replicas.host(logs, topic, this.configOf(topic.name))
+  }
+
+  private oneByOne<T>(change: () => Promise<T>): Promise<T> {
+    const done = this.tail.then(change)
+    this.tail = done.catch(() => undefined)
+    return done
+  }
+
+  private planCreation(
+    spec: CreateTopicSpec,
+  ):
+    | ItemOutcome
+    | { readonly replicas: readonly (readonly number[])[]; readonly configs: ReadonlyMap<string, string> } {
+    const problem = this.nameProblem(spec.name)
+    if (problem !== null) return problem
+    const replicas = this.planReplicas(spec)
+    if ('errorCode' in replicas) return replicas
+    const configs = replaceTopicConfig(spec.configs, this.deps.config.current)
+    if (!configs.ok) return refusal(configs.errorCode, configs.message)
+    return { replicas, configs: configs.entries }
+  }
+
+  private nameProblem(name: string): ItemOutcome | null {
+    const illegal = topicNameProblem(name)
+    if (illegal !== null) return refusal(ErrorCode.INVALID_TOPIC_EXCEPTION, illegal)
+    if (this.get(name) !== undefined) return refusal(ErrorCode.TOPIC_ALREADY_EXISTS, `topic ${name} already exists`)
+    const key = collisionKey(name)
+    if (key === name && !name.includes('_')) return null
+    for (const other of this.deps.store.all()) {
+      if (collisionKey(other.name) !== key) continue
+      return refusal(
+        ErrorCode.INVALID_TOPIC_EXCEPTION,
+        `topic ${name} differs from topic ${other.name} only by . and _`,
+      )
+    }
+    return null
+  }
+
+  private planReplicas(spec: CreateTopicSpec): readonly (readonly number[])[] | ItemOutcome {
+    const { config, nodeId } = this.deps
+    if (spec.assignments.length > 0) {
+      if (spec.partitions !== null || spec.replicationFactor !== null) {
+        return refusal(ErrorCode.INVALID_REQUEST, 'with assignments, partitions and replication factor must be -1')
+      }
+      const sorted = [...spec.assignments].sort((a, b) => a.partitionIndex - b.partitionIndex)
+      if (sorted.some(({ partitionIndex }, i) => partitionIndex !== i)) {
+        return refusal(ErrorCode.INVALID_REPLICA_ASSIGNMENT, 'assigned partitions must count from 0 without a gap')
+      }
+      const replicas = sorted.map(({ brokerIds }) => brokerIds)
+      return this.assignmentProblem(replicas) ?? replicas
+    }
+    const partitions = spec.partitions ?? config.current.get('num.partitions')
+    if (partitions <= 0) {
+      return refusal(ErrorCode.INVALID_PARTITIONS, `a topic has at least one partition, not ${partitions}`)
+    }
+    if (partitions > PARTITIONS_PER_REQUEST_MAX) return tooManyPartitions(partitions)
+    const factor = spec.replicationFactor ?? config.current.get('default.replication.factor')
+    if (factor !== 1) {
+      const message = `replication factor ${factor} cannot be had: there is 1 broker`
+      return refusal(ErrorCode.INVALID_REPLICATION_FACTOR, message)
+    }
+    return Array.from({ length: partitions }, () => [nodeId])
+  }
+
+  private assignmentProblem(replicas: readonly (readonly number[])[]): ItemOutcome | null {
+    const { nodeId } = this.deps
+    for (const brokers of replicas) {
+      if (brokers.length === 1 && brokers[0] === nodeId) continue
+      const message = `replicas [${brokers.slice(0, 10).join(', ')}] cannot be had: there is 1 broker, ${nodeId}`
+      return refusal(ErrorCode.INVALID_REPLICA_ASSIGNMENT, message)
+    }
+    return null
+  }
+}
+
+const NO_CONFIGS: ReadonlyMap<string, string> = new Map()
+
+function tooManyPartitions(count: number): ItemOutcome {
+  return refusal(
+    ErrorCode.POLICY_VIOLATION,
+    `${count} new partitions; at most ${PARTITIONS_PER_REQUEST_MAX} per request`,
+  )
+}

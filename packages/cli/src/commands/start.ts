@@ -1,0 +1,129 @@
+import { ConfigError } from '@ottla/broker'
+import { type CommandContext, CommandError, type CommandModule, UsageError } from '../command.ts'
+import { exitCodes } from '../exit-codes.ts'
+import { append } from '../globals.ts'
+import { explainStart } from '../start/explain-start.ts'
+import {
+  configOf,
+  DIR_DEFAULT,
+  type RunningBroker,
+  type StartSettings,
+  startBrokerProcess,
+} from '../start/start-broker-process.ts'
+
+const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
+
+/** How long a clean stop may take before the process ends anyway; a second Ctrl-C ends it at once. */
+const STOP_TIMEOUT_MS = 30_000
+
+export const command: CommandModule = {
+  configure(parser) {
+    parser
+      .option('--dir <folder>', `where the data lies (default ${DIR_DEFAULT})`)
+      .option('-p, --port <number>', 'port of localhost to listen on, 0 for any free one (default 9092)')
+      .option('--config <file>', "a properties file in Apache Kafka's format and names")
+      .option('--set <name=value>', 'one property, over the file; may be repeated', append, [])
+      .option('--max-disk <size>', 'most bytes all logs may take, e.g. 500M or 20G; then producers are refused')
+      .option('--log-level <level>', LEVELS.join(', '), 'info')
+      .option('--json', 'print one JSON line when ready')
+      .option('--adopt', 'take over a folder that Apache Kafka wrote')
+      .addHelpText(
+        'after',
+        `
+Examples:
+  ottla start                                    a broker on localhost:9092, data in ${DIR_DEFAULT}
+  ottla start --port 0 --json                    any free port, told in one line of JSON
+  ottla start --config server.properties --set log.retention.hours=24
+`,
+      )
+  },
+
+  async run(context) {
+    const running = await start(context)
+    announce(context, running)
+    await aborted(context.signal)
+    process.stderr.write('stopping; Ctrl-C again ends at once\n')
+    const giveUp = setTimeout(() => {
+      process.stderr.write(
+        `ottla: not stopped after ${STOP_TIMEOUT_MS / 1000} s; ending without a clean-shutdown mark\n`,
+      )
+      process.exit(exitCodes.failed)
+    }, STOP_TIMEOUT_MS)
+    await running.stop()
+    clearTimeout(giveUp)
+    return exitCodes.ok
+  },
+}
+
+async function start({ options, args }: CommandContext): Promise<RunningBroker> {
+  if (args.length > 0)
+    throw new UsageError(`start takes no arguments, only options; ${JSON.stringify(args[0])} is none`)
+  const settings = settingsOf(options)
+  try {
+    const config = configOf(settings)
+    return await startBrokerProcess(settings, config)
+  } catch (error) {
+    if (error instanceof ConfigError) throw new UsageError(error.message)
+    const sentence = explainStart(error, settings)
+    if (sentence === null) throw error
+    throw new CommandError(sentence, exitCodes.failed)
+  }
+}
+
+function settingsOf(options: CommandContext['options']): StartSettings {
+  if (!LEVELS.includes(options.logLevel)) {
+    throw new UsageError(`--log-level is one of ${LEVELS.join(', ')}, not ${JSON.stringify(options.logLevel)}`)
+  }
+  return {
+    dir: options.dir,
+    port: options.port === undefined ? undefined : portOf(options.port),
+    configFile: options.config,
+    set: options.set,
+    maxDiskBytes: options.maxDisk === undefined ? undefined : bytesOf(options.maxDisk),
+    logLevel: options.logLevel,
+    adopt: options.adopt === true,
+  }
+}
+
+function portOf(text: string): number {
+  const port = Number(text)
+  if (!/^\d+$/.test(text) || port > 65_535)
+    throw new UsageError(`--port is a number from 0 to 65535, not ${JSON.stringify(text)}`)
+  return port
+}
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3, t: 1024 ** 4 }
+
+function bytesOf(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)([kmgt]?)(?:i?b)?$/i.exec(text)
+  if (match === null) throw new UsageError(`--max-disk is a size such as 500M or 20G, not ${JSON.stringify(text)}`)
+  return Math.floor(Number(match[1]) * UNITS[match[2].toLowerCase()])
+}
+
+function announce({ options }: CommandContext, { broker, http, dataDirs }: RunningBroker): void {
+  const ms = Math.round(performance.now())
+  if (options.json === true) {
+    const { bootstrap, clusterId, nodeId } = broker
+    const ready = {
+      event: 'ready',
+      bootstrap,
+      port: broker.listeners[0].port,
+      listeners: broker.listeners,
+      httpPort: http?.port ?? null,
+      nodeId,
+      clusterId,
+      dirs: dataDirs,
+      pid: process.pid,
+      startMs: ms,
+    }
+    process.stdout.write(`${JSON.stringify(ready)}\n`)
+    return
+  }
+  const more = http === null ? '' : `, metrics on port ${http.port}`
+  process.stdout.write(`Ottla is ready on ${broker.bootstrap} after ${ms} ms; data in ${dataDirs.join(', ')}${more}\n`)
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+}

@@ -1,0 +1,210 @@
+import { Broker, BrokerConfig, type Interception, objectLayer } from '@ottla/broker'
+import type { Admin, Kafka } from '@ottla/client'
+import type { FileSystem } from '@ottla/runtime'
+import { memoryFileSystem, nodeFileSystem, nodeLogger, nodeRuntime, nodeTimers } from '@ottla/runtime/node'
+import { isAlive, newInstance } from '../start/process-identity.ts'
+import { type SeedRecord, seed } from './seed.ts'
+
+/** A topic to create before `startBroker` resolves. */
+export interface TopicOptions {
+  /** Default `num.partitions`, which is 1. */
+  readonly partitions?: number
+  /** Kafka's topic properties, e.g. `{ 'cleanup.policy': 'compact' }`. */
+  readonly configs?: Readonly<Record<string, string | number | boolean>>
+}
+
+export interface StartBrokerOptions {
+  /** Names, or names with partitions and configs. Topics that exist already (in `dir`) are left as they are. */
+  readonly topics?: readonly string[] | Readonly<Record<string, TopicOptions>>
+  /** Records to write before `startBroker` resolves, by topic; missing topics are created. */
+  readonly records?: Readonly<Record<string, readonly SeedRecord[]>>
+  /** Folder of the data, kept when the broker closes. Default: the process's memory, which `restart` keeps. */
+  readonly dir?: string
+  /** Default 0: any free port. */
+  readonly port?: number
+  /** Kafka's `listeners`, e.g. `A://localhost:0,B://localhost:0`; overrides `port`. */
+  readonly listeners?: string
+  /** Kafka's broker properties. */
+  readonly config?: Readonly<Record<string, string | number | boolean>>
+  /** What goes to standard error. Default `silent`. */
+  readonly logLevel?: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
+}
+
+/** How long `waitFor` waits unless told. */
+const WAIT_TIMEOUT_MS = 10_000
+/** How often `waitFor` looks. */
+const WAIT_POLL_MS = 5
+
+/** What `waitFor` waits for: records in a topic, over all its partitions, or anything the function says. */
+export type WaitCondition = { readonly topic: string; readonly records: number } | (() => boolean | Promise<boolean>)
+
+/**
+ * A broker in this process. Everything is real but the machine: sockets on loopback, the log, recovery; only the disk is
+ * memory unless `dir` says otherwise.
+ */
+export class TestBroker implements AsyncDisposable {
+  private readonly options: StartBrokerOptions
+  private readonly fs: FileSystem
+  private broker: Broker
+  private release: () => void
+  private client: Kafka | null = null
+  /** The ports stay the same over restarts. */
+  private readonly listeners: string
+
+  /** @internal Use `startBroker`. */
+  static async start(options: StartBrokerOptions): Promise<TestBroker> {
+    const fs = options.dir === undefined ? memoryFileSystem() : nodeFileSystem
+    const wanted = options.listeners ?? `PLAINTEXT://localhost:${options.port ?? 0}`
+    const { broker, release } = await launch(options, fs, wanted)
+    const started = new TestBroker(options, fs, broker, release)
+    try {
+      await seed(started, options)
+      return started
+    } catch (error) {
+      await started.close()
+      throw error
+    }
+  }
+
+  private constructor(options: StartBrokerOptions, fs: FileSystem, broker: Broker, release: () => void) {
+    this.options = options
+    this.fs = fs
+    this.broker = broker
+    this.release = release
+    this.listeners = broker.listeners.map(({ name, host, port }) => `${name}://${host}:${port}`).join(',')
+  }
+
+  /** `host:port` for a client's bootstrap list. */
+  get bootstrap(): string {
+    return this.broker.bootstrap
+  }
+
+  get port(): number {
+    return this.broker.listeners[0].port
+  }
+
+  get clusterId(): string {
+    return this.broker.clusterId
+  }
+
+  get nodeId(): number {
+    return this.broker.nodeId
+  }
+
+  /** An admin client of this broker; closed with it. */
+  async admin(): Promise<Admin> {
+    return (await this.kafka()).admin
+  }
+
+  /** A client of this broker; closed with it. Loaded at the first call. */
+  async kafka(): Promise<Kafka> {
+    if (this.client === null) {
+      const { Kafka } = await import('@ottla/client')
+      this.client = new Kafka({ bootstrap: this.bootstrap, clientId: 'ottla-test' })
+    }
+    return this.client
+  }
+
+  /**
+   * Does something to the next request of an API, once: `intercept('Produce', { action: 'drop', when: 'after' })`.
+   * Resolves when a request has met it.
+   */
+  intercept(api: string, interception: Interception): Promise<void> {
+    return this.broker.interceptor.next(api, interception)
+  }
+
+  /** Creates topics, those that are missing; rejects with the broker's reason when one cannot be made. */
+  async createTopics(topics: readonly ({ readonly name: string } & TopicOptions)[]): Promise<void> {
+    for (const { name, partitions, configs = {} } of topics) {
+      if (this.broker.topics.get(name) !== undefined) continue
+      const { errorCode, errorMessage } = await this.broker.topics.create({
+        name,
+        partitions: partitions ?? null,
+        replicationFactor: null,
+        assignments: [],
+        configs: Object.entries(configs).map(([key, value]) => [key, String(value)] as const),
+      })
+      if (errorCode !== 0) throw new Error(`topic ${name} cannot be created: ${errorMessage}`)
+    }
+  }
+
+  /** Stops cleanly and starts again on the same data and ports. */
+  async restart(): Promise<void> {
+    await this.broker.close()
+    await this.launchAgain()
+  }
+
+  /** Dies as by `kill -9`: nothing is flushed, no answer leaves. `restart` brings it back, recovering. */
+  async kill(): Promise<void> {
+    await this.broker.kill()
+    this.release()
+  }
+
+  /** Resolves when the condition holds; rejects after `timeoutMs` (default 10 000). */
+  async waitFor(
+    condition: WaitCondition,
+    { timeoutMs = WAIT_TIMEOUT_MS }: { readonly timeoutMs?: number } = {},
+  ): Promise<void> {
+    const holds =
+      typeof condition === 'function' ? condition : () => this.recordsIn(condition.topic) >= condition.records
+    let left = Math.ceil(timeoutMs / WAIT_POLL_MS)
+    while (!(await holds())) {
+      if (left-- <= 0) throw new Error(`the condition did not hold within ${timeoutMs} ms`)
+      await new Promise<void>((resolve) => nodeTimers.setTimer(resolve, WAIT_POLL_MS))
+    }
+  }
+
+  /** Records of a topic by offsets, over all partitions; 0 when there is no such topic. */
+  private recordsIn(topic: string): number {
+    let records = 0
+    for (const partition of this.broker.replicas.partitionsOf(topic)) {
+      records += partition.highWatermark - partition.log.logStartOffset
+    }
+    return records
+  }
+
+  /** Closes the client and the broker; ports are free and no handle is open when it resolves. Idempotent. */
+  async close(): Promise<void> {
+    const { client } = this
+    this.client = null
+    await client?.close()
+    await this.broker.close()
+    this.release()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  private async launchAgain(): Promise<void> {
+    this.release()
+    const { broker, release } = await launch(this.options, this.fs, this.listeners)
+    this.broker = broker
+    this.release = release
+  }
+}
+
+async function launch(
+  options: StartBrokerOptions,
+  fs: FileSystem,
+  listeners: string,
+): Promise<{ broker: Broker; release: () => void }> {
+  const config = BrokerConfig.from(
+    objectLayer({ 'log.dirs': options.dir ?? '/memory', listeners }, 'startBroker'),
+    objectLayer(options.config ?? {}, 'config'),
+  )
+  const logger = options.logLevel === undefined ? undefined : nodeLogger({ level: options.logLevel })
+  const instance = newInstance()
+  try {
+    const broker = await Broker.start({ config, identity: instance.identity, isAlive }, nodeRuntime({ fs, logger }))
+    return { broker, release: instance.release }
+  } catch (error) {
+    instance.release()
+    throw error
+  }
+}
+
+/** Starts a real Kafka-compatible broker in this process, on a free port, in memory or in a folder. */
+export function startBroker(options: StartBrokerOptions = {}): Promise<TestBroker> {
+  return TestBroker.start(options)
+}

@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { basename, resolve } from 'node:path'
+import { argumentLayer, Broker, BrokerConfig, type ConfigLayer, fileLayer, objectLayer } from '@ottla/broker'
+import { type NodeLogger, nodeLogger, nodeRuntime } from '@ottla/runtime/node'
+import { type HttpEndpoint, serveHttp } from './http-endpoint.ts'
+import { isAlive, newInstance } from './process-identity.ts'
+
+/** What `ottla start` was asked for. */
+export interface StartSettings {
+  /** Folder of the data. Default `./ottla-data`, unless the configuration names `log.dirs`. */
+  readonly dir?: string
+  readonly port?: number
+  /** A `server.properties` file. */
+  readonly configFile?: string
+  /** `name=value`. */
+  readonly set: readonly string[]
+  readonly maxDiskBytes?: number
+  readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
+  readonly adopt: boolean
+}
+
+export interface RunningBroker {
+  readonly broker: Broker
+  readonly http: HttpEndpoint | null
+  readonly dataDirs: readonly string[]
+  stop(): Promise<void>
+}
+
+export const DIR_DEFAULT = './ottla-data'
+
+/** Layers of configuration, weakest first: our folder, the file, `--set`, then the options with names of their own. */
+export function configOf(settings: StartSettings): BrokerConfig {
+  const layers: ConfigLayer[] = []
+  const fromFile =
+    settings.configFile === undefined
+      ? null
+      : fileLayer(readFileSync(settings.configFile), basename(settings.configFile))
+  const fromArguments = argumentLayer(settings.set)
+  const named = [fromFile, fromArguments].some(
+    (layer) => layer?.entries.has('log.dirs') || layer?.entries.has('log.dir'),
+  )
+  if (!named) layers.push(objectLayer({ 'log.dirs': DIR_DEFAULT }, 'default'))
+  if (fromFile !== null) layers.push(fromFile)
+  layers.push(fromArguments)
+  const own: Record<string, string | number | undefined> = {
+    'log.dirs': settings.dir,
+    'ottla.max.disk.bytes': settings.maxDiskBytes,
+  }
+  if (settings.port !== undefined) own.listeners = `PLAINTEXT://localhost:${settings.port}`
+  layers.push(objectLayer(own, 'options'))
+  const config = BrokerConfig.from(...layers)
+  const dirs = config.logDirs.map((dir) => resolve(dir))
+  return dirs.every((dir, i) => dir === config.logDirs[i])
+    ? config
+    : BrokerConfig.from(...layers, objectLayer({ 'log.dirs': dirs.join(',') }))
+}
+
+/** Starts a broker in this process, with its HTTP endpoint where one is configured. Rejects with what a person can act on. */
+export async function startBrokerProcess(settings: StartSettings, config: BrokerConfig): Promise<RunningBroker> {
+  const logger: NodeLogger = nodeLogger({ level: settings.logLevel })
+  for (const warning of config.warnings) logger.warn(warning)
+  if (config.inertKeys.length > 0) logger.info('settings without effect here', { keys: config.inertKeys })
+  const instance = newInstance()
+  const runtime = nodeRuntime({ logger })
+  const options = { config, identity: instance.identity, isAlive, adopt: settings.adopt, machineName: hostname() }
+  const broker = await Broker.start(options, runtime)
+  const listener = config.get('ottla.http.listener')
+  const http = listener === null ? null : await serveHttp(listener, broker)
+  return {
+    broker,
+    http,
+    dataDirs: config.logDirs,
+    async stop() {
+      await http?.close()
+      await broker.close()
+      instance.release()
+      logger.flush()
+    },
+  }
+}
