@@ -4,7 +4,7 @@
  */
 export const pageBytes = 64 * 1024
 
-/** A page starts small and doubles, so that thousands of small files stay small. */
+/** The first page starts small and doubles, so that thousands of small files stay small. */
 const firstPageBytes = 512
 
 export class PagedBytes {
@@ -84,7 +84,7 @@ export class PagedBytes {
   #writable(index: number, needed: number): Uint8Array {
     const page = this.#pages[index]
     if (page !== undefined && this.#owned[index] && page.length >= needed) return page
-    let capacity = page?.length ?? firstPageBytes
+    let capacity = page?.length ?? (index === 0 ? firstPageBytes : pageBytes)
     while (capacity < needed) capacity *= 2
     const fresh = new Uint8Array(capacity)
     if (page !== undefined) fresh.set(page)

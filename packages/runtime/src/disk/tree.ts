@@ -1,6 +1,6 @@
 import type { FileStat, OpenMode } from '../ports/file-system.ts'
 import { diskError } from './errors.ts'
-import { DiskImage, type Ino } from './image.ts'
+import { DiskImage, type Ino, rootIno } from './image.ts'
 import { applyOp, type DiskOp } from './operations.ts'
 
 /** The path calls of a file system over a `DiskImage`: checks as POSIX does, then one `DiskOp` per change. */
@@ -68,7 +68,7 @@ export class DiskTree {
   }
 
   directoryAt(path: string, call: string): Ino {
-    const ino = this.image.find(path)
+    const ino = DiskImage.namesOf(path).length === 0 ? rootIno : this.image.locate(path, call).ino
     if (ino === undefined) throw diskError('ENOENT', call, path)
     if (this.image.inode(ino).kind !== 'directory') throw diskError('ENOTDIR', call, path)
     return ino
@@ -96,6 +96,9 @@ export class DiskTree {
     if (moved.kind === 'directory' && this.image.isWithin(to.dir, from.ino)) throw diskError('EINVAL', 'rename', toPath)
     if (to.ino !== undefined) {
       const replaced = this.image.inode(to.ino)
+      if (replaced.kind === 'directory' && this.image.isWithin(from.dir, to.ino)) {
+        throw diskError('ENOTEMPTY', 'rename', toPath)
+      }
       if (moved.kind === 'file' && replaced.kind === 'directory') throw diskError('EISDIR', 'rename', toPath)
       if (moved.kind === 'directory' && replaced.kind === 'file') throw diskError('ENOTDIR', 'rename', toPath)
       if (replaced.kind === 'directory' && replaced.entries.size > 0) throw diskError('ENOTEMPTY', 'rename', toPath)

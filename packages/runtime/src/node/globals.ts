@@ -9,7 +9,12 @@ import vm from 'node:vm'
 export const realSetTimeout = timers.setTimeout
 export const realClearTimeout = timers.clearTimeout
 export const realSetImmediate = timers.setImmediate
-export const realQueueMicrotask: (fn: () => void) => void = globalThis.queueMicrotask.bind(globalThis)
+
+/** Through a promise: fake timers replace `queueMicrotask`, some before this module loads, and never promises. */
+const resolved = Promise.resolve()
+export function realQueueMicrotask(fn: () => void): void {
+  resolved.then(fn)
+}
 
 const performance = perfHooks.performance
 export const realMonotonicMs: () => number = performance.now.bind(performance)

@@ -40,6 +40,7 @@ class MemoryFile implements File {
 
   writeSync(source: Uint8Array, position: number): void {
     const file = this.#file()
+    if (source.length === 0) return
     if (!this.#writable) throw diskError('EBADF', 'write', this.path)
     const beforeBytes = file.bytes.allocatedBytes
     this.#disk.reserve(source.length, this.path)

@@ -1,19 +1,7 @@
 import { diskError } from '../disk/errors.ts'
 import type { Ino } from '../disk/image.ts'
 import type { DiskSpace, File, FileStat, FileSystem, OpenMode, ReadDone, WriteDone } from '../ports/file-system.ts'
-import type { DiskCall, InFlightWrite, SimDisk } from './disk.ts'
-
-function joined(sources: readonly Uint8Array[]): Uint8Array {
-  let length = 0
-  for (const source of sources) length += source.length
-  const target = new Uint8Array(length)
-  let at = 0
-  for (const source of sources) {
-    target.set(source, at)
-    at += source.length
-  }
-  return target
-}
+import { type DiskCall, type InFlightWrite, joined, type SimDisk } from './disk.ts'
 
 class SimFile implements File {
   readonly path: string
@@ -120,14 +108,13 @@ class SimFile implements File {
 
   writev(sources: readonly Uint8Array[], position: number, done: WriteDone): void {
     this.#check()
-    const bytes = joined(sources)
-    const inFlight: InFlightWrite = { op: { kind: 'write', ino: this.#ino, position, bytes } }
-    if (this.#writable && bytes.length > 0) this.#disk.inFlight.add(inFlight)
+    const inFlight: InFlightWrite = { ino: this.#ino, position, sources }
+    if (this.#writable) this.#disk.inFlight.add(inFlight)
     this.#fs.later('write', this.#ino, () => {
       this.#disk.inFlight.delete(inFlight)
       let failure: Error | null = null
       try {
-        this.#commitWrite(bytes, position)
+        this.#commitWrite(joined(sources), position)
       } catch (error) {
         failure = error as Error
       }

@@ -1,6 +1,5 @@
 import { diskError } from '../disk/errors.ts'
 import { DiskImage, type Ino, rootIno } from '../disk/image.ts'
-import type { DiskOp } from '../disk/operations.ts'
 import { DiskTree } from '../disk/tree.ts'
 import type { FileSystem } from '../ports/file-system.ts'
 import { applyEvent, type DiskEvent, type DiskHistory } from './crash-states.ts'
@@ -73,9 +72,26 @@ interface ArmedFault {
   left: number
 }
 
-/** A write that was handed to the disk and has not been answered. */
+/**
+ * A write that was handed to the disk and has not been answered. Its memory is looked at when it takes effect and not
+ * before, as a thread pool would: a caller that reuses a buffer too early finds the new contents in the file.
+ */
 export interface InFlightWrite {
-  readonly op: Extract<DiskOp, { kind: 'write' }>
+  readonly ino: Ino
+  readonly position: number
+  readonly sources: readonly Uint8Array[]
+}
+
+export function joined(sources: readonly Uint8Array[]): Uint8Array {
+  let length = 0
+  for (const source of sources) length += source.length
+  const target = new Uint8Array(length)
+  let at = 0
+  for (const source of sources) {
+    target.set(source, at)
+    at += source.length
+  }
+  return target
 }
 
 /**
@@ -152,13 +168,13 @@ export class SimDisk {
   kill(): void {
     this.#mount?.die()
     this.#mount = undefined
-    for (const { op } of this.inFlight) {
-      const sectors = sectorCount(op)
+    for (const { ino, position, sources } of this.inFlight) {
       const choice = this.#random.below(3)
-      if (choice === 0) continue
-      const length = choice === 1 ? op.bytes.length : this.#random.below(op.bytes.length + 1)
-      this.scheduler.note('disk/in-flight-written', this.id, sectors)
-      if (this.tree.image.has(op.ino)) this.tree.commit({ ...op, bytes: op.bytes.subarray(0, length) })
+      const bytes = joined(sources)
+      const length = choice === 0 ? 0 : choice === 1 ? bytes.length : this.#random.below(bytes.length + 1)
+      if (length === 0 || !this.tree.image.has(ino)) continue
+      this.scheduler.note('disk/in-flight-written', this.id, length)
+      this.tree.commit({ kind: 'write', ino, position, bytes: bytes.subarray(0, length) })
     }
     this.inFlight.clear()
     // The dead process's handles are closed with it.

@@ -297,3 +297,13 @@ test('a slow disk answers late', () => {
   scheduler.runSync()
   assert.ok(atMs >= 500)
 })
+
+test('a buffer that is reused before its write is done spoils the file, as with a thread pool', () => {
+  const { disk, scheduler } = diskOf()
+  const fs = disk.mount()
+  const buffer = Buffer.from('good')
+  fs.open('/a', 'w+').writev([buffer], 0, () => {})
+  buffer.write('evil')
+  scheduler.runSync()
+  assert.equal(textAt(fs, '/a'), 'evil')
+})
