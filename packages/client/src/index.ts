@@ -1,2 +1,46 @@
 export { Admin } from './admin/admin.ts'
+export type {
+  ConfigChange,
+  ConfigChanges,
+  ConfigDescription,
+  ConfigEntry,
+  ConfigResource,
+  ConfigResult,
+  ConfigSource,
+  ResourceType,
+} from './admin/configs.ts'
+export { resourceTypes } from './admin/configs.ts'
+export type { LogDir, LogDirReplica } from './admin/log-dirs.ts'
+export type {
+  ClusterInfo,
+  ClusterNode,
+  DeletedRecords,
+  ItemResult,
+  NewTopic,
+  TopicListing,
+} from './admin/topics.ts'
+export type { TopicPartition } from './cluster/by-leader.ts'
+export type { PartitionInfo, TopicInfo } from './cluster/metadata.ts'
+export type { FoundOffset, OffsetQuery, OffsetSpec } from './cluster/offsets.ts'
+export { Consumer, type Position } from './consumer/consumer.ts'
+export type { Assignment, ConsumerOptions, StartOffset } from './consumer/options.ts'
+export { ConsumerBatch, type ConsumerRecord } from './consumer/record.ts'
+export type { ClientDeps } from './deps.ts'
+export {
+  BrokerError,
+  ClosedError,
+  ConfigError,
+  ConnectionError,
+  type ConnectionErrorCode,
+  KafkaError,
+  TimeoutError,
+  UnknownTopicError,
+} from './errors.ts'
 export { Kafka } from './kafka.ts'
+export { type KafkaOptions, parseBootstrap } from './options.ts'
+export type { Delivery, RecordMetadata } from './producer/batch.ts'
+export { murmur2 } from './producer/murmur2.ts'
+export type { Partitioner, ProducerOptions } from './producer/options.ts'
+export { partitionOfKey } from './producer/partitioner.ts'
+export { type Content, Producer, type ProducerRecord } from './producer/producer.ts'
+export { consumerOptionsFrom, kafkaOptionsFrom, producerOptionsFrom } from './properties.ts'

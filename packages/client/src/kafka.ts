@@ -1,6 +1,8 @@
 import { nodeRuntime } from '@ottla/runtime/node'
 import { Admin } from './admin/admin.ts'
 import { Cluster } from './cluster/cluster.ts'
+import { Consumer } from './consumer/consumer.ts'
+import type { ConsumerOptions } from './consumer/options.ts'
 import type { ClientDeps } from './deps.ts'
 import { type KafkaOptions, settingsOf } from './options.ts'
 import type { ProducerOptions } from './producer/options.ts'
@@ -26,6 +28,10 @@ export class Kafka implements AsyncDisposable {
 
   producer(options: ProducerOptions = {}): Producer {
     return this.adopt(new Producer(options, this.cluster))
+  }
+
+  consumer(options: ConsumerOptions): Consumer {
+    return this.adopt(new Consumer(options, this.cluster))
   }
 
   private adopt<T extends { close(): Promise<void> }>(child: T): T {

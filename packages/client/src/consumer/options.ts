@@ -1,0 +1,58 @@
+import type { OffsetSpec } from '../cluster/offsets.ts'
+import { ConfigError } from '../errors.ts'
+
+/** Where reading begins: an offset, an end, or the first record at or after a time (the end, if there is none). */
+export type StartOffset = number | OffsetSpec
+
+export interface Assignment {
+  readonly topic: string
+  /** All partitions of the topic if left out. */
+  readonly partition?: number
+  /** Default earliest. */
+  readonly from?: StartOffset
+  /** Reading ends before this offset. Default: never. */
+  readonly until?: number
+}
+
+export interface ConsumerOptions {
+  /** What to read, without a group. */
+  readonly assign: readonly Assignment[]
+  /** The broker waits until it has so many bytes. Default 1. `fetch.min.bytes`. */
+  readonly fetchMinBytes?: number
+  /** Or for so long, in ms. Default 500. `fetch.max.wait.ms`. */
+  readonly fetchMaxWaitMs?: number
+  /** Of one response, in bytes; a single larger batch is delivered all the same. Default 52 428 800. `fetch.max.bytes`. */
+  readonly fetchMaxBytes?: number
+  /** Of one partition in a response, in bytes. Default 1 048 576. `max.partition.fetch.bytes`. */
+  readonly partitionMaxBytes?: number
+  /** Bytes fetched ahead of the reader, over all partitions, as a soft bound. Default 67 108 864. */
+  readonly bufferBytes?: number
+  /** Compare the checksum of each batch. Default true. `check.crcs`. */
+  readonly checkCrcs?: boolean
+  /** What to do when the offset wanted is not in the log. Default none: reading fails. `auto.offset.reset`. */
+  readonly reset?: 'earliest' | 'latest' | 'none'
+}
+
+export interface ConsumerSettings {
+  readonly fetchMinBytes: number
+  readonly fetchMaxWaitMs: number
+  readonly fetchMaxBytes: number
+  readonly partitionMaxBytes: number
+  readonly bufferBytes: number
+  readonly checkCrcs: boolean
+  readonly reset: 'earliest' | 'latest' | 'none'
+}
+
+export function consumerSettingsOf(options: Omit<ConsumerOptions, 'assign'>): ConsumerSettings {
+  const reset = options.reset ?? 'none'
+  if (!['earliest', 'latest', 'none'].includes(reset)) throw new ConfigError(`reset is earliest, latest or none`)
+  return {
+    fetchMinBytes: options.fetchMinBytes ?? 1,
+    fetchMaxWaitMs: options.fetchMaxWaitMs ?? 500,
+    fetchMaxBytes: options.fetchMaxBytes ?? 52_428_800,
+    partitionMaxBytes: options.partitionMaxBytes ?? 1_048_576,
+    bufferBytes: options.bufferBytes ?? 67_108_864,
+    checkCrcs: options.checkCrcs ?? true,
+    reset,
+  }
+}

@@ -1,0 +1,88 @@
+import { type ConsumedRecord, type RecordBatch, RecordsError } from '@ottla/protocol/records'
+import { KafkaError } from '../errors.ts'
+
+export interface ConsumerRecord extends ConsumedRecord {
+  readonly topic: string
+  readonly partition: number
+}
+
+/**
+ * A record batch of one partition, as the broker stored it. Keys and values are views of the fetched bytes: they keep
+ * the whole response in memory for as long as one of them is held.
+ */
+export class ConsumerBatch implements Iterable<ConsumedRecord> {
+  readonly topic: string
+  readonly partition: number
+  private readonly batch: RecordBatch
+  /** Records before it were not asked for: a fetch begins at the batch that holds its offset. */
+  private readonly fromOffset: number
+  private readonly untilOffset: number
+
+  constructor(topic: string, partition: number, batch: RecordBatch, fromOffset: number, untilOffset: number) {
+    this.topic = topic
+    this.partition = partition
+    this.batch = batch
+    this.fromOffset = fromOffset
+    this.untilOffset = untilOffset
+  }
+
+  /** Of the first record that may be in it. */
+  get baseOffset(): number {
+    return Math.max(this.fromOffset, this.batch.baseOffset)
+  }
+
+  /** Of the last record that may be in it; compaction leaves gaps. */
+  get lastOffset(): number {
+    return Math.min(this.untilOffset - 1, this.batch.lastOffset)
+  }
+
+  /** Bytes as stored, compressed or not. */
+  get sizeInBytes(): number {
+    return this.batch.end - this.batch.at
+  }
+
+  get leaderEpoch(): number {
+    return this.batch.partitionLeaderEpoch
+  }
+
+  /** 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd. */
+  get codec(): number {
+    return this.batch.codec
+  }
+
+  get isTransactional(): boolean {
+    return this.batch.isTransactional
+  }
+
+  /** Throws `KafkaError` with code `CORRUPT_BATCH` when it cannot be read. */
+  forEach(callback: (record: ConsumedRecord) => void): void {
+    const { untilOffset } = this
+    try {
+      this.batch.forEach((record) => {
+        if (record.offset < untilOffset) callback(record)
+      }, this.fromOffset)
+    } catch (error) {
+      throw this.explain(error)
+    }
+  }
+
+  *[Symbol.iterator](): Generator<ConsumedRecord, void, undefined> {
+    try {
+      for (const record of this.batch.records(this.fromOffset)) {
+        if (record.offset >= this.untilOffset) return
+        yield record
+      }
+    } catch (error) {
+      throw this.explain(error)
+    }
+  }
+
+  private explain(error: unknown): unknown {
+    if (!(error instanceof RecordsError)) return error
+    return corrupt(this.topic, this.partition, error)
+  }
+}
+
+export function corrupt(topic: string, partition: number, error: RecordsError): KafkaError {
+  return new KafkaError('CORRUPT_BATCH', `partition ${topic}-${partition}: ${error.message}`, { cause: error })
+}

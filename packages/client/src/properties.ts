@@ -1,0 +1,184 @@
+import { type CodecName, codecByName } from '@ottla/protocol/records'
+import type { ConsumerOptions } from './consumer/options.ts'
+import { ConfigError } from './errors.ts'
+import type { KafkaOptions } from './options.ts'
+import type { ProducerOptions } from './producer/options.ts'
+import { partitionOfKey } from './producer/partitioner.ts'
+
+/**
+ * Client properties by Apache Kafka's names and librdkafka's, turned into options. A property that has no meaning here
+ * is ignored if nothing depends on it, and refused by name if silence would be unsafe, as for security.
+ */
+type Properties = ReadonlyMap<string, string>
+
+interface Rule {
+  readonly names: readonly string[]
+  readonly option: string
+  parse(text: string, name: string): unknown
+}
+
+const text = (value: string) => value
+
+function integer(min: number) {
+  return (value: string, name: string): number => {
+    const number = Number(value)
+    if (value.trim() === '' || !Number.isSafeInteger(number) || number < min) {
+      throw new ConfigError(`${name} is a whole number of at least ${min}, not ${JSON.stringify(value)}`)
+    }
+    return number
+  }
+}
+
+function boolean(value: string, name: string): boolean {
+  if (/^(true|1|yes)$/i.test(value)) return true
+  if (/^(false|0|no)$/i.test(value)) return false
+  throw new ConfigError(`${name} is true or false, not ${JSON.stringify(value)}`)
+}
+
+/** librdkafka's lingers have fractions. */
+function milliseconds(value: string, name: string): number {
+  const number = Number(value)
+  if (value.trim() === '' || !(number >= 0))
+    throw new ConfigError(`${name} is a number of ms, not ${JSON.stringify(value)}`)
+  return number
+}
+
+function codec(value: string, name: string): CodecName {
+  const lower = value.toLowerCase()
+  const known = lower === 'uncompressed' ? 'none' : lower
+  if (codecByName(known) === undefined)
+    throw new ConfigError(`${name}: the codec ${JSON.stringify(value)} is not known`)
+  return known as CodecName
+}
+
+function acks(value: string, name: string): 0 | 1 | 'all' {
+  if (value === 'all' || value === '-1') return 'all'
+  if (value === '0' || value === '1') return Number(value) as 0 | 1
+  throw new ConfigError(`${name} is 0, 1, all or -1, not ${JSON.stringify(value)}`)
+}
+
+function partitioner(value: string, name: string): ProducerOptions['partitioner'] {
+  if (['murmur2_random', 'murmur2', 'org.apache.kafka.clients.producer.internals.DefaultPartitioner'].includes(value)) {
+    return undefined
+  }
+  if (value === 'random') {
+    let turn = 0
+    return (_topic, _key, count) => turn++ % count
+  }
+  if (value.endsWith('RoundRobinPartitioner')) {
+    const turns = new Map<string, number>()
+    return (topic, _key, count) => {
+      const turn = turns.get(topic) ?? 0
+      turns.set(topic, turn + 1)
+      return turn % count
+    }
+  }
+  if (value === 'murmur2_only') return (_topic, key, count) => (key === null ? 0 : partitionOfKey(key, count))
+  throw new ConfigError(`${name}: the partitioner ${JSON.stringify(value)} is not known; murmur2_random and random are`)
+}
+
+function reset(value: string, name: string): ConsumerOptions['reset'] {
+  if (['earliest', 'beginning', 'smallest'].includes(value)) return 'earliest'
+  if (['latest', 'end', 'largest'].includes(value)) return 'latest'
+  if (['none', 'error'].includes(value)) return 'none'
+  throw new ConfigError(`${name} is earliest, latest or none, not ${JSON.stringify(value)}`)
+}
+
+const clientRules: readonly Rule[] = [
+  { names: ['bootstrap.servers', 'metadata.broker.list'], option: 'bootstrap', parse: text },
+  { names: ['client.id'], option: 'clientId', parse: text },
+  {
+    names: ['socket.connection.setup.timeout.ms', 'socket.connection.setup.timeout.max.ms'],
+    option: 'connectTimeoutMs',
+    parse: integer(1),
+  },
+  { names: ['request.timeout.ms', 'socket.timeout.ms'], option: 'requestTimeoutMs', parse: integer(1) },
+  { names: ['default.api.timeout.ms'], option: 'apiTimeoutMs', parse: integer(1) },
+  { names: ['retry.backoff.ms'], option: 'retryBackOffMs', parse: integer(0) },
+  { names: ['retry.backoff.max.ms'], option: 'retryBackOffMaxMs', parse: integer(0) },
+  {
+    names: ['metadata.max.age.ms', 'topic.metadata.refresh.interval.ms'],
+    option: 'metadataMaxAgeMs',
+    parse: integer(0),
+  },
+  { names: ['receive.message.max.bytes'], option: 'maxResponseBytes', parse: integer(1000) },
+]
+
+const producerRules: readonly Rule[] = [
+  { names: ['acks', 'request.required.acks'], option: 'acks', parse: acks },
+  { names: ['enable.idempotence'], option: 'idempotent', parse: boolean },
+  { names: ['compression.type', 'compression.codec'], option: 'compression', parse: codec },
+  {
+    names: ['compression.level', 'compression.gzip.level', 'compression.lz4.level', 'compression.zstd.level'],
+    option: 'compressionLevel',
+    parse: integer(-131072),
+  },
+  { names: ['linger.ms', 'queue.buffering.max.ms'], option: 'lingerMs', parse: milliseconds },
+  { names: ['batch.size'], option: 'batchBytes', parse: integer(0) },
+  { names: ['max.request.size', 'message.max.bytes'], option: 'maxRequestBytes', parse: integer(1) },
+  { names: ['buffer.memory'], option: 'bufferBytes', parse: integer(1) },
+  {
+    names: ['max.in.flight.requests.per.connection', 'max.in.flight'],
+    option: 'maxInFlight',
+    parse: integer(1),
+  },
+  { names: ['retries', 'message.send.max.retries'], option: 'retries', parse: integer(0) },
+  { names: ['delivery.timeout.ms', 'message.timeout.ms'], option: 'deliveryTimeoutMs', parse: integer(1) },
+  { names: ['partitioner', 'partitioner.class'], option: 'partitioner', parse: partitioner },
+]
+
+const consumerRules: readonly Rule[] = [
+  { names: ['fetch.min.bytes'], option: 'fetchMinBytes', parse: integer(0) },
+  { names: ['fetch.max.wait.ms', 'fetch.wait.max.ms'], option: 'fetchMaxWaitMs', parse: integer(0) },
+  { names: ['fetch.max.bytes'], option: 'fetchMaxBytes', parse: integer(1) },
+  {
+    names: ['max.partition.fetch.bytes', 'fetch.message.max.bytes'],
+    option: 'partitionMaxBytes',
+    parse: integer(1),
+  },
+  { names: ['check.crcs'], option: 'checkCrcs', parse: boolean },
+  { names: ['auto.offset.reset'], option: 'reset', parse: reset },
+]
+
+/** What has its meaning in the Java client or librdkafka only: threads, metrics, classes, socket buffers, groups. */
+const meaningless =
+  /^(key|value)\.(de)?serializer$|^(metrics?|metric\.reporters|interceptor\.classes|statistics|log|debug|enable\.metrics)(\.|$)|buffer\.(bytes|kbytes|messages)$|^(receive|send)\.buffer|^socket\.(nagle|keepalive|send|receive)|^client\.(dns\.lookup|rack)|^broker\.address|^api\.version\.|^group\.|^session\.timeout|^heartbeat\.|^max\.poll\.|^enable\.auto\.|^auto\.commit|^allow\.auto|^connections\.max\.idle|^reconnect\.backoff|^max\.block|^partition\.assignment|^queued\.|^isolation\.level$|^metadata\.recovery|^enable\.partition\.eof$/
+
+/** Throws `ConfigError` for a value that cannot be, an unknown name, and security, which is not there yet. */
+export function kafkaOptionsFrom(properties: Properties): Partial<KafkaOptions> {
+  for (const [name, value] of properties) check(name, value)
+  return apply(clientRules, properties)
+}
+
+export function producerOptionsFrom(properties: Properties): ProducerOptions {
+  return apply(producerRules, properties)
+}
+
+export function consumerOptionsFrom(properties: Properties): Omit<ConsumerOptions, 'assign'> {
+  return apply(consumerRules, properties)
+}
+
+const rules = [...clientRules, ...producerRules, ...consumerRules]
+
+function check(name: string, value: string): void {
+  if (name === 'security.protocol') {
+    if (/^plaintext$/i.test(value)) return
+    throw new ConfigError(`security.protocol ${value} is not supported yet: only PLAINTEXT is`)
+  }
+  if (/^(ssl|sasl|security|enable\.ssl|https|oauth)/.test(name)) throw new ConfigError(`${name} is not supported yet`)
+  if (name === 'isolation.level' && value === 'read_committed') {
+    throw new ConfigError('isolation.level read_committed is not supported yet')
+  }
+  if (name === 'transactional.id') throw new ConfigError('transactional.id is not supported yet')
+  if (meaningless.test(name) || rules.some((rule) => rule.names.includes(name))) return
+  throw new ConfigError(`there is no client property ${JSON.stringify(name)}`)
+}
+
+function apply(some: readonly Rule[], properties: Properties): Record<string, unknown> {
+  const options: Record<string, unknown> = {}
+  for (const [name, value] of properties) {
+    const rule = some.find((r) => r.names.includes(name))
+    if (rule !== undefined) options[rule.option] = rule.parse(value, name)
+  }
+  return options
+}
