@@ -76,6 +76,11 @@ export class FetchOperation implements DataWatcher, AtTurnEnd {
   private readItem(item: FetchItem, i: number): boolean {
     const partition = item.partition as Partition
     const { log } = partition
+    if (partition.goneCode !== ErrorCode.NONE) {
+      item.errorCode = partition.goneCode
+      item.slice = EMPTY_SLICE
+      return true
+    }
     item.highWatermark = partition.highWatermark
     item.lastStableOffset = partition.lastStableOffset
     item.logStartOffset = log.logStartOffset

@@ -30,6 +30,8 @@ export class Partition {
   readonly index: number
   readonly log: PartitionLog
   leaderEpoch: number
+  /** Why the partition is no longer here; 0 while it is. */
+  goneCode: number = ErrorCode.NONE
   /** In order of append. */
   private pending: PendingAppend[] = []
   private settled = 0
@@ -104,6 +106,7 @@ export class Partition {
 
   /** The partition is being deleted or closed: whoever waits is told so. */
   abandon(errorCode: number): void {
+    this.goneCode = errorCode
     const waiting = this.pending.slice(this.settled)
     this.pending = []
     this.settled = 0

@@ -90,7 +90,7 @@ export class Connection implements AtTurnEnd {
     this.bytesInFlight += request.frameBytes
     this.server.queuedBytes.add(request.frameBytes)
     this.dispatcher.handle(request, frame)
-    if (this.closed) return false
+    if (this.closed || this.closing) return false
     if (!this.mustPause()) return true
     this.pause()
     return false
@@ -197,11 +197,14 @@ export class Connection implements AtTurnEnd {
     if (this.closed) return
     this.server.counters.protocolErrors++
     this.server.logger.warn(`closed connection: ${reason}`, { peer: this.peer, listener: this.listenerName })
-    this.socket.destroy()
+    this.destroy()
   }
 
   destroy(): void {
-    if (!this.closed) this.socket.destroy()
+    if (this.closed) return
+    // The socket reports its end later; what else stands in the chunk at hand is not handled any more.
+    this.closing = true
+    this.socket.destroy()
   }
 
   private onClose(error: Error | null): void {
