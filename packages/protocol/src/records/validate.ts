@@ -23,6 +23,7 @@ import {
 import { Codec, decompress } from './compression/index.ts'
 import { crc32c } from './crc32c.ts'
 import { RECORD_BYTES_MIN, RecordCursor, type RecordProblem } from './cursor.ts'
+import { walkFast } from './fast-walk.ts'
 
 /**
  * Checking batches as they lie in a buffer: no object is made, the answer is the name of the first problem, or 0.
@@ -181,6 +182,7 @@ export function walkCompressedRecords(
 }
 
 function walk(cursor: RecordCursor, requireKeys: boolean): RecordProblem | 0 {
+  if (walkFast(cursor, requireKeys)) return 0
   let maxTimestampDelta = Number.NEGATIVE_INFINITY
   while (cursor.next()) {
     if (cursor.offsetDelta !== cursor.index) return 'OFFSET'
