@@ -5,7 +5,7 @@ import { type Installed, installOnce, peersDir, projectDir, run } from './folder
 
 /** Our programs on franz-go: folder in the checkout, program name. */
 const programs = {
-  'franz-go-scenarios': 'interop/franz-go',
+  'franz-go-scenarios': 'interop/clients/franz-go',
   'bench-driver': 'benchmarks/driver',
 } as const
 export type GoProgram = keyof typeof programs

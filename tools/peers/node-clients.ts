@@ -8,7 +8,7 @@ const dependencies = {
   '@platformatic/kafka': '2.12.1',
   // kafkajs brings gzip only: these give it the other codecs (zstd is in Node).
   snappyjs: '0.7.0',
-  lz4js: '0.2.0',
+  'lz4-napi': '2.10.0',
 }
 
 /** kafkajs and @platformatic/kafka, with a package.json of their own, so that they stay out of this project's. */

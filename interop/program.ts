@@ -1,0 +1,84 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { endProcess, track } from '../tools/peers/running-broker.ts'
+import { type Answers, type Op, type Request, Unsupported } from './contract.ts'
+
+type Line = { id?: number; ok?: boolean; error?: string; unsupported?: string; event?: string }
+
+/** A client's program, started at the first request and again after one that took too long. */
+export class Program {
+  readonly #command: [string, string[]]
+  readonly #timeoutMs: number
+  #child: ChildProcess | undefined
+  #lines: AsyncIterator<string> | undefined
+  #stderr = ''
+  #id = 0
+
+  constructor(command: [string, string[]], timeoutMs = 100_000) {
+    this.#command = command
+    this.#timeoutMs = timeoutMs
+  }
+
+  #start(): { child: ChildProcess; lines: AsyncIterator<string> } {
+    if (this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null) {
+      return { child: this.#child, lines: this.#lines! }
+    }
+    const [program, args] = this.#command
+    const child = track(spawn(program, args, { stdio: 'pipe' }))
+    this.#stderr = ''
+    child.stderr.on('data', (chunk: Buffer) => {
+      this.#stderr = (this.#stderr + chunk.toString()).slice(-2000)
+    })
+    child.on('error', (error) => {
+      this.#stderr += error.message
+    })
+    child.stdin.on('error', () => {})
+    this.#child = child
+    this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+    return { child, lines: this.#lines }
+  }
+
+  /** Asks for one operation. `sent` is awaited between the two turns of a produce request. */
+  async ask<Name extends Op>(
+    bootstrap: string,
+    request: Extract<Request, { op: Name }>,
+    sent: () => Promise<void> = async () => {},
+  ): Promise<Answers[Name]> {
+    const { child, lines } = this.#start()
+    const id = ++this.#id
+    const timer = setTimeout(() => child.kill('SIGKILL'), this.#timeoutMs)
+    child.stdin!.write(`${JSON.stringify({ id, bootstrap, ...request })}\n`)
+    try {
+      for (;;) {
+        const next = await lines.next()
+        if (next.done)
+          throw new Error(`the program ended or took over ${this.#timeoutMs} ms: ${lastLine(this.#stderr)}`)
+        let answer: Line
+        try {
+          answer = JSON.parse(next.value) as Line
+        } catch {
+          throw new Error(`the program printed: ${next.value.slice(0, 200)}`)
+        }
+        if (answer.event === 'sent') {
+          await sent()
+          child.stdin!.write('{"op":"continue"}\n')
+          continue
+        }
+        if (answer.id !== id) throw new Error(`an answer to request ${answer.id} instead of ${id}`)
+        if (answer.unsupported !== undefined) throw new Unsupported(answer.unsupported)
+        if (!answer.ok) throw new Error(answer.error ?? 'no reason given')
+        return answer as unknown as Answers[Name]
+      }
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#child === undefined) return
+    this.#child.stdin!.end()
+    await endProcess(this.#child, 'SIGTERM', 3000)
+  }
+}
+
+const lastLine = (text: string) => text.trim().split('\n').at(-1) ?? ''
