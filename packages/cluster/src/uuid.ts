@@ -1,16 +1,13 @@
 import type { SecureRandom } from '@ottla/runtime'
 
-/**
- * Ids of topics and clusters, in Kafka's text form: 16 bytes as URL-safe base64 without padding, 22 characters
- * (KIP-516, Kafka's `Uuid`). Kept as text everywhere in this package.
+/*
+ * Ids of topics and clusters are kept in Kafka's text form everywhere, as `@ottla/protocol` reads and writes them:
+ * 16 bytes as URL-safe base64 without padding, 22 characters (KIP-516, Kafka's `Uuid`).
  */
-export const zeroUuid = 'AAAAAAAAAAAAAAAAAAAAAA'
-/** (0, 1): the metadata topic's id, reserved. */
-export const metadataTopicUuid = 'AAAAAAAAAAAAAAAAAAAAAQ'
 
 /**
- * A version 4 id. Never a reserved one, and never one whose text starts with `-`, which a command line would take for
- * an option.
+ * A version 4 id. The reserved ones (0, 0) and (0, 1) are none. Never one whose text starts with `-`, which a command
+ * line would take for an option.
  */
 export function randomUuid(random: SecureRandom): string {
   for (;;) {

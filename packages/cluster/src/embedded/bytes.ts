@@ -109,7 +109,10 @@ export class ByteReader {
   text(): string {
     const length = this.u32()
     const at = this.#take(length)
-    return this.#buffer.toString('utf8', at, at + length)
+    const end = at + length
+    for (let i = at; i < end; i++) if (this.#buffer[i] >= 0x80) return this.#buffer.toString('utf8', at, end)
+    // Nearly all paths are ASCII, which is read several times faster.
+    return this.#buffer.toString('latin1', at, end)
   }
 
   /** A copy, so that no node keeps the whole file in memory. */

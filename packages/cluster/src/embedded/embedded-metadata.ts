@@ -123,12 +123,16 @@ export class EmbeddedMetadata implements SessionHost {
     return this.#closing
   }
 
+  readableTree(): Tree | null {
+    return this.#busy || this.#queue.length > 0 ? null : this.#tree
+  }
+
   read(session: EmbeddedSession, read: (tree: Tree) => void, failed: (code: StoreErrorCode) => void): void {
     const run = () => {
       if (session.state === 'connected') read(this.#tree)
       else failed('sessionExpired')
     }
-    if (!this.#busy && this.#queue.length === 0) run()
+    if (this.readableTree() !== null) run()
     else if (this.#queue.length >= embeddedQueueLengthMax) failed('systemError')
     else this.#queue.push({ type: 'read', run, failed })
   }

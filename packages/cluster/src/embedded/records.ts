@@ -9,9 +9,10 @@ import type { Effect, TransactionHeader } from './tree.ts'
  *     2, zxid u64, wall-clock ms u64, number of effects u32, effects
  *     effect: kind u8 (1 create, 2 set, 3 delete, 4 counter), path, then data / childrenCreated as the kind has them
  */
-export type JournalRecord =
-  | { readonly type: 'epoch'; readonly epoch: number }
-  | { readonly type: 'transaction'; readonly header: TransactionHeader; readonly effects: readonly Effect[] }
+export interface RecordVisitor {
+  epoch(epoch: number): void
+  effect(effect: Effect, header: TransactionHeader): void
+}
 
 export function writeEpoch(writer: ByteWriter, epoch: number): void {
   writer.u8(1)
@@ -49,19 +50,16 @@ export function writeTransaction(writer: ByteWriter, header: TransactionHeader, 
   }
 }
 
-/** Calls `take` for each record. Throws `MalformedBytes`. */
-export function readRecords(payload: Buffer, take: (record: JournalRecord) => void): void {
+/** Calls the visitor for each record, for each effect of a transaction. Throws `MalformedBytes`. */
+export function readRecords(payload: Buffer, visitor: RecordVisitor): void {
   const reader = new ByteReader(payload)
   while (reader.remaining > 0) {
     const kind = reader.u8()
     if (kind === 1) {
-      take({ type: 'epoch', epoch: reader.u32() })
+      visitor.epoch(reader.u32())
     } else if (kind === 2) {
       const header = { zxid: reader.u64(), timeMs: reader.u64(), sessionId: 0n }
-      const count = reader.u32()
-      const effects: Effect[] = []
-      for (let i = 0; i < count; i++) effects.push(readEffect(reader))
-      take({ type: 'transaction', header, effects })
+      for (let left = reader.u32(); left > 0; left--) visitor.effect(readEffect(reader), header)
     } else {
       throw new MalformedBytes(`no record has kind ${kind}`)
     }

@@ -90,15 +90,13 @@ function loadSnapshot(fs: FileSystem, dir: string, generation: number) {
 function replay(tree: Tree, payload: Buffer, path: string): number {
   let epoch = 0
   try {
-    readRecords(payload, (record) => {
-      if (record.type === 'epoch') {
-        epoch = Math.max(epoch, record.epoch)
-        return
-      }
-      epoch = Math.max(epoch, epochOf(record.header.zxid))
-      for (const effect of record.effects) {
-        if (!tree.replay(effect, record.header)) throw new MalformedBytes(`${effect.type} ${effect.path} does not fit`)
-      }
+    readRecords(payload, {
+      epoch: (value) => {
+        epoch = Math.max(epoch, value)
+      },
+      effect: (effect, header) => {
+        if (!tree.replay(effect, header)) throw new MalformedBytes(`${effect.type} ${effect.path} does not fit`)
+      },
     })
   } catch (error) {
     if (error instanceof MalformedBytes) throw damaged(path, error.message)

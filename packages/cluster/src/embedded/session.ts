@@ -17,11 +17,13 @@ import type {
   ZnodeData,
 } from '../metadata-store.ts'
 import { isValidPath } from './paths.ts'
-import type { Tree } from './tree.ts'
+import { sortedChildren, type Tree } from './tree.ts'
 import { Watches } from './watches.ts'
 
-/** What a session asks of the store that made it. All three are carried out in one order for all sessions. */
+/** What a session asks of the store that made it. Everything is carried out in one order for all sessions. */
 export interface SessionHost {
+  /** The tree, when nothing is under way; else `null`, and `read` waits for its turn. */
+  readableTree(): Tree | null
   /** Runs `read` on a tree without undurable changes. `failed` instead, when the store is closed or its queue is full. */
   read(session: EmbeddedSession, read: (tree: Tree) => void, failed: (code: StoreErrorCode) => void): void
   change(session: EmbeddedSession, operations: readonly Operation[], done: (outcome: MultiOutcome) => void): void
@@ -107,7 +109,7 @@ export class EmbeddedSession implements MetadataStore {
       const node = tree.nodes.get(path)
       if (node === undefined) return failure('noNode', path)
       if (watcher !== undefined) this.#watches.addChildren(path, watcher)
-      return { ok: true, value: { names: [...(node.children ?? [])].sort(), stat: tree.stat(path) as Stat } }
+      return { ok: true, value: { names: sortedChildren(node), stat: tree.stat(path) as Stat } }
     })
   }
 
@@ -174,6 +176,8 @@ export class EmbeddedSession implements MetadataStore {
   }
 
   #read<T>(path: string, read: (tree: Tree) => Outcome<T>): Promise<Outcome<T>> {
+    const idle = this.#deliveries.length === 0 && !this.#ended() ? this.#host.readableTree() : null
+    if (idle !== null) return Promise.resolve(checkedRead(idle, path, read))
     return new Promise((resolve) => {
       if (this.#ended()) {
         this.#answer(() => resolve(failure('sessionExpired', path)))
@@ -182,7 +186,7 @@ export class EmbeddedSession implements MetadataStore {
       this.#host.read(
         this,
         (tree) => {
-          const outcome = isValidPath(path) ? read(tree) : failure('badArguments', path)
+          const outcome = checkedRead(tree, path, read)
           this.#answer(() => resolve(outcome))
         },
         (code) => this.#answer(() => resolve(failure(code, path))),
@@ -220,6 +224,10 @@ export class EmbeddedSession implements MetadataStore {
       this.#scheduleDeliveries()
     }
   }
+}
+
+function checkedRead<T>(tree: Tree, path: string, read: (tree: Tree) => Outcome<T>): Outcome<T> {
+  return tree.nodes.has(path) || isValidPath(path) ? read(tree) : failure('badArguments', path)
 }
 
 function failure(code: StoreErrorCode, path: string): { ok: false; code: StoreErrorCode; path: string } {

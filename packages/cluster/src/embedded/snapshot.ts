@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib'
 import { ByteReader, ByteWriter, MalformedBytes } from './bytes.ts'
 import { damaged, encodeHeader, hasHeader, headerBytes, snapshotMagic } from './files.ts'
 import { nodeName, parentPath } from './paths.ts'
-import { Tree } from './tree.ts'
+import { addChild, Tree } from './tree.ts'
 
 /**
  * The persistent nodes of a tree, parents first, as the bytes of a snapshot file: header, last zxid, number of nodes,
@@ -73,8 +73,7 @@ function readNodes(reader: ByteReader): Snapshot {
     }
     const parent = tree.nodes.get(parentPath(path))
     if (parent === undefined) throw new MalformedBytes(`no parent for ${path}`)
-    parent.children ??= new Set()
-    parent.children.add(nodeName(path))
+    addChild(parent, nodeName(path))
     tree.nodes.set(path, { ...facts, children: null })
   }
   if (reader.remaining !== 0) throw new MalformedBytes('bytes are left over')

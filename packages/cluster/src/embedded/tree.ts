@@ -3,11 +3,13 @@ import type { CreateMode, Operation, OperationResult, Stat, StoreErrorCode, Watc
 import { anyVersion } from '../metadata-store.ts'
 import { isValidPath, nodeName, parentPath } from './paths.ts'
 
+/** Most nodes have no child or one (a partition has its state), so a set is made for the second only. */
+export type ChildNames = null | string | Set<string>
+
 /** A node as the tree keeps it. Only the tree and the snapshot reader write its fields. */
 export interface TreeNode {
   data: Buffer | null
-  /** Names; `null` until the first child: most nodes are leaves. */
-  children: Set<string> | null
+  children: ChildNames
   /** Children ever made: the number of the next sequential child. */
   childrenCreated: number
   czxid: number
@@ -96,29 +98,41 @@ export class Tree {
     return { ok: true, results: [], effects: work.effects, events: work.events, undo: () => rollBack(work) }
   }
 
-  /** Carries out an effect read from the journal. Returns `false` when the tree cannot take it: the journal is damaged. */
+  /**
+   * Carries out an effect read from the journal, without undo or events: a start-up replays tens of thousands.
+   * Returns `false` when the tree cannot take it: the journal is damaged.
+   */
   replay(effect: Effect, header: TransactionHeader): boolean {
-    const work: Work = { header, effects: [], events: [], undo: [] }
+    const { path } = effect
+    const node = this.nodes.get(path)
+    if (effect.type === 'create') {
+      const parent = this.nodes.get(parentPath(path))
+      if (node !== undefined || parent === undefined) return false
+      this.nodes.set(path, newNode(effect.data, header, 0n))
+      addChild(parent, nodeName(path))
+      parent.childrenCreated = effect.childrenCreated
+      parent.pzxid = header.zxid
+      return true
+    }
+    if (node === undefined) return false
     switch (effect.type) {
-      case 'create': {
-        if (effect.path === '/' || this.nodes.has(effect.path)) return false
-        const parent = this.nodes.get(parentPath(effect.path))
-        if (parent === undefined) return false
-        this.#insert(effect.path, parent, effect.data, 'persistent', work)
-        parent.childrenCreated = effect.childrenCreated
+      case 'set':
+        node.data = effect.data
+        node.version = nextVersion(node.version)
+        node.mzxid = header.zxid
+        node.mtimeMs = header.timeMs
+        return true
+      case 'delete': {
+        if (path === '/' || numChildren(node) > 0) return false
+        const parent = this.nodes.get(parentPath(path)) as TreeNode
+        this.nodes.delete(path)
+        removeChild(parent, nodeName(path))
+        parent.pzxid = header.zxid
         return true
       }
-      case 'set':
-        if (!this.nodes.has(effect.path)) return false
-        return typeof this.#set({ ...effect, expectedVersion: anyVersion }, work) !== 'string'
-      case 'delete':
-        return typeof this.#delete({ path: effect.path, expectedVersion: anyVersion }, work) !== 'string'
-      case 'counter': {
-        const node = this.nodes.get(effect.path)
-        if (node === undefined) return false
+      case 'counter':
         node.childrenCreated = effect.childrenCreated
         return true
-      }
     }
   }
 
@@ -159,14 +173,13 @@ export class Tree {
     const node = newNode(data, header, owner)
     const { pzxid } = parent
     this.nodes.set(path, node)
-    parent.children ??= new Set()
-    parent.children.add(nodeName(path))
+    addChild(parent, nodeName(path))
     parent.childrenCreated++
     parent.pzxid = header.zxid
     if (owner !== 0n) this.#own(owner, path)
     undo.push(() => {
       this.nodes.delete(path)
-      parent.children?.delete(nodeName(path))
+      removeChild(parent, nodeName(path))
       parent.childrenCreated--
       parent.pzxid = pzxid
       if (owner !== 0n) this.#disown(owner, path)
@@ -218,12 +231,12 @@ export class Tree {
     const parent = this.nodes.get(parentPath(path)) as TreeNode
     const { pzxid } = parent
     this.nodes.delete(path)
-    parent.children?.delete(nodeName(path))
+    removeChild(parent, nodeName(path))
     parent.pzxid = work.header.zxid
     if (node.ephemeralOwner !== 0n) this.#disown(node.ephemeralOwner, path)
     work.undo.push(() => {
       this.nodes.set(path, node)
-      parent.children?.add(nodeName(path))
+      addChild(parent, nodeName(path))
       parent.pzxid = pzxid
       if (node.ephemeralOwner !== 0n) this.#own(node.ephemeralOwner, path)
     })
@@ -282,8 +295,28 @@ function statOf(node: TreeNode): Stat {
   }
 }
 
-function numChildren(node: TreeNode): number {
-  return node.children === null ? 0 : node.children.size
+export function addChild(node: TreeNode, name: string): void {
+  const { children } = node
+  if (children === null) node.children = name
+  else if (typeof children === 'string') node.children = new Set([children, name])
+  else children.add(name)
+}
+
+function removeChild(node: TreeNode, name: string): void {
+  const { children } = node
+  if (children === name) node.children = null
+  else if (children !== null && typeof children !== 'string') children.delete(name)
+}
+
+/** Sorted by code unit. */
+export function sortedChildren({ children }: TreeNode): string[] {
+  if (children === null) return []
+  return typeof children === 'string' ? [children] : [...children].sort()
+}
+
+function numChildren({ children }: TreeNode): number {
+  if (children === null) return 0
+  return typeof children === 'string' ? 1 : children.size
 }
 
 function matches(node: TreeNode, expectedVersion: number): boolean {

@@ -18,9 +18,13 @@ export const immediateTimers: Timers = {
   },
 }
 
-export function openEmbedded(fs: FileSystem, options: Partial<EmbeddedMetadataOptions> = {}): EmbeddedMetadata {
+export function openEmbedded(
+  fs: FileSystem,
+  options: Partial<EmbeddedMetadataOptions> = {},
+  clock = steppingClock(),
+): EmbeddedMetadata {
   return EmbeddedMetadata.open(
     { dir: '/data/metadata', ...options },
-    { fs, clock: steppingClock(), timers: immediateTimers, logger: silentLogger },
+    { fs, clock, timers: immediateTimers, logger: silentLogger },
   )
 }
