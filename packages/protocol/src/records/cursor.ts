@@ -53,7 +53,8 @@ export class RecordCursor {
   valueBytes = -1
   headersAt = 0
   headerCount = 0
-  /** Set by a whole walk (`walkRecords`): the largest `timestampDelta`; −∞ without records. */
+  /** Set by a walk that found nothing wrong (`walkRecords`): the extremes of `timestampDelta`; ±∞ without records. */
+  minTimestampDelta = Number.POSITIVE_INFINITY
   maxTimestampDelta = Number.NEGATIVE_INFINITY
 
   reset(buffer: Buffer, start: number, end: number, count: number): void {
@@ -63,6 +64,11 @@ export class RecordCursor {
     this.count = count
     this.index = -1
     this.problem = 0
+  }
+
+  /** Lets go of the bytes: a cursor kept for long would keep a whole request, or what it inflated to, alive. */
+  release(): void {
+    this.reset(EMPTY, 0, 0, 0)
   }
 
   /** Goes to the next record; false after the last one, and at the first `problem`. */

@@ -4,7 +4,8 @@ import { readVarint, readVarlong, varintEnd } from './varint.ts'
 /**
  * Whether the records a cursor stands before are good as produced: the question asked of every uncompressed batch, so it
  * is answered in one loop over local variables, a third of what the cursor takes. It knows no names for problems: on
- * false, walk with the cursor. Moves nothing but `cursor.maxTimestampDelta`.
+ * false, walk with the cursor. Sets nothing but
+ * `cursor.minTimestampDelta` and `maxTimestampDelta`.
  *
  * Lengths of one and two bytes are read in line, that is all of them in records of up to 8 KiB. A read may pass the
  * record, or even the buffer (then it gives `undefined`, which no comparison below accepts): each field is followed by a
@@ -13,6 +14,7 @@ import { readVarint, readVarlong, varintEnd } from './varint.ts'
 export function walkFast(cursor: RecordCursor, requireKeys: boolean): boolean {
   const { buffer, end, count } = cursor
   let at = cursor.recordEnd
+  let minTimestampDelta = Number.POSITIVE_INFINITY
   let maxTimestampDelta = Number.NEGATIVE_INFINITY
   let value: number
   let second: number
@@ -51,6 +53,7 @@ export function walkFast(cursor: RecordCursor, requireKeys: boolean): boolean {
       value = (value >>> 1) ^ -(value & 1)
     }
     if (value > maxTimestampDelta) maxTimestampDelta = value
+    if (value < minTimestampDelta) minTimestampDelta = value
     if (at >= recordEnd) return false
 
     value = buffer[at++]
@@ -94,6 +97,7 @@ export function walkFast(cursor: RecordCursor, requireKeys: boolean): boolean {
     else at = skipHeaders(buffer, at, recordEnd)
     if (at !== recordEnd) return false
   }
+  cursor.minTimestampDelta = minTimestampDelta
   cursor.maxTimestampDelta = maxTimestampDelta
   return at === end
 }

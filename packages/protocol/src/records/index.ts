@@ -43,5 +43,6 @@ export {
   nextBatch,
   openRecords,
   walkCompressedRecords,
+  walkOpened,
   walkRecords,
 } from './validate.ts'

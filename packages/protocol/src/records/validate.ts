@@ -163,7 +163,9 @@ export function walkRecords(
   cursor: RecordCursor = sharedCursor,
 ): RecordProblem | 0 {
   cursor.reset(buffer, at + HEADER_BYTES, at + sizeInBytes(buffer, at), recordCount(buffer, at))
-  return walk(cursor, requireKeys)
+  const problem = walkOpened(cursor, requireKeys)
+  if (cursor === sharedCursor) cursor.release()
+  return problem
 }
 
 /**
@@ -178,18 +180,18 @@ export function walkCompressedRecords(
   cursor: RecordCursor = sharedCursor,
 ): RecordProblem | 0 {
   openRecords(cursor, buffer, at, decompressedBytesMax)
-  return walk(cursor, requireKeys)
+  const problem = walkOpened(cursor, requireKeys)
+  if (cursor === sharedCursor) cursor.release()
+  return problem
 }
 
-function walk(cursor: RecordCursor, requireKeys: boolean): RecordProblem | 0 {
+/** The same for a cursor that stands before a batch's first record (`openRecords`, or `reset` by the caller). */
+export function walkOpened(cursor: RecordCursor, requireKeys = false): RecordProblem | 0 {
   if (walkFast(cursor, requireKeys)) return 0
-  let maxTimestampDelta = Number.NEGATIVE_INFINITY
   while (cursor.next()) {
     if (cursor.offsetDelta !== cursor.index) return 'OFFSET'
     if (requireKeys && cursor.keyBytes === -1) return 'NULL_KEY'
-    if (cursor.timestampDelta > maxTimestampDelta) maxTimestampDelta = cursor.timestampDelta
   }
-  cursor.maxTimestampDelta = maxTimestampDelta
   return cursor.problem
 }
 

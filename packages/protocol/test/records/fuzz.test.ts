@@ -74,13 +74,15 @@ function agree(bytes: Buffer, what: string): void {
     openRecords(cursor, bytes, 0, BOUND_BYTES)
     const fast = walkFast(cursor, requireKeys)
     let good = true
-    let maxTimestampDelta = Number.NEGATIVE_INFINITY
+    const fastExtremes = [cursor.minTimestampDelta, cursor.maxTimestampDelta]
+    const extremes = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
     while (cursor.next()) {
       good &&= cursor.offsetDelta === cursor.index && !(requireKeys && cursor.keyBytes === -1)
-      maxTimestampDelta = Math.max(maxTimestampDelta, cursor.timestampDelta)
+      extremes[0] = Math.min(extremes[0], cursor.timestampDelta)
+      extremes[1] = Math.max(extremes[1], cursor.timestampDelta)
     }
     assert.equal(fast, good && cursor.problem === 0, what)
-    if (fast) assert.equal(cursor.maxTimestampDelta, maxTimestampDelta, what)
+    if (fast) assert.deepEqual(fastExtremes, extremes, what)
   }
 }
 

@@ -34,13 +34,14 @@ const HEADER_BYTES = 7
 export const LZ4_LEVEL_MIN = 1
 export const LZ4_LEVEL_MAX = 17
 export const LZ4_LEVEL_DEFAULT = 9
+const DEPTH_MAX = 256
 
 /** Below this the copies around the native call cost more than they save. */
 const NATIVE_BYTES_MIN = 512
 
 export function compressLz4(input: Buffer, level: number): Buffer {
-  // levels follow LZ4 HC: each step doubles the candidates looked at
-  const depth = level === LZ4_LEVEL_DEFAULT ? 0 : 1 << Math.min(level + 1, 12)
+  // each level doubles the candidates looked at, until a block made to collide could hold the event loop too long
+  const depth = level === LZ4_LEVEL_DEFAULT ? 0 : Math.min(2 ** level, DEPTH_MAX)
   const native = depth === 0 && input.length >= NATIVE_BYTES_MIN ? nativeLz4() : null
   const blocks = Math.ceil(input.length / BLOCK_BYTES)
   const output = scratch(HEADER_BYTES + 4 * blocks + input.length + 4)
