@@ -1,9 +1,9 @@
 /**
- * `npm run pack`: the published form. Compiles every package once, stages each public one under `out/packages/<name>`
+ * `npm run pack`: the published form. Compiles every package once, stages each public one under `out/packages/<folder>`
  * with its exports pointing at JavaScript, and packs it into `out/tarballs`. Ends with one line of totals.
  */
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const root = new URL('..', import.meta.url).pathname
@@ -11,71 +11,146 @@ const build = join(root, 'out/build')
 const staged = join(root, 'out/packages')
 const tarballs = join(root, 'out/tarballs')
 
-interface Manifest {
-  name: string
-  private?: boolean
-  exports: Record<string, string | Record<string, string>>
-  files?: string[]
-  [key: string]: unknown
+/** What of a source manifest is published; the rest (scripts, devDependencies, …) concerns the checkout only. */
+const PUBLISHED_FIELDS = 'name version description keywords license type bin engines dependencies optionalDependencies'
+/** Types that come with Node's: who mentions one needs `@types/node`, whatever the consumer's `types` says. */
+const NODE_TYPES = /\b(Buffer|NodeJS|AbortSignal|Disposable|AsyncDisposable|Symbol\.(asyncDispose|dispose))\b|'node:/
+/** Any that knows the oldest Node we run on: the consumer's own version is taken where it has one. */
+const NODE_TYPES_RANGE = '>=22.18'
+
+/** Packages that people write code against, also in CommonJS. */
+const COMMON_JS: ReadonlySet<string> = new Set(['ottla', '@ottla/client'])
+
+interface Packed {
+  readonly filename: string
+  readonly unpackedSize: number
+  readonly entryCount: number
 }
 
-function run(command: string, args: readonly string[], cwd: string): string {
-  const done = spawnSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+interface Manifest {
+  readonly name: string
+  readonly version: string
+  readonly private?: boolean
+  readonly exports: Readonly<Record<string, string>>
+  readonly dependencies?: Readonly<Record<string, string>>
+  readonly [field: string]: unknown
+}
+
+function run(command: string, args: readonly string[]): string {
+  const done = spawnSync(command, args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
   if (done.status === 0) return done.stdout
   process.stdout.write(done.stdout ?? '')
   throw new Error(`${command} ${args.join(' ')} ended with ${done.status ?? done.signal}`)
 }
 
-/** `./src/x.ts` → what a published package exports for it. */
-function published(target: string): Record<string, string> {
-  const path = target.replace(/^\.\/src\//, './dist/').replace(/\.ts$/, '')
-  return { types: `${path}.d.ts`, default: `${path}.js` }
+function publicPackages(): Map<string, Manifest> {
+  const found = new Map<string, Manifest>()
+  for (const folder of readdirSync(join(root, 'packages'))) {
+    const path = join(root, 'packages', folder, 'package.json')
+    if (!existsSync(path)) continue
+    const manifest = JSON.parse(readFileSync(path, 'utf8')) as Manifest
+    if (manifest.private !== true) found.set(folder, manifest)
+  }
+  return found
 }
 
-function publishedExports(manifest: Manifest, hasCommonJs: boolean): Manifest['exports'] {
-  const out: Manifest['exports'] = {}
-  for (const [name, target] of Object.entries(manifest.exports)) {
-    if (typeof target !== 'string' || !target.endsWith('.ts')) {
-      out[name] = target
-      continue
+/** The compiler leaves `./x.ts` in declarations; what is published has `./x.js` beside `./x.d.ts` and no `./x.ts`. */
+function finishDeclarations(dist: string): { usesNodeTypes: boolean } {
+  let usesNodeTypes = false
+  for (const path of globSync(`${dist}/**/*.d.ts`)) {
+    let text = readFileSync(path, 'utf8').replace(/(from |import\()(['"])(\.{1,2}\/[^'"]+)\.ts\2/g, '$1$2$3.js$2')
+    if (NODE_TYPES.test(text)) {
+      usesNodeTypes = true
+      text = `/// <reference types="node" />\n${text}`
     }
-    const forms = published(target)
-    // Test runners with a module system of their own (jest) cannot `require` an ES module; Node itself can.
-    if (name === '.' && hasCommonJs) out[name] = { types: forms.types, import: forms.default, require: './index.cjs' }
-    else out[name] = forms
+    writeFileSync(path, text)
   }
-  out['./package.json'] = './package.json'
+  return { usesNodeTypes }
+}
+
+/**
+ * `index.cjs` and its types. Node itself can `require` an ES module, but test runners with a module system of their own
+ * (jest) cannot: this loads through Node's own `require`, wherever it is called from.
+ */
+function addCommonJsDoor(target: string): void {
+  const values = [...readFileSync(join(target, 'dist/index.js'), 'utf8').matchAll(/^export \{([^}]*)\}/gm)]
+    .flatMap((match) => match[1].split(','))
+    .map((item) => item.trim().split(' as ').at(-1)!)
+    .filter((name) => name !== '')
+  const declared = values.map((name) => {
+    // A class is a type too.
+    const type = /^[A-Z]/.test(name) ? `export type ${name} = esm.${name}\n` : ''
+    return `export declare const ${name}: typeof esm.${name}\n${type}`
+  })
+  writeFileSync(
+    join(target, 'index.cjs'),
+    `'use strict'
+const { createRequire } = process.getBuiltinModule('node:module')
+module.exports = createRequire(__filename)('./dist/index.js')
+`,
+  )
+  const esm = `'./dist/index.js' with { 'resolution-mode': 'import' }`
+  writeFileSync(
+    join(target, 'index.d.cts'),
+    `import type * as esm from ${esm}\nexport type * from ${esm}\n${declared.join('')}`,
+  )
+}
+
+/** `./src/x.ts` → what a published package exports for it. */
+function publishedExports(manifest: Manifest, hasCommonJs: boolean): Record<string, unknown> {
+  const out: Record<string, unknown> = {}
+  for (const [name, target] of Object.entries(manifest.exports)) {
+    const match = /^\.\/src\/(.*)\.ts$/.exec(target)
+    if (match === null) throw new Error(`${manifest.name} exports ${target}, which is not under ./src`)
+    const esm = { types: `./dist/${match[1]}.d.ts`, default: `./dist/${match[1]}.js` }
+    const commonJs = { types: './index.d.cts', default: './index.cjs' }
+    out[name] = name === '.' && hasCommonJs ? { import: esm, require: commonJs } : esm
+  }
+  return { ...out, './package.json': './package.json' }
+}
+
+function publishedManifest(manifest: Manifest, all: ReadonlyMap<string, Manifest>): Record<string, unknown> {
+  const out: Record<string, unknown> = {}
+  for (const field of PUBLISHED_FIELDS.split(' ')) if (manifest[field] !== undefined) out[field] = manifest[field]
+  for (const [name, range] of Object.entries(manifest.dependencies ?? {})) {
+    const ours = [...all.values()].find((other) => other.name === name)
+    if (ours === undefined && name.startsWith('@ottla/'))
+      throw new Error(`${manifest.name} needs ${name}, a private one`)
+    if (ours !== undefined && range !== ours.version) throw new Error(`${manifest.name} needs ${name} ${range}`)
+  }
   return out
 }
 
-function stage(folder: string): string {
+/** Lays one package out as it will be installed; returns the folder. */
+function stage(folder: string, manifest: Manifest, all: ReadonlyMap<string, Manifest>): string {
   const source = join(root, 'packages', folder)
-  const manifest = JSON.parse(readFileSync(join(source, 'package.json'), 'utf8')) as Manifest
   const target = join(staged, folder)
+  const dist = join(target, 'dist')
   mkdirSync(target, { recursive: true })
-  cpSync(join(build, folder, 'src'), join(target, 'dist'), { recursive: true })
-  for (const extra of ['bin', 'README.md', 'index.cjs']) {
-    if (existsSync(join(source, extra))) cpSync(join(source, extra), join(target, extra), { recursive: true })
-  }
-  copyFileSync(join(root, 'LICENSE'), join(target, 'LICENSE'))
-  if (!existsSync(join(target, 'README.md'))) copyFileSync(join(root, 'README.md'), join(target, 'README.md'))
-  manifest.exports = publishedExports(manifest, existsSync(join(source, 'index.cjs')))
-  manifest.files = ['dist', 'bin', 'index.cjs', 'README.md', 'LICENSE']
-  writeFileSync(join(target, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`)
+  cpSync(join(build, folder, 'src'), dist, { recursive: true })
+  if (existsSync(join(source, 'bin'))) cpSync(join(source, 'bin'), join(target, 'bin'), { recursive: true })
+  cpSync(join(root, 'LICENSE'), join(target, 'LICENSE'))
+  const readme = manifest.name === 'ottla' ? join(root, 'README.md') : join(source, 'README.md')
+  if (existsSync(readme)) cpSync(readme, join(target, 'README.md'))
+  else writeFileSync(join(target, 'README.md'), `# ${manifest.name}\n\n${manifest.description}. A part of Ottla.\n`)
+  const { usesNodeTypes } = finishDeclarations(dist)
+  const hasCommonJs = COMMON_JS.has(manifest.name)
+  if (hasCommonJs) addCommonJsDoor(target)
+  const out = publishedManifest(manifest, all)
+  if (usesNodeTypes) out.dependencies = { ...manifest.dependencies, '@types/node': NODE_TYPES_RANGE }
+  out.exports = publishedExports(manifest, hasCommonJs)
+  out.files = ['dist', 'bin', 'index.cjs', 'index.d.cts']
+  writeFileSync(join(target, 'package.json'), `${JSON.stringify(out, null, 2)}\n`)
   return target
-}
-
-function isPublic(folder: string): boolean {
-  const path = join(root, 'packages', folder, 'package.json')
-  return existsSync(path) && (JSON.parse(readFileSync(path, 'utf8')) as Manifest).private !== true
 }
 
 for (const folder of [build, staged, tarballs]) rmSync(folder, { recursive: true, force: true })
 mkdirSync(tarballs, { recursive: true })
-run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], root)
-const folders = readdirSync(join(root, 'packages')).filter(isPublic)
-for (const folder of folders) {
-  const tarball = run('npm', ['pack', '--silent', '--pack-destination', tarballs], stage(folder)).trim()
-  console.log(`${folder}: ${tarball.split('\n').at(-1)}`)
+run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'])
+const all = publicPackages()
+const folders = [...all].map(([folder, manifest]) => stage(folder, manifest, all))
+const packed = run('npm', ['pack', '--silent', '--json', '--pack-destination', tarballs, ...folders])
+for (const { filename, unpackedSize, entryCount } of JSON.parse(packed) as Packed[]) {
+  console.log(`${filename}: ${entryCount} files, ${Math.round(unpackedSize / 1024)} KiB unpacked`)
 }
 console.log(`${folders.length} passed, 0 failed`)
