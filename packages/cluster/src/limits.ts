@@ -4,8 +4,8 @@ export const znodeDataBytesMax = 1_048_575
 export const embeddedMultiBytesMax = 32 * 1024 * 1024
 /** Requests waiting in an embedded store while a change is being made durable; more are refused with `systemError`. */
 export const embeddedQueueLengthMax = 100_000
-/** Bytes of changes made durable by one write and one sync. */
-export const embeddedBatchBytesMax = 8 * 1024 * 1024
+/** Bytes of changes carried out in one turn and made durable by one write and one sync; one larger multi goes alone. */
+export const embeddedBatchBytesMax = 512 * 1024
 /** The journal is replaced by a snapshot once it is larger than this and than twice the last snapshot. */
 export const embeddedJournalBytesMin = 4 * 1024 * 1024
 /** Reads under way at once while the topics are loaded. */

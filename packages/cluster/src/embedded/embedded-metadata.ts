@@ -29,7 +29,7 @@ export interface EmbeddedMetadataDeps {
 }
 
 type Request =
-  | { readonly type: 'read'; readonly run: () => void; readonly failed: (code: StoreErrorCode) => void }
+  | { readonly type: 'read'; readonly run: () => void }
   | {
       readonly type: 'change'
       readonly session: EmbeddedSession
@@ -56,13 +56,32 @@ interface Pending {
  * frame, synced, and only then seen: reads behind them wait, events and answers follow the sync, and a failed write
  * takes them back. Sessions and their ephemerals end with the process; changes of ephemerals alone touch no disk.
  */
-export class EmbeddedMetadata implements SessionHost {
+export class EmbeddedMetadata {
   readonly #dir: string
   readonly #deps: EmbeddedMetadataDeps
   readonly #tree: Tree
   readonly #epoch: number
   readonly #sessions = new Map<bigint, EmbeddedSession>()
   readonly #queue: Request[] = []
+  readonly #host: SessionHost = {
+    readableTree: () => this.#readableTree(),
+    read: (session, read, failed) => {
+      const run = () => {
+        if (session.state === 'connected') read(this.#tree)
+        else failed('sessionExpired')
+      }
+      if (this.#readableTree() !== null) run()
+      else if (this.#queue.length >= embeddedQueueLengthMax) failed('systemError')
+      else this.#queue.push({ type: 'read', run })
+    },
+    change: (session, operations, done) => {
+      const path = operations[0]?.path ?? '/'
+      if (bytesOf(operations) > embeddedMultiBytesMax) done({ ok: false, code: 'tooLarge', path, index: -1 })
+      else if (this.#queue.length >= embeddedQueueLengthMax) done({ ok: false, code: 'systemError', path, index: -1 })
+      else this.#enqueue({ type: 'change', session, operations, done })
+    },
+    end: (session, state, done) => this.#enqueue({ type: 'end', session, state, done }),
+  }
   #journal: Journal
   readonly #journalBytesMin: number
   #generation: number
@@ -102,7 +121,7 @@ export class EmbeddedMetadata implements SessionHost {
   openSession(): MetadataStore {
     this.#sessionCounter++
     const id = (BigInt(this.#epoch) << 32n) | BigInt(this.#sessionCounter)
-    const session = new EmbeddedSession(id, { host: this, timers: this.#deps.timers })
+    const session = new EmbeddedSession(id, { host: this.#host, timers: this.#deps.timers })
     if (this.#closing !== null) session.ended('closed')
     else this.#sessions.set(id, session)
     return session
@@ -113,7 +132,7 @@ export class EmbeddedMetadata implements SessionHost {
     return new Promise((resolve) => {
       const session = this.#sessions.get(sessionId)
       if (session === undefined) resolve()
-      else this.end(session, 'expired', resolve)
+      else this.#host.end(session, 'expired', resolve)
     })
   }
 
@@ -123,29 +142,8 @@ export class EmbeddedMetadata implements SessionHost {
     return this.#closing
   }
 
-  readableTree(): Tree | null {
+  #readableTree(): Tree | null {
     return this.#busy || this.#queue.length > 0 ? null : this.#tree
-  }
-
-  read(session: EmbeddedSession, read: (tree: Tree) => void, failed: (code: StoreErrorCode) => void): void {
-    const run = () => {
-      if (session.state === 'connected') read(this.#tree)
-      else failed('sessionExpired')
-    }
-    if (this.readableTree() !== null) run()
-    else if (this.#queue.length >= embeddedQueueLengthMax) failed('systemError')
-    else this.#queue.push({ type: 'read', run, failed })
-  }
-
-  change(session: EmbeddedSession, operations: readonly Operation[], done: (outcome: MultiOutcome) => void): void {
-    const path = operations[0]?.path ?? '/'
-    if (bytesOf(operations) > embeddedMultiBytesMax) done({ ok: false, code: 'tooLarge', path, index: -1 })
-    else if (this.#queue.length >= embeddedQueueLengthMax) done({ ok: false, code: 'systemError', path, index: -1 })
-    else this.#enqueue({ type: 'change', session, operations, done })
-  }
-
-  end(session: EmbeddedSession, state: 'closed' | 'expired', done: () => void): void {
-    this.#enqueue({ type: 'end', session, state, done })
   }
 
   async #close(): Promise<void> {
