@@ -1,0 +1,49 @@
+import type { Kafka, KafkaOptions } from '@ottla/client'
+import type { Command } from 'commander'
+import type { Globals } from './globals.ts'
+import type { Output } from './output/output.ts'
+
+/** The command line is wrong: one sentence, and exit code `usage`. */
+export class UsageError extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'UsageError'
+  }
+}
+
+/** Ends the command with this sentence and exit code. */
+export class CommandError extends Error {
+  readonly exitCode: number
+
+  constructor(message: string, exitCode: number) {
+    super(message)
+    this.name = 'CommandError'
+    this.exitCode = exitCode
+  }
+}
+
+/** What a command is given to work with. */
+export interface CommandContext {
+  /** Arguments without options, in order. */
+  readonly args: readonly string[]
+  /** As `configure` declared them, by commander's camel-case names; global ones are in `globals`. */
+  // biome-ignore lint/suspicious/noExplicitAny: commander gives no types; each command knows what it declared
+  readonly options: Readonly<Record<string, any>>
+  readonly globals: Globals
+  readonly output: Output
+  /** Aborted by Ctrl-C or SIGTERM, and when the reader of standard output has gone. */
+  readonly signal: AbortSignal
+  /** A client for the brokers of the command line; closed for the command when it ends. */
+  kafka(overrides?: Partial<KafkaOptions>): Promise<Kafka>
+}
+
+/**
+ * One command: the file `commands/<noun>/<verb>.ts` exports it as `command`. It is loaded only when it is the one to
+ * run, or when help about it is asked for.
+ */
+export interface CommandModule {
+  /** Declares arguments, options and help; the global options are there already. */
+  configure(command: Command): void
+  /** Ends normally, or with the exit code it returns. Throws `UsageError`, `CommandError` or the client's errors. */
+  run(context: CommandContext): Promise<number | undefined>
+}

@@ -1,0 +1,48 @@
+import type { Command } from 'commander'
+import { type CommandContext, type CommandModule, UsageError } from '../command.ts'
+
+export const command: CommandModule = {
+  configure(command: Command): void {
+    command.argument('<shell>', 'bash, zsh or fish')
+    command.addHelpText(
+      'after',
+      `
+Examples:
+  source <(ottla completion bash)
+  ottla completion zsh > "\${fpath[1]}/_ottla"
+  ottla completion fish > ~/.config/fish/completions/ottla.fish`,
+    )
+  },
+
+  async run(context: CommandContext): Promise<undefined> {
+    const script = scripts[context.args[0]]
+    if (script === undefined) throw new UsageError(`there is no completion for ${context.args[0]}: bash, zsh, fish`)
+    await context.output.write(script)
+    return undefined
+  },
+}
+
+/** Each asks `ottla __complete`, which knows commands, options and the topics of the broker. */
+const scripts: Readonly<Record<string, string>> = {
+  bash: `_ottla() {
+  local IFS=$'\\n'
+  COMPREPLY=($(ottla __complete "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
+  [ \${#COMPREPLY[@]} -eq 0 ] && compopt -o default
+}
+complete -F _ottla ottla
+`,
+  zsh: `#compdef ottla
+_ottla() {
+  local -a candidates
+  candidates=("\${(@f)$(ottla __complete "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
+  if [ -n "\${candidates[1]}" ]; then compadd -a candidates; else _files; fi
+}
+if [ "$funcstack[1]" = "_ottla" ]; then _ottla "$@"; else compdef _ottla ottla; fi
+`,
+  fish: `function __ottla_complete
+  set -l words (commandline -opc) (commandline -ct)
+  ottla __complete $words[2..-1] 2>/dev/null
+end
+complete -c ottla -f -a '(__ottla_complete)'
+`,
+}

@@ -1,0 +1,54 @@
+import type { Command } from 'commander'
+import type { CommandContext, CommandModule } from '../../command.ts'
+import { UsageError } from '../../command.ts'
+import { explain } from '../../errors.ts'
+import { exitCodes } from '../../exit-codes.ts'
+import { addHidden } from '../../globals.ts'
+import { addResourceAliases, aliasedResources, label, parseResource, RESOURCES_HELP } from './shared.ts'
+
+export const command: CommandModule = {
+  configure(command: Command): void {
+    command
+      .argument('[resource...]', 'what to show, e.g. topic/orders or broker/1')
+      .option('-a, --all', 'values at their default too')
+      .option('--doc', "the broker's explanation of each")
+    addResourceAliases(command)
+    addHidden(command, '--describe')
+    command.addHelpText('after', `${RESOURCES_HELP}\n\nExamples:\n  ottla config describe topic/orders --all`)
+  },
+
+  async run(context: CommandContext): Promise<number> {
+    const resources = [...context.args.map(parseResource), ...aliasedResources(context)]
+    if (resources.length === 0) throw new UsageError('name what to show, e.g. topic/orders or broker/1')
+    const { admin } = await context.kafka()
+    const described = await admin.describeConfigs(resources, {
+      synonyms: true,
+      documentation: context.options.doc === true,
+    })
+    const rows = described.flatMap((d) =>
+      d.entries
+        .filter((e) => context.options.all || e.source !== 'default')
+        .map((e) => ({
+          resource: label(d),
+          name: e.name,
+          value: e.value,
+          source: e.source,
+          isReadOnly: e.isReadOnly,
+          isSensitive: e.isSensitive,
+          ...(e.documentation === null ? {} : { documentation: e.documentation }),
+        })),
+    )
+    const several = resources.length > 1
+    await context.output.rows(rows, [
+      ...(several ? [{ title: 'resource', value: (r: (typeof rows)[number]) => r.resource }] : []),
+      { title: 'name', value: (r) => r.name },
+      { title: 'value', value: (r) => (r.isSensitive ? '(hidden)' : r.value) },
+      { title: 'source', value: (r) => r.source },
+      ...(context.options.doc ? [{ title: 'doc', value: (r: (typeof rows)[number]) => r.documentation }] : []),
+    ])
+    const failed = described.filter((d) => d.error !== null)
+    for (const { error } of failed) process.stderr.write(`ottla: ${explain(error).message}\n`)
+    if (failed.length === 0) return exitCodes.ok
+    return failed.length === described.length ? explain(failed[0].error).exitCode : exitCodes.partial
+  },
+}

@@ -1,0 +1,27 @@
+import type { Command } from 'commander'
+import { type CommandContext, type CommandModule, UsageError } from '../../command.ts'
+import { addHidden } from '../../globals.ts'
+import { addResourceAliases, change, oneResource, RESOURCES_HELP } from './shared.ts'
+
+export const command: CommandModule = {
+  configure(command: Command): void {
+    command
+      .argument('[resource]', 'what to configure, e.g. topic/orders')
+      .argument('[name...]', 'settings that go back to their defaults')
+      .option('--dry-run', 'check everything and change nothing')
+    addResourceAliases(command)
+    addHidden(command, '--delete-config <names>')
+    command.addHelpText('after', `${RESOURCES_HELP}\n\nExample:\n  ottla config unset topic/orders retention.ms`)
+  },
+
+  async run(context: CommandContext): Promise<number> {
+    const { resource, rest } = oneResource(context)
+    const names = [...rest, ...((context.options.deleteConfig as string | undefined)?.split(',') ?? [])]
+    if (names.length === 0) throw new UsageError('name at least one setting')
+    return change(
+      context,
+      resource,
+      names.map((name) => ({ name, op: 'delete' })),
+    )
+  },
+}

@@ -1,0 +1,176 @@
+import type { ConsumerBatch } from '@ottla/client'
+import type { Command } from 'commander'
+import { type CommandContext, type CommandModule, UsageError } from '../command.ts'
+import { addHidden, append } from '../globals.ts'
+import { Progress } from '../output/progress.ts'
+import { toYaml } from '../output/yaml.ts'
+import { compileFormat, FORMAT_HELP } from '../records/format.ts'
+import { recordToJson } from '../records/jsonl.ts'
+import { OFFSET_HELP, parseOffsetRange } from '../records/offset-spec.ts'
+import type { ShownRecord } from '../records/record.ts'
+import { resolveRange } from '../records/resolve-range.ts'
+import { topicsOf, wholeNumber } from './topic/shared.ts'
+
+/** What is printed without `-f` and `-o`. */
+const FORMAT_DEFAULT = '%v\\n'
+
+export const command: CommandModule = {
+  configure(command: Command): void {
+    command
+      .argument('[topic...]', 'topics to read')
+      .option('-p, --partition <n>', 'only this partition; may be repeated, or 0,2,5-7', append)
+      .option('--offset <place>', 'where to read; see below', 'start')
+      .option('-n, --max <n>', 'end after so many records', wholeNumber('--max', 1))
+      .option('-f, --format <format>', 'how to print a record; see below')
+      .option('--follow', 'go on with what comes, instead of ending at the present end')
+    addHidden(command, '--topic <name>', append)
+    addHidden(command, '--from-beginning')
+    addHidden(command, '--max-messages <n>', wholeNumber('--max-messages', 1) as never)
+    command.addHelpText(
+      'after',
+      `
+${OFFSET_HELP}
+
+${FORMAT_HELP}
+
+Examples:
+  ottla consume orders
+  ottla consume orders --offset -10 -f '%p %o %k %v\\n'
+  ottla consume orders --offset @-1h:end -o jsonl
+  ottla consume orders --offset end --follow`,
+    )
+  },
+
+  run,
+}
+
+async function run(context: CommandContext): Promise<undefined> {
+  const { options, signal } = context
+  const topics = topicsOf(context)
+  if (topics.length === 0) throw new UsageError('name the topic to read')
+  const range = parseOffsetRange(options.fromBeginning ? 'start' : options.offset, Date.now())
+  const wanted = partitionsOf(options.partition)
+  const follow = options.follow === true
+  const max = (options.max ?? options.maxMessages ?? Number.POSITIVE_INFINITY) as number
+  const writer = new Writer(context)
+  const { consumerOptionsFrom, UnknownTopicError } = await import('@ottla/client')
+  const kafka = await context.kafka()
+  const described = await kafka.admin.describeTopics(topics)
+  const partitions = described.flatMap(({ name, topic, error }) => {
+    if (topic === null) throw error
+    const all = topic.partitions.map((p) => p.partition)
+    const absent = wanted?.find((p) => !all.includes(p))
+    if (absent !== undefined) throw new UnknownTopicError(name, absent)
+    return (wanted ?? all).map((partition) => ({ topic: name, partition }))
+  })
+  const ranges = await resolveRange(kafka.admin, partitions, range, follow)
+  const total = follow
+    ? null
+    : Math.min(
+        max,
+        ranges.reduce((sum, r) => sum + Math.max(0, r.until - r.from), 0),
+      )
+  const consumer = kafka.consumer({ ...consumerOptionsFrom(context.globals.properties), assign: ranges })
+  const onAbort = () => void consumer.close()
+  signal.addEventListener('abort', onAbort, { once: true })
+  const progress = process.stdout.isTTY ? null : new Progress('read', total)
+  await writer.begin()
+  let count = 0
+  try {
+    for await (const batch of consumer.batches()) {
+      count = await writer.batch(batch, count, max)
+      progress?.update(count)
+      if (count >= max || signal.aborted) break
+    }
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+    progress?.end()
+  }
+  await writer.end(count)
+  return undefined
+}
+
+function partitionsOf(texts: readonly string[] | undefined): number[] | null {
+  if (texts === undefined) return null
+  const partitions = new Set<number>()
+  for (const part of texts.flatMap((text) => text.split(','))) {
+    const match = /^(\d+)(?:-(\d+))?$/.exec(part.trim())
+    const to = Number(match?.[2] ?? match?.[1])
+    if (match === null || to > 100_000)
+      throw new UsageError(`--partition is a number or 5-7, not ${JSON.stringify(part)}`)
+    for (let p = Number(match[1]); p <= to; p++) partitions.add(p)
+  }
+  return [...partitions].sort((a, b) => a - b)
+}
+
+/** Prints records, one write for each batch. */
+class Writer {
+  private readonly context: CommandContext
+  private readonly print: (record: ShownRecord, number: number) => string | Buffer
+
+  constructor(context: CommandContext) {
+    const { options, globals, output } = context
+    this.context = context
+    if (options.format !== undefined && globals.format !== null) throw new UsageError('give either -f or -o')
+    switch (globals.format) {
+      case null:
+        this.print = compileFormat(options.format ?? FORMAT_DEFAULT)
+        break
+      case 'jsonl':
+        this.print = (record) => `${JSON.stringify(recordToJson(record))}\n`
+        break
+      case 'json':
+        this.print = (record, number) =>
+          `${number === 1 ? '\n' : ',\n'}${indent(JSON.stringify(recordToJson(record), null, 2))}`
+        break
+      case 'yaml':
+        this.print = (record) => toYaml([recordToJson(record)])
+        break
+      case 'table':
+        this.print = (record) =>
+          `${output.time(record.timestamp)}\t${record.topic}\t${record.partition}\t${record.offset}\t${shown(record.key)}\t${shown(record.value)}\n`
+    }
+  }
+
+  async begin(): Promise<void> {
+    const { globals, output } = this.context
+    if (globals.format === 'json') await output.write('[')
+    if (globals.format === 'table') await output.write('TIME\tTOPIC\tPARTITION\tOFFSET\tKEY\tVALUE\n')
+  }
+
+  /** Returns the number of records so far. */
+  async batch(batch: ConsumerBatch, before: number, max: number): Promise<number> {
+    const { topic, partition, leaderEpoch } = batch
+    let count = before
+    let text = ''
+    let bytes: Buffer[] = []
+    for (const { offset, timestamp, key, value, headers } of batch) {
+      count += 1
+      const piece = this.print({ topic, partition, offset, timestamp, key, value, headers, leaderEpoch }, count)
+      if (typeof piece === 'string') text += piece
+      else bytes.push(piece)
+      if (bytes.length === 1024) {
+        await this.context.output.write(Buffer.concat(bytes))
+        bytes = []
+      }
+      if (count >= max) break
+    }
+    await this.context.output.write(text === '' ? Buffer.concat(bytes) : text)
+    return count
+  }
+
+  async end(count: number): Promise<void> {
+    const { globals, output } = this.context
+    if (globals.format === 'json') await output.write(count === 0 ? ']\n' : '\n]\n')
+    if (globals.format === 'yaml' && count === 0) await output.write('[]\n')
+  }
+}
+
+function indent(text: string): string {
+  return text.replace(/^/gm, '  ')
+}
+
+function shown(bytes: Buffer | null): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not reach the terminal
+  return bytes === null ? '-' : bytes.toString().replace(/[\u0000-\u001f\u007f]/g, ' ')
+}

@@ -1,0 +1,261 @@
+import fs from 'node:fs'
+import { setTimeout as wait } from 'node:timers/promises'
+import type { Producer, ProducerOptions, RecordMetadata } from '@ottla/client'
+import type { Command } from 'commander'
+import { type CommandContext, type CommandModule, UsageError } from '../command.ts'
+import { explain } from '../errors.ts'
+import { exitCodes } from '../exit-codes.ts'
+import { addHidden, append } from '../globals.ts'
+import { formatCount, Progress } from '../output/progress.ts'
+import { type InputRecord, recordFromJson } from '../records/jsonl.ts'
+import { linesOf } from '../records/lines.ts'
+import { parseTime } from '../records/time.ts'
+import { wholeNumber } from './topic/shared.ts'
+
+const inputs = ['text', 'jsonl', 'raw'] as const
+
+export const command: CommandModule = {
+  configure(command: Command): void {
+    command
+      .argument('[topic]', 'where to write; may be left out with jsonl whose lines name it')
+      .argument('[file...]', 'what to write; - or nothing for standard input')
+      .option(
+        '-i, --input <format>',
+        `text (a record a line), jsonl (as consume -o jsonl prints), raw (a record a file)`,
+      )
+      .option('-k, --key <key>', 'key of all records')
+      .option('-K, --key-delimiter <text>', 'a text line is key, this, value')
+      .option('-H, --headers <name=value>', 'header of all records; may be repeated', append)
+      .option('-p, --partition <n>', 'partition of all records', wholeNumber('--partition', 0))
+      .option('--keep-partition', 'write jsonl records to the partition they name')
+      .option('-Z, --null', 'an empty text value is null, a tombstone')
+      .option('--timestamp <time>', 'timestamp of all records')
+      .option('--rate <n>', 'at most so many records a second')
+      .option('-a, --acks <n>', '0 never asked, 1 the leader has it, all (or -1) in-sync replicas have it')
+      .option('-z, --compression <codec>', 'none, gzip, snappy, lz4, zstd')
+    addHidden(command, '--topic <name>')
+    addHidden(command, '--compression-codec <codec>')
+    addHidden(command, '--request-required-acks <n>')
+    command.addHelpText(
+      'after',
+      `
+With -o json or jsonl the place of each record is printed.
+
+Examples:
+  echo hello | ottla produce greetings
+  ottla produce orders -K : < orders.txt
+  ottla consume orders -o jsonl | ottla produce copy -i jsonl`,
+    )
+  },
+
+  run,
+}
+
+async function run(context: CommandContext): Promise<number | undefined> {
+  const { options } = context
+  const { topic, files, input } = sources(context)
+  const { producerOptionsFrom } = await import('@ottla/client')
+  const fromFlags = {
+    ...(acksOf(options.acks ?? options.requestRequiredAcks) as ProducerOptions | undefined),
+    ...producerOptionsFrom(
+      new Map(
+        (options.compression ?? options.compressionCodec)
+          ? [['compression.type', options.compression ?? options.compressionCodec]]
+          : [],
+      ),
+    ),
+  }
+  const kafka = await context.kafka()
+  const producer = kafka.producer({ ...producerOptionsFrom(context.globals.properties), ...fromFlags })
+  const run = new Run(context, producer)
+  const abort = new Promise<void>((resolve) => {
+    if (context.signal.aborted) resolve()
+    context.signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+  await Promise.race([run.read(topic, files, input), abort])
+  // A terminal that nobody writes on any more would keep the process.
+  if (context.signal.aborted) process.stdin.destroy()
+  await producer.flush()
+  return run.finish()
+}
+
+type Input = (typeof inputs)[number]
+
+function sources(context: CommandContext): { topic: string | null; files: readonly string[]; input: Input } {
+  const { options, args } = context
+  const [topic, ...files] = options.topic === undefined ? args : [options.topic as string, ...args]
+  const named = options.input as string | undefined
+  const guessed: Input = files.length > 0 && files.every((f) => /\.(jsonl|ndjson)$/.test(f)) ? 'jsonl' : 'text'
+  const input = (named ?? guessed) as Input
+  if (!inputs.includes(input)) throw new UsageError(`--input is one of ${inputs.join(', ')}, not ${named}`)
+  if (topic === undefined && input !== 'jsonl') throw new UsageError('name the topic to write to')
+  return { topic: topic ?? null, files: files.length === 0 ? ['-'] : files, input }
+}
+
+function acksOf(text: string | undefined): { acks: 0 | 1 | 'all' } | undefined {
+  if (text === undefined) return undefined
+  if (text === 'all' || text === '-1') return { acks: 'all' }
+  if (text === '0' || text === '1') return { acks: Number(text) as 0 | 1 }
+  throw new UsageError(`--acks is 0, 1, all or -1, not ${JSON.stringify(text)}`)
+}
+
+/** What is common to all records of this command line. */
+interface Common {
+  readonly key: Buffer | null
+  readonly headers: { key: string; value: Buffer | null }[]
+  readonly partition: number | undefined
+  readonly timestamp: number | undefined
+}
+
+class Run {
+  private readonly context: CommandContext
+  private readonly producer: Producer
+  private readonly common: Common
+  private readonly delimiter: Buffer | null
+  private readonly progress: Progress
+  private readonly perSecond: number
+  private readonly startMs: number = performance.now()
+  private sent = 0
+  private written = 0
+  private failed = 0
+  private firstError: Error | null = null
+  /** Places of records, printed in the order in which they are known. */
+  private places: RecordMetadata[] = []
+
+  constructor(context: CommandContext, producer: Producer) {
+    const { options } = context
+    this.context = context
+    this.producer = producer
+    this.delimiter = options.keyDelimiter === undefined ? null : Buffer.from(unescaped(options.keyDelimiter))
+    const timestamp = options.timestamp === undefined ? undefined : parseTime(options.timestamp, Date.now())
+    if (timestamp === null) throw new UsageError(`--timestamp ${JSON.stringify(options.timestamp)} is no time`)
+    this.common = {
+      key: options.key === undefined ? null : Buffer.from(options.key),
+      headers: ((options.headers as string[] | undefined) ?? []).map(parseHeader),
+      partition: options.partition,
+      timestamp,
+    }
+    this.perSecond = options.rate === undefined ? Number.POSITIVE_INFINITY : Number(options.rate)
+    if (!(this.perSecond > 0)) throw new UsageError('--rate is a number above 0')
+    this.progress = new Progress('written', null)
+  }
+
+  async read(topic: string | null, files: readonly string[], input: Input): Promise<void> {
+    for (const file of files) {
+      const stream = (file === '-' ? process.stdin : fs.createReadStream(file)) as AsyncIterable<Buffer>
+      if (input === 'raw') {
+        const chunks: Buffer[] = []
+        for await (const chunk of stream) chunks.push(chunk)
+        await this.send(topic as string, { key: null, value: Buffer.concat(chunks), headers: [] })
+        continue
+      }
+      let number = 0
+      for await (const lines of linesOf(stream)) {
+        for (const line of lines) {
+          number += 1
+          if (this.context.signal.aborted) return
+          if (input === 'text') {
+            await this.send(topic as string, this.fromText(line))
+            continue
+          }
+          if (line.length === 0) continue
+          const where = `${file === '-' ? 'standard input' : file}, line ${number}`
+          const record = recordFromJson(line.toString(), where)
+          const target = topic ?? record.topic
+          if (target === undefined)
+            throw new UsageError(`${where}: the record names no topic, nor does the command line`)
+          if (!this.context.options.keepPartition) record.partition = undefined
+          await this.send(target, record)
+        }
+        await this.print()
+      }
+    }
+  }
+
+  private fromText(line: Buffer): InputRecord {
+    const at = this.delimiter === null ? -1 : line.indexOf(this.delimiter)
+    const key = at < 0 ? null : line.subarray(0, at)
+    const value = at < 0 ? line : line.subarray(at + (this.delimiter as Buffer).length)
+    return { key, value: this.context.options.null && value.length === 0 ? null : value, headers: [] }
+  }
+
+  private async send(topic: string, record: InputRecord): Promise<void> {
+    const { common } = this
+    if (this.perSecond !== Number.POSITIVE_INFINITY) await this.pace()
+    const room = this.producer.produce(
+      topic,
+      {
+        key: record.key ?? common.key,
+        value: record.value,
+        headers: common.headers.length === 0 ? record.headers : [...record.headers, ...common.headers],
+        partition: common.partition ?? record.partition,
+        timestamp: common.timestamp ?? record.timestamp,
+      },
+      (error, place) => this.onDelivery(error, place),
+    )
+    this.sent += 1
+    if (!room) await this.producer.ready()
+    // The first refusal ends the reading: a wrong topic would be refused for every line.
+    if (this.firstError !== null && this.written === 0) throw this.firstError
+  }
+
+  private async pace(): Promise<void> {
+    const dueMs = this.startMs + (this.sent / this.perSecond) * 1000
+    const aheadMs = dueMs - performance.now()
+    if (aheadMs > 1) await wait(aheadMs, undefined, { signal: this.context.signal }).catch(() => {})
+  }
+
+  private onDelivery(error: Error | null, place: RecordMetadata | null): void {
+    if (error !== null) {
+      this.failed += 1
+      this.firstError ??= error
+    } else {
+      this.written += 1
+      this.progress.update(this.written)
+      if (this.context.globals.format !== null && place !== null) this.places.push(place)
+    }
+  }
+
+  private async print(): Promise<void> {
+    if (this.places.length === 0 || this.context.output.format === 'table') return
+    if (this.context.output.format === 'json') return
+    await this.context.output.data(this.places.splice(0))
+  }
+
+  async finish(): Promise<number | undefined> {
+    this.progress.end()
+    const { output, globals } = this.context
+    if (globals.format === 'table') {
+      await output.rows(this.places, [
+        { title: 'topic', value: (p) => p.topic },
+        { title: 'partition', value: (p) => p.partition, align: 'right' },
+        { title: 'offset', value: (p) => (p.offset < 0 ? null : p.offset), align: 'right' },
+        { title: 'time', value: (p) => output.time(p.timestamp) },
+      ])
+    } else if (globals.format !== null && (this.places.length > 0 || globals.format === 'json')) {
+      await output.data(this.places)
+    }
+    if (this.firstError !== null) {
+      const { message, exitCode } = explain(this.firstError)
+      process.stderr.write(
+        `ottla: ${formatCount(this.failed)} of ${formatCount(this.sent)} records failed: ${message}\n`,
+      )
+      return this.written === 0 ? exitCode : exitCodes.partial
+    }
+    if (process.stderr.isTTY) process.stderr.write(`${formatCount(this.written)} records written\n`)
+    return undefined
+  }
+}
+
+function parseHeader(text: string): { key: string; value: Buffer | null } {
+  const at = text.indexOf('=')
+  const colon = text.indexOf(':')
+  // rpk writes name:value.
+  const cut = at < 0 ? colon : at
+  if (cut < 1) throw new UsageError(`a header is name=value, not ${JSON.stringify(text)}`)
+  return { key: text.slice(0, cut), value: Buffer.from(text.slice(cut + 1)) }
+}
+
+function unescaped(text: string): string {
+  return text.replaceAll('\\t', '\t').replaceAll('\\n', '\n')
+}

@@ -1,0 +1,25 @@
+import type { Command } from 'commander'
+import type { CommandContext, CommandModule } from '../../command.ts'
+import { addTopicAlias, report, someTopics } from './shared.ts'
+
+export const command: CommandModule = {
+  configure(command: Command): void {
+    command
+      .argument('[topic...]', 'topics to delete, with all their records')
+      .option('--if-exists', 'a topic that is not there is no failure')
+    addTopicAlias(command)
+    command.addHelpText('after', '\nExample:\n  ottla topic delete orders clicks')
+  },
+
+  async run(context: CommandContext): Promise<number> {
+    const names = someTopics(context)
+    const kafka = await context.kafka()
+    const results = await kafka.admin.deleteTopics(names)
+    const tolerated = results.map((r) =>
+      context.options.ifExists && r.error?.code === 'UNKNOWN_TOPIC_OR_PARTITION'
+        ? { ...r, error: null, absent: true }
+        : r,
+    )
+    return report(context, tolerated, (r) => ('absent' in r ? `${r.name} was not there` : `deleted ${r.name}`))
+  },
+}

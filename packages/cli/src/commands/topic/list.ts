@@ -1,0 +1,37 @@
+import type { Command } from 'commander'
+import type { CommandContext, CommandModule } from '../../command.ts'
+
+export const command: CommandModule = {
+  configure(command: Command): void {
+    command
+      .argument('[pattern...]', 'only topics whose name matches; * stands for anything')
+      .option('--internal', 'internal topics too')
+      .option('--names', 'the names alone, one a line')
+    command.addHelpText('after', '\nExamples:\n  ottla topic list\n  ottla topic list "orders*" -o json')
+  },
+
+  async run(context: CommandContext): Promise<undefined> {
+    const kafka = await context.kafka()
+    const patterns = context.args.map(globOf)
+    const topics = (await kafka.admin.listTopics({ internal: context.options.internal === true })).filter(
+      (t) => patterns.length === 0 || patterns.some((p) => p.test(t.name)),
+    )
+    if (context.options.names) {
+      await context.output.write(topics.map((t) => `${t.name}\n`).join(''))
+      return
+    }
+    await context.output.rows(topics, [
+      { title: 'name', value: (t) => t.name },
+      { title: 'partitions', value: (t) => t.partitions, align: 'right' },
+      { title: 'replicas', value: (t) => t.replicationFactor, align: 'right' },
+    ])
+  },
+}
+
+function globOf(pattern: string): RegExp {
+  const escaped = pattern
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.')
+  return new RegExp(`^${escaped}$`)
+}

@@ -1,0 +1,64 @@
+import { addGlobalOptions, outputFormats, resolveGlobals } from './globals.ts'
+import { nouns, registry } from './registry.ts'
+
+/** The shell waits: what the broker does not say by then is left out, in ms. */
+const BROKER_TIMEOUT_MS = 700
+
+/** Commands whose arguments are topics. */
+const takesTopics = new Set([
+  'topic describe',
+  'topic alter',
+  'topic delete',
+  'topic add-partitions',
+  'produce',
+  'consume',
+])
+
+/** What may stand at the last of `words`, one candidate each. */
+export async function complete(words: readonly string[]): Promise<string[]> {
+  const last = words[words.length - 1] ?? ''
+  const before = words.slice(0, -1)
+  const previous = before[before.length - 1]
+  if (previous === '-o' || previous === '--output') return outputFormats.filter((f) => f.startsWith(last))
+  const plain = before.filter((w) => !w.startsWith('-'))
+  const entry = registry.find((e) => e.path.every((word, i) => plain[i] === word))
+  if (entry === undefined) {
+    const isNoun = plain.length > 0 && Object.hasOwn(nouns, plain[0])
+    const at = isNoun ? 1 : 0
+    if (plain.length > at) return []
+    const names = registry.filter((e) => !isNoun || e.path[0] === plain[0]).map((e) => e.path[at])
+    return [...new Set(names)].filter((name) => name?.startsWith(last))
+  }
+  if (last.startsWith('-')) {
+    const { Command } = await import('commander')
+    const parser = new Command()
+    const { command } = await entry.load()
+    command.configure(parser)
+    addGlobalOptions(parser)
+    return [...parser.options.filter((o) => !o.hidden).map((o) => o.long as string), '--help'].filter((o) =>
+      o.startsWith(last),
+    )
+  }
+  if (entry.path[0] === 'completion') return ['bash', 'zsh', 'fish'].filter((s) => s.startsWith(last))
+  if (!takesTopics.has(entry.path.join(' '))) return []
+  return (await topics(before)).filter((t) => t.startsWith(last))
+}
+
+async function topics(words: readonly string[]): Promise<string[]> {
+  const { Command } = await import('commander')
+  const parser = new Command().allowUnknownOption().allowExcessArguments().exitOverride()
+  addGlobalOptions(parser)
+  parser.parse([...words], { from: 'user' })
+  const { Kafka } = await import('@ottla/client')
+  const kafka = new Kafka({
+    bootstrap: resolveGlobals(parser.opts(), process.env).bootstrap,
+    bootstrapTimeoutMs: BROKER_TIMEOUT_MS,
+    connectTimeoutMs: BROKER_TIMEOUT_MS,
+    requestTimeoutMs: BROKER_TIMEOUT_MS,
+  })
+  try {
+    return (await kafka.admin.listTopics()).map((t) => t.name)
+  } finally {
+    await kafka.close()
+  }
+}

@@ -1,0 +1,161 @@
+import fs from 'node:fs'
+import type { KafkaOptions } from '@ottla/client'
+import type { Command } from 'commander'
+import { type CommandContext, UsageError } from './command.ts'
+import { explain, isExpected } from './errors.ts'
+import { exitCodes } from './exit-codes.ts'
+import { addGlobalOptions, resolveGlobals } from './globals.ts'
+import { Output } from './output/output.ts'
+import { type Entry, nouns, registry } from './registry.ts'
+
+/** Runs the command line and sets the exit code. Nothing is loaded that the command does not need. */
+export async function main(argv: readonly string[]): Promise<void> {
+  if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V' || argv[0] === 'version')) {
+    process.stdout.write(`ottla ${version()} (node ${process.versions.node})\n`)
+    return
+  }
+  if (argv[0] === '__complete') {
+    // Asked by a shell while a line is typed: whatever fails, the answer is only empty.
+    const { complete } = await import('./complete.ts')
+    const candidates = await complete(argv.slice(1)).catch(() => [])
+    process.stdout.write(candidates.map((candidate) => `${candidate}\n`).join(''))
+    return
+  }
+  try {
+    process.exitCode = await dispatch(argv)
+  } catch (error) {
+    const { message, exitCode } = explain(error)
+    const text = isExpected(error) && process.env.OTTLA_DEBUG !== '1' ? message : ((error as Error).stack ?? message)
+    process.stderr.write(`ottla: ${text}\n`)
+    process.exitCode = exitCode
+  }
+}
+
+export function version(): string {
+  return JSON.parse(fs.readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
+}
+
+async function dispatch(argv: readonly string[]): Promise<number> {
+  const { words, consumed } = commandWords(argv)
+  const entry = findEntry(words)
+  if (entry === null) return help(words, argv)
+  // The words that name the command go, wherever options stood between them.
+  const rest = argv.filter((_, i) => !consumed.slice(0, entry.path.length).includes(i))
+  const { command } = await entry.load()
+  const { Command } = await import('commander')
+  const parser = new Command(`ottla ${entry.path.join(' ')}`)
+  parser.description(entry.summary).exitOverride().showHelpAfterError('(--help shows what is possible)')
+  parser.configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'ottla: ')) })
+  command.configure(parser)
+  addGlobalOptions(parser)
+  try {
+    parser.parse([...rest], { from: 'user' })
+  } catch (error) {
+    const { exitCode } = error as { exitCode?: number }
+    if (exitCode === undefined) throw error
+    return exitCode === 0 ? exitCodes.ok : exitCodes.usage
+  }
+  return run(parser, command)
+}
+
+async function run(
+  parser: Command,
+  command: { run(context: CommandContext): Promise<number | undefined> },
+): Promise<number> {
+  const options = parser.opts()
+  const globals = resolveGlobals(options, process.env)
+  const abort = new AbortController()
+  let interrupted = false
+  const onSignal = () => {
+    // The second Ctrl-C does not wait for anything.
+    if (interrupted) process.exit(exitCodes.interrupted)
+    interrupted = true
+    abort.abort(new UsageError('interrupted'))
+  }
+  process.on('SIGINT', onSignal)
+  process.on('SIGTERM', onSignal)
+  const output = new Output(process.stdout, globals, () => abort.abort(new UsageError('the reader has gone')))
+  const clients: { close(): Promise<void> }[] = []
+  const kafka = async (overrides: Partial<KafkaOptions> = {}) => {
+    const { Kafka, kafkaOptionsFrom } = await import('@ottla/client')
+    const client = new Kafka({
+      clientId: 'ottla-cli',
+      // A person waits: a broker that is just starting is given a moment, one that is not there is reported.
+      bootstrapTimeoutMs: 1500,
+      unknownTopicRetries: 2,
+      ...kafkaOptionsFrom(globals.properties),
+      bootstrap: globals.bootstrap,
+      ...overrides,
+    })
+    clients.push(client)
+    return client
+  }
+  try {
+    const context = { args: parser.args, options, globals, output, signal: abort.signal, kafka }
+    const exitCode = await command.run(context)
+    // A command that says how it ended knows better: a broker that was asked to stop has done its work.
+    return exitCode ?? (interrupted ? exitCodes.interrupted : exitCodes.ok)
+  } catch (error) {
+    if (!abort.signal.aborted) throw error
+    return interrupted ? exitCodes.interrupted : exitCodes.ok
+  } finally {
+    await Promise.all(clients.map((client) => client.close()))
+    process.off('SIGINT', onSignal)
+    process.off('SIGTERM', onSignal)
+  }
+}
+
+/** Options that stand before or between the command's words and take a value of their own. */
+const valued = new Set(['-b', '-o', '-X', '--bootstrap', '--bootstrap-server', '--output', '--property', '--profile'])
+
+/** The arguments that are no options, up to three, and where they stand. */
+function commandWords(argv: readonly string[]): { words: string[]; consumed: number[] } {
+  const words: string[] = []
+  const consumed: number[] = []
+  for (let i = 0; i < argv.length && words.length < 3; i++) {
+    if (argv[i] === '--') break
+    if (argv[i].startsWith('-')) {
+      if (valued.has(argv[i])) i++
+      continue
+    }
+    words.push(argv[i])
+    consumed.push(i)
+  }
+  return { words, consumed }
+}
+
+function findEntry(words: readonly string[]): Entry | null {
+  return registry.find((entry) => entry.path.every((word, i) => words[i] === word)) ?? null
+}
+
+/** The list of commands, or of one noun's verbs. */
+function help(words: readonly string[], argv: readonly string[]): number {
+  const [first] = words[0] === 'help' ? words.slice(1) : words
+  const isNoun = first !== undefined && Object.hasOwn(nouns, first)
+  if (first !== undefined && !isNoun) {
+    const near = suggestion(first)
+    process.stderr.write(`ottla: there is no command ${JSON.stringify(first)}${near}\n`)
+    return exitCodes.usage
+  }
+  if (isNoun && words[0] !== 'help' && words.length > 1) {
+    process.stderr.write(`ottla: ${first} has no command ${JSON.stringify(words[1])}; \`ottla ${first}\` lists them\n`)
+    return exitCodes.usage
+  }
+  const shown = registry.filter((entry) => !isNoun || entry.path[0] === first)
+  const names = shown.map((entry) => entry.path.join(' '))
+  const wide = Math.max(...names.map((name) => name.length))
+  const list = shown.map((entry, i) => `  ${names[i].padEnd(wide)}  ${entry.summary}\n`).join('')
+  const head = isNoun ? nouns[first] : 'Kafka without a JVM: a broker and its command line'
+  process.stdout.write(
+    `${head}\n\nUsage: ottla ${isNoun ? `${first} ` : ''}<command> [arguments] [options]\n\n${list}\n` +
+      'Every command explains itself with --help.\n',
+  )
+  const asked = argv.length === 0 || words[0] === 'help' || argv.includes('--help') || argv.includes('-h') || isNoun
+  return asked ? exitCodes.ok : exitCodes.usage
+}
+
+function suggestion(word: string): string {
+  const names = registry.map((entry) => entry.path.join(' '))
+  const near = names.filter((name) => name.split(' ').some((part) => part.startsWith(word.slice(0, 3))))
+  return near.length === 0 ? '; `ottla` lists them' : `; did you mean ${near.slice(0, 3).join(' or ')}?`
+}

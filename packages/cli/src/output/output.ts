@@ -1,0 +1,84 @@
+import type { Globals, OutputFormat } from '../globals.ts'
+import { type Column, toTable } from './table.ts'
+import { toYaml } from './yaml.ts'
+
+/** The standard output of a command. Waits while the reader is slower; ends the command quietly when it has gone. */
+export class Output {
+  readonly format: OutputFormat
+  private readonly stream: NodeJS.WriteStream
+  private readonly local: boolean
+  private gone = false
+
+  constructor(stream: NodeJS.WriteStream, globals: Pick<Globals, 'format' | 'local'>, onGone: () => void) {
+    this.stream = stream
+    this.format = globals.format ?? 'table'
+    this.local = globals.local
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      // Nobody reads any more (`ottla consume … | head`): not an error, only the end.
+      if (error.code !== 'EPIPE') throw error
+      this.gone = true
+      onGone()
+    })
+  }
+
+  /** Resolves when more may be written. */
+  async write(data: string | Uint8Array): Promise<void> {
+    if (this.gone || data.length === 0) return
+    if (this.stream.write(data)) return
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        this.stream.off('drain', done)
+        this.stream.off('error', done)
+        resolve()
+      }
+      this.stream.on('drain', done)
+      this.stream.on('error', done)
+    })
+  }
+
+  async line(text: string): Promise<void> {
+    await this.write(`${text}\n`)
+  }
+
+  /** Rows as a table, or the same rows, `data` of each, in a format for machines. */
+  async rows<R>(
+    rows: readonly R[],
+    columns: readonly Column<R>[],
+    data: (row: R) => unknown = (row) => row,
+  ): Promise<void> {
+    if (this.format === 'table') await this.write(toTable(columns, rows))
+    else await this.data(rows.map(data))
+  }
+
+  /** Data in a format for machines; as JSON where a table was asked for. */
+  async data(value: unknown): Promise<void> {
+    switch (this.format) {
+      case 'yaml':
+        return this.write(toYaml(value))
+      case 'jsonl':
+        return this.write(
+          Array.isArray(value) ? value.map((v) => `${JSON.stringify(v)}\n`).join('') : `${JSON.stringify(value)}\n`,
+        )
+      default:
+        return this.write(`${JSON.stringify(value, null, 2)}\n`)
+    }
+  }
+
+  /** A time for a reader, in ms since the epoch: ISO 8601, UTC unless `--local`. */
+  time(ms: number): string {
+    return formatTime(ms, this.local)
+  }
+}
+
+export function formatTime(ms: number, local: boolean): string {
+  if (ms < 0) return '-'
+  const at = new Date(ms)
+  if (Number.isNaN(at.getTime())) return String(ms)
+  if (!local) return at.toISOString()
+  const offsetMinutes = -at.getTimezoneOffset()
+  const shifted = new Date(ms + offsetMinutes * 60_000).toISOString().slice(0, -1)
+  const sign = offsetMinutes < 0 ? '-' : '+'
+  const absolute = Math.abs(offsetMinutes)
+  const two = (n: number) => String(n).padStart(2, '0')
+  return `${shifted}${sign}${two(Math.floor(absolute / 60))}:${two(absolute % 60)}`
+}

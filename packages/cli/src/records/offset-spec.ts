@@ -1,0 +1,111 @@
+import { UsageError } from '../command.ts'
+import { parseTime } from './time.ts'
+
+/** A place in each partition. */
+export type Position =
+  | { readonly kind: 'start' }
+  | { readonly kind: 'end' }
+  /** `records` behind the start; may lie beyond the end. */
+  | { readonly kind: 'after-start'; readonly records: number }
+  /** `records` before the end, the start at most. */
+  | { readonly kind: 'before-end'; readonly records: number }
+  | { readonly kind: 'offset'; readonly offset: number }
+  /** The first record at or after this time, in ms since the epoch; the end when there is none. */
+  | { readonly kind: 'time'; readonly timeMs: number }
+
+/** What to read: from the first place, up to but without the second; null for as far as there is. */
+export interface OffsetRange {
+  readonly from: Position
+  readonly until: Position | null
+}
+
+export const OFFSET_HELP = `Where to read (as rpk's):
+  start              from the first record (the default)
+  end                only what comes from now on (with --follow)
+  +10, -10           from 10 records behind the start, or before the end
+  1234               from offset 1234
+  a:b                from a up to, without, b; both as above
+  :b, a:             from the start, or up to the present end
+  a:+10              10 records from a
+  @time              from the first record at or after a time:
+                     ms or s since the epoch, 2026-01-31, 2026-01-31T12:30:00Z, -15m (before now)
+  @a:b               from time a to time b, or to \`end\``
+
+/** Reads `--offset`. Throws `UsageError`. `nowMs` is what relative times count from. */
+export function parseOffsetRange(text: string, nowMs: number): OffsetRange {
+  const spec = text.trim()
+  if (spec.startsWith('@')) return parseTimeRange(spec.slice(1), nowMs, text)
+  const colon = spec.indexOf(':')
+  if (colon < 0) return { from: position(spec, text), until: null }
+  const left = spec.slice(0, colon)
+  const right = spec.slice(colon + 1)
+  const from: Position = left === '' ? { kind: 'start' } : position(left, text)
+  if (right === '') return { from, until: { kind: 'end' } }
+  const count = /^\+(\d+)$/.exec(right)
+  if (count !== null) return { from, until: plus(from, safe(count[1], text), text) }
+  return { from, until: position(right, text) }
+}
+
+function parseTimeRange(spec: string, nowMs: number, text: string): OffsetRange {
+  const whole = parseTime(spec, nowMs)
+  if (whole !== null) return { from: { kind: 'time', timeMs: whole }, until: null }
+  // Times hold colons themselves: the one that parts the range is the one with a time on both sides.
+  for (let at = spec.indexOf(':'); at >= 0; at = spec.indexOf(':', at + 1)) {
+    const left = spec.slice(0, at)
+    const right = spec.slice(at + 1).replace(/^@/, '')
+    const fromMs = left === '' ? null : parseTime(left, nowMs)
+    if (left !== '' && fromMs === null) continue
+    const from: Position = fromMs === null ? { kind: 'start' } : { kind: 'time', timeMs: fromMs }
+    if (right === '' || right === 'end') return { from, until: { kind: 'end' } }
+    const untilMs = parseTime(right, nowMs)
+    if (untilMs !== null) return { from, until: { kind: 'time', timeMs: untilMs } }
+  }
+  throw wrong(text)
+}
+
+function position(spec: string, text: string): Position {
+  switch (spec) {
+    case 'start':
+    case 'oldest':
+    case 'earliest':
+    case 'beginning':
+      return { kind: 'start' }
+    case 'end':
+    case 'newest':
+    case 'latest':
+      return { kind: 'end' }
+  }
+  const match = /^([+-]?)(\d+)$/.exec(spec)
+  if (match === null) throw wrong(text)
+  const number = safe(match[2], text)
+  if (match[1] === '+') return { kind: 'after-start', records: number }
+  if (match[1] === '-') return { kind: 'before-end', records: number }
+  return { kind: 'offset', offset: number }
+}
+
+function plus(from: Position, records: number, text: string): Position {
+  switch (from.kind) {
+    case 'start':
+      return { kind: 'after-start', records }
+    case 'after-start':
+      return { kind: 'after-start', records: from.records + records }
+    case 'offset':
+      return { kind: 'offset', offset: from.offset + records }
+    case 'before-end':
+      return records >= from.records ? { kind: 'end' } : { kind: 'before-end', records: from.records - records }
+    default:
+      throw new UsageError(`--offset ${JSON.stringify(text)}: a count of records needs an offset to count from`)
+  }
+}
+
+function safe(digits: string, text: string): number {
+  const number = Number(digits)
+  if (!Number.isSafeInteger(number)) throw wrong(text)
+  return number
+}
+
+function wrong(text: string): UsageError {
+  return new UsageError(
+    `--offset ${JSON.stringify(text)} is no offset: try start, end, 42, -10, 5:10, @-1h or @2026-01-31`,
+  )
+}
