@@ -5,7 +5,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
-from contract import content, consumed_value, serve, text
+from contract import Unsupported, content, consumed_value, serve, text
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, NewPartitions, NewTopic
 
@@ -13,6 +13,11 @@ LARGEST = 80_000_000
 
 
 def produce(bootstrap, request, sent):
+    for record in request["records"]:
+        if record["key"] is None and record["value"] is None:
+            raise Unsupported("kafka-python writes no record without key and value")
+        if any(value is None for _name, value in record.get("headers", [])):
+            raise Unsupported("kafka-python cannot write a null header")
     codec = request["codec"]
     producer = KafkaProducer(
         bootstrap_servers=bootstrap,
@@ -23,7 +28,6 @@ def produce(bootstrap, request, sent):
         linger_ms=50,
         batch_size=1_000_000,
         max_request_size=LARGEST,
-        buffer_memory=2 * LARGEST,
         delivery_timeout_ms=60_000,
     )
     offsets = []
@@ -143,15 +147,9 @@ def create_partitions(client, request):
 
 def describe_configs(client, request):
     resource = ConfigResource(ConfigResourceType.TOPIC, request["topic"])
-    answer = client.describe_configs([resource])
-    return {"configs": found_configs(answer, request["names"])}
-
-
-def found_configs(answer, names):
-    """The named configs, wherever this release of the library puts them."""
-    topics = answer.get(ConfigResourceType.TOPIC, answer) if isinstance(answer, dict) else answer
-    (configs,) = topics.values()
-    return {name: configs[name]["value"] for name in names}
+    by_type = client.describe_configs([resource], config_filter="all")
+    ((configs,),) = (by_name.values() for by_name in by_type.values())
+    return {"configs": {name: configs[name]["value"] for name in request["names"]}}
 
 
 def alter_configs(client, request):
