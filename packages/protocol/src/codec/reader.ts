@@ -6,14 +6,20 @@ import { CodecError } from './errors.ts'
  * partitions with an error code each, take 8 bytes for each of theirs.
  */
 export const ALLOCATION_FACTOR = 8
-export const ALLOCATION_FLOOR = 960 * 1024
+export const ALLOCATION_FLOOR = 832 * 1024
 
 /** A string's header and padding; each byte of UTF-8 becomes two bytes at most. */
 const STRING_COST = 24
 const UUID_COST = 40
 /** A Buffer object on memory that exists. */
-const VIEW_COST = 200
+const VIEW_COST = 112
 const EMPTY_BYTES = Buffer.alloc(0)
+
+/** What `toString` comes down to, without its detours: two to three times as fast for short texts. */
+interface Slices {
+  utf8Slice(start: number, end: number): string
+  base64urlSlice(start: number, end: number): string
+}
 
 /**
  * Reads the protocol's primitive types from one frame. Every length is checked against the bytes that remain before
@@ -32,17 +38,24 @@ export class Reader {
    * caller answers with the protocol's error instead of closing the connection.
    */
   unsafeInt64 = false
+  private readonly allowance: number
   private budget: number
 
   constructor(buffer: Buffer, position = 0, end: number = buffer.length) {
     this.buffer = buffer
     this.position = position
     this.end = end
-    this.budget = ALLOCATION_FLOOR + ALLOCATION_FACTOR * (end - position)
+    this.allowance = ALLOCATION_FLOOR + ALLOCATION_FACTOR * (end - position)
+    this.budget = this.allowance
   }
 
   get remaining(): number {
     return this.end - this.position
+  }
+
+  /** Bytes of objects that were allocated so far, by our own account. */
+  get charged(): number {
+    return this.allowance - this.budget
   }
 
   /** Counts `bytes` of coming allocation against the budget. */
@@ -137,7 +150,7 @@ export class Reader {
 
   uuidAt(at: number): string {
     this.charge(UUID_COST)
-    return this.buffer.toString('base64url', at, at + 16)
+    return (this.buffer as Buffer & Slices).base64urlSlice(at, at + 16)
   }
 
   string(field: string): string {
@@ -240,7 +253,7 @@ export class Reader {
     this.charge(STRING_COST + 2 * length)
     const at = this.position
     this.position = at + length
-    return this.buffer.toString('utf8', at, at + length)
+    return (this.buffer as Buffer & Slices).utf8Slice(at, at + length)
   }
 
   /** A view on the next `length` bytes, a length that one of the methods above has checked. */
