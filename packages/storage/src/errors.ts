@@ -12,6 +12,10 @@ export type StorageErrorCode =
   | 'CASE_COLLISION'
   /** The operating system refused (permission, full disk, broken device). */
   | 'IO'
+  /** Records of before Kafka 0.11. */
+  | 'OLD_MESSAGE_FORMAT'
+  /** A batch fails its checksum. */
+  | 'CORRUPT'
   | 'ALREADY_EXISTS'
   | 'NOT_FOUND'
 

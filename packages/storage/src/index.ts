@@ -8,11 +8,6 @@ export type {
   ReadResult,
   TimestampLookup,
 } from './log-types.ts'
-export {
-  type CleanerOptions,
-  type DirectoryState,
-  LogManager,
-  type LogManagerOptions,
-  type ProcessIdentity,
-} from './manager.ts'
+export { LogManager } from './manager.ts'
+export type { CleanerOptions, DirectoryState, LogManagerOptions, ProcessIdentity } from './manager-types.ts'
 export * from './types.ts'

@@ -1,3 +1,18 @@
+import { ErrorCode } from '@ottla/protocol'
+import { batch } from '@ottla/protocol/records'
+import { readEndTxnMarker } from './append/markers.ts'
+import { type Refusal, refusal } from './append/refusal.ts'
+import { validateInternal, validateProduced, validateReplicated } from './append/validate.ts'
+import { StorageError } from './errors.ts'
+import { readTopicId } from './files/partition-metadata.ts'
+import type { AbortedTxn } from './index/transaction-index.ts'
+import type { EpochEndOffset } from './leader-epochs.ts'
+import type { LoadedLog } from './load/load-log.ts'
+import { applyToProducers, type LogCore } from './log-core.ts'
+import { LogFlusher } from './log-flusher.ts'
+import { findByTimestamp, findMaxTimestamp } from './log-lookup.ts'
+import { LogReader, type ReadFromDiskDone } from './log-reader.ts'
+import type { LogShared } from './log-shared.ts'
 import type {
   AbortedTransaction,
   ActiveProducer,
@@ -6,95 +21,617 @@ import type {
   ReadResult,
   TimestampLookup,
 } from './log-types.ts'
+import { LogWriter } from './log-writer.ts'
+import { SEGMENT_SUFFIXES } from './names.ts'
+import { firstOffsetOf, lastSequenceOf } from './producers/producer-entry.ts'
+import { Segment } from './segment.ts'
+import { LogTail } from './tail.ts'
 import type { AppendResult, LogConfig, LogSlice } from './types.ts'
 
-/** One partition's log on disk. Skeleton: the signatures that the broker may rely on. */
+export type Done = (error: Error | null) => void
+
+const EMPTY_SLICE: LogSlice = { chunks: [], bytes: 0 }
+const NO_RECORD_ERRORS: AppendResult['recordErrors'] = []
+
+/**
+ * One partition's log. Appends get their offsets at once and reach the disk gathered, at the end of the turn of the
+ * event loop; readers see what has been written.
+ *
+ * ```
+ *        logStartOffset        lastStableOffset   writtenEndOffset      appendEndOffset
+ *  deleted │ readable … committed │ readable, open     │ queued for the disk  │
+ * ```
+ * A log that meets damage, or whose disk fails, goes offline: every call then answers KAFKA_STORAGE_ERROR.
+ */
 export class PartitionLog {
-  get topic(): string {
-    throw new Error('not written yet')
+  readonly topic: string
+  readonly partition: number
+  readonly #core: LogCore
+  readonly #shared: LogShared
+  readonly #tail: LogTail
+  readonly #flusher: LogFlusher
+  readonly #writer: LogWriter
+  readonly #reader: LogReader
+  #writtenEndOffset: number
+  #offline: Error | null = null
+  #topicId: string | null | undefined
+  /** Producers, epochs and the active segment are loaded for appending. */
+  #active = false
+  #flushTimer: ReturnType<LogShared['runtime']['timers']['setTimer']> | undefined
+  #closed = false
+
+  constructor(topic: string, partition: number, shared: LogShared, loaded: LoadedLog) {
+    this.topic = topic
+    this.partition = partition
+    this.#shared = shared
+    this.#core = loaded.core
+    this.#writtenEndOffset = loaded.core.appendEndOffset
+    this.#tail = new LogTail(shared.tailBudget)
+    this.#flusher = new LogFlusher(this.#core, loaded.recoveryPoint, (error) => this.#diskFailed(error))
+    this.#writer = new LogWriter(this.#core, this.#tail, this.#flusher, {
+      written: (endOffset) => this.#written(endOffset),
+      failed: (fromOffset, error) => this.#appendFailed(fromOffset, error),
+      broken: (error) => this.#diskFailed(error),
+    })
+    this.#reader = new LogReader(this.#core)
   }
-  get partition(): number {
-    throw new Error('not written yet')
+
+  // ---- what is known without a look at the disk
+
+  get name(): string {
+    return `${this.topic}-${this.partition}`
   }
-  /** URL-safe base64 without padding, as Apache Kafka prints it; null when the directory has no partition.metadata. */
-  get topicId(): string | null {
-    throw new Error('not written yet')
-  }
+
   get logStartOffset(): number {
-    throw new Error('not written yet')
+    return this.#core.logStartOffset
   }
+
   /** The next offset to be assigned. */
   get appendEndOffset(): number {
-    throw new Error('not written yet')
+    return this.#core.appendEndOffset
   }
+
   /** Everything below is in the operating system's hands (on the device with `flushMessages` 1): what readers may see. */
   get writtenEndOffset(): number {
-    throw new Error('not written yet')
+    return this.#writtenEndOffset
   }
-  get lastStableOffset(): number {
-    throw new Error('not written yet')
+
+  /** Everything below survives a power cut. */
+  get recoveryPoint(): number {
+    return this.#flusher.recoveryPoint
   }
+
   get config(): LogConfig {
-    throw new Error('not written yet')
+    return this.#core.config
   }
-  /** Not null when the log's directory has failed: every call then answers KAFKA_STORAGE_ERROR. */
+
+  /** Not null when the log cannot be used any more: its directory has failed, or a batch in it is damaged. */
   get offline(): Error | null {
-    throw new Error('not written yet')
+    return this.#offline
   }
+
+  /** The folder. */
+  get directory(): string {
+    return this.#core.env.directory
+  }
+
+  /** For retention and the cleaner. */
+  get core(): LogCore {
+    return this.#core
+  }
+
+  updateConfig(config: LogConfig): void {
+    this.#core.config = config
+    if (this.#active) this.#attempt(() => this.#writer.resetPlan(), undefined)
+    if (config.flushMs === Number.POSITIVE_INFINITY) this.#stopFlushTimer()
+  }
+
+  // ---- what may need the disk
+
+  /** URL-safe base64 without padding, as Apache Kafka prints it; null when the folder has no `partition.metadata`. */
+  get topicId(): string | null {
+    if (this.#topicId === undefined)
+      this.#topicId = this.#attempt(() => readTopicId(this.#shared.runtime.fs, this.directory), null)
+    return this.#topicId
+  }
+
+  /** Bytes of all `.log` files. */
   get sizeBytes(): number {
-    throw new Error('not written yet')
+    return this.#attempt(() => this.#core.segments.all().reduce((total, segment) => total + segment.sizeBytes, 0), 0)
   }
-  updateConfig(_config: LogConfig): void {
-    throw new Error('not written yet')
+
+  /** What a read_committed reader may see: below it no transaction is open. */
+  get lastStableOffset(): number {
+    const producers = this.#core.loadedProducers ?? this.#attempt(() => this.#core.producers(), null)
+    if (producers === null) return this.#writtenEndOffset
+    const unstable = producers.firstUnstableOffset
+    if (unstable < 0) return this.#writtenEndOffset
+    return Math.min(Math.max(unstable, this.#core.logStartOffset), this.#writtenEndOffset)
   }
-  append(_records: Buffer, _options: AppendOptions): AppendResult {
-    throw new Error('not written yet')
+
+  activeProducers(): ActiveProducer[] {
+    const producers = this.#attempt(() => this.#core.producers(), null)
+    if (producers === null) return []
+    return Array.from(producers.entries(), (entry) => ({
+      producerId: entry.producerId,
+      producerEpoch: entry.epoch,
+      lastSequence: lastSequenceOf(entry),
+      lastTimestampMs: entry.lastTimestamp,
+      coordinatorEpoch: entry.coordinatorEpoch,
+      currentTransactionStartOffset: entry.currentTxnFirstOffset,
+    }))
   }
-  read(_offset: number, _options: ReadOptions): ReadResult {
-    throw new Error('not written yet')
-  }
-  readFromDisk(
-    _offset: number,
-    _options: ReadOptions,
-    _done: (error: Error | null, slice: LogSlice | null) => void,
-  ): void {
-    throw new Error('not written yet')
-  }
-  fetchOffsetByTimestamp(_timestampMs: number): TimestampLookup | null {
-    throw new Error('not written yet')
-  }
-  fetchMaxTimestamp(): TimestampLookup | null {
-    throw new Error('not written yet')
-  }
-  /** The leader epoch of the record at `offset`, -1 when unknown. */
-  epochOf(_offset: number): number {
-    throw new Error('not written yet')
-  }
+
   /** -1 when no batch carries an epoch. */
   get latestEpoch(): number {
-    throw new Error('not written yet')
+    return this.#attempt(() => this.#core.latestEpoch, -1)
   }
-  /** `EpochEndOffset`: the largest epoch ≤ `epoch` and where it ends; -1/-1 when unknown. */
-  offsetForLeaderEpoch(_epoch: number): { readonly leaderEpoch: number; readonly endOffset: number } {
-    throw new Error('not written yet')
+
+  /** The leader epoch of the record at `offset`, -1 when unknown. */
+  epochOf(offset: number): number {
+    return this.#attempt(() => this.#core.epochs().epochOf(offset), -1)
   }
-  /** Moves the log start (`DeleteRecords`); -1 is the end. Returns the new log start, or null when out of range. */
-  deleteRecordsBefore(_offset: number): number | null {
-    throw new Error('not written yet')
+
+  /** `EpochEndOffset`: see `LeaderEpochs.endOffsetFor`. */
+  offsetForLeaderEpoch(epoch: number): EpochEndOffset {
+    return this.#attempt(() => this.#core.epochs().endOffsetFor(epoch, this.#writtenEndOffset), {
+      leaderEpoch: -1,
+      endOffset: -1,
+    })
   }
-  abortedTransactionsIn(_fromOffset: number, _toOffset: number): AbortedTransaction[] {
-    throw new Error('not written yet')
+
+  /** The first record whose timestamp is `timestampMs` or later. */
+  fetchOffsetByTimestamp(timestampMs: number): TimestampLookup | null {
+    return this.#attempt(() => findByTimestamp(this.#core, timestampMs), null)
   }
-  activeProducers(): ActiveProducer[] {
-    throw new Error('not written yet')
+
+  /** The record with the largest timestamp (KIP-734). */
+  fetchMaxTimestamp(): TimestampLookup | null {
+    return this.#attempt(() => findMaxTimestamp(this.#core), null)
   }
-  flush(_done: (error: Error | null) => void): void {
-    throw new Error('not written yet')
+
+  /** Aborted transactions that touch offsets `fromOffset` … `toOffset`-1, for a read_committed reader to leave out. */
+  abortedTransactionsIn(fromOffset: number, toOffset: number): AbortedTransaction[] {
+    return this.#attempt(() => this.#collectAborted(fromOffset, toOffset), [])
   }
-  truncateTo(_offset: number, _done: (error: Error | null) => void): void {
-    throw new Error('not written yet')
+
+  #collectAborted(fromOffset: number, toOffset: number): AbortedTransaction[] {
+    const found: AbortedTransaction[] = []
+    const { segments } = this.#core
+    for (let i = Math.max(0, segments.floorIndex(fromOffset)); i < segments.length; i++) {
+      for (const entry of segments.at(i)!.indexes().transactions) {
+        if (entry.lastOffset >= fromOffset && entry.firstOffset < toOffset)
+          found.push({ producerId: entry.producerId, firstOffset: entry.firstOffset })
+        // Whatever was aborted later begins at or after this entry's last stable offset.
+        if (entry.lastStableOffset >= toOffset) return found
+      }
+    }
+    return found
   }
-  truncateFullyAndStartAt(_offset: number, _done: (error: Error | null) => void): void {
-    throw new Error('not written yet')
+
+  // ---- appending
+
+  append(records: Buffer, options: AppendOptions): AppendResult {
+    if (this.#offline !== null) return this.#refused(storageError(this.#offline))
+    try {
+      return this.#append(records, options)
+    } catch (error) {
+      this.#failed(error as Error)
+      return this.#refused(storageError(error as Error))
+    }
   }
+
+  #append(records: Buffer, options: AppendOptions): AppendResult {
+    const { origin, nowMs } = options
+    const core = this.#core
+    if (!this.#active) this.#activate()
+    const valid =
+      origin === 'client'
+        ? validateProduced(records, core.config, nowMs, this.#shared.validateCompressed)
+        : origin === 'coordinator'
+          ? validateInternal(records, core.config)
+          : validateReplicated(records, core.appendEndOffset)
+    if (!Buffer.isBuffer(valid)) return this.#refused(valid)
+    if (valid.length > core.config.segmentBytes)
+      return this.#refused(
+        refusal(
+          ErrorCode.RECORD_LIST_TOO_LARGE,
+          `${valid.length} bytes do not fit into a segment of ${core.config.segmentBytes}`,
+        ),
+      )
+    if (origin === 'replication') return this.#appendReplicated(valid, nowMs)
+    if (batch.producerId(valid, 0) >= 0) {
+      const answer = this.#checkProducer(valid, options)
+      if (answer !== null) return answer
+    }
+    const bytes = this.#shared.tailBudget.own(valid)
+    const baseOffset = core.appendEndOffset
+    batch.setBaseOffset(bytes, 0, baseOffset)
+    batch.setPartitionLeaderEpoch(bytes, 0, options.leaderEpoch)
+    core.epochs().assign(options.leaderEpoch, baseOffset)
+    const aborted = applyToProducers(core.producers(), bytes, 0)
+    const nextOffset = batch.lastOffset(bytes, 0) + 1
+    const maxTimestamp = batch.maxTimestamp(bytes, 0)
+    return this.#enqueue(bytes, baseOffset, nextOffset, maxTimestamp, aborted === null ? null : [aborted], nowMs)
+  }
+
+  /** Batches of a leader keep their offsets and epochs. */
+  #appendReplicated(valid: Buffer, nowMs: number): AppendResult {
+    const core = this.#core
+    const bytes = this.#shared.tailBudget.own(valid)
+    const aborted: AbortedTxn[] = []
+    let maxTimestamp = -1
+    let nextOffset = core.appendEndOffset
+    for (let at = 0; at < bytes.length; at += batch.sizeInBytes(bytes, at)) {
+      core.epochs().assign(batch.partitionLeaderEpoch(bytes, at), batch.baseOffset(bytes, at))
+      const transaction = applyToProducers(core.producers(), bytes, at)
+      if (transaction !== null) aborted.push(transaction)
+      maxTimestamp = Math.max(maxTimestamp, batch.maxTimestamp(bytes, at))
+      nextOffset = batch.lastOffset(bytes, at) + 1
+    }
+    const baseOffset = batch.baseOffset(bytes, 0)
+    return this.#enqueue(bytes, baseOffset, nextOffset, maxTimestamp, aborted.length === 0 ? null : aborted, nowMs)
+  }
+
+  #enqueue(
+    bytes: Buffer,
+    baseOffset: number,
+    nextOffset: number,
+    maxTimestamp: number,
+    aborted: readonly AbortedTxn[] | null,
+    nowMs: number,
+  ): AppendResult {
+    this.#writer.append({ bytes, baseOffset, nextOffset, maxTimestamp, aborted }, nowMs)
+    this.#core.appendEndOffset = nextOffset
+    if (this.#core.config.flushMs !== Number.POSITIVE_INFINITY) this.#startFlushTimer()
+    return {
+      errorCode: 0,
+      errorMessage: null,
+      recordErrors: NO_RECORD_ERRORS,
+      baseOffset,
+      nextOffset,
+      logAppendTimeMs: this.#core.config.messageTimestampType === 'LogAppendTime' ? maxTimestamp : -1,
+      logStartOffset: this.#core.logStartOffset,
+      duplicate: false,
+    }
+  }
+
+  /** null: go on. A duplicate is answered with what its first append got. */
+  #checkProducer(records: Buffer, { origin }: AppendOptions): AppendResult | null {
+    const producers = this.#core.producers()
+    if (batch.isControl(batch.attributes(records, 0))) {
+      const marker = readEndTxnMarker(records, 0)
+      if (marker === null) return null
+      const id = batch.producerId(records, 0)
+      const refused = producers.checkMarker(id, batch.producerEpoch(records, 0), marker, origin)
+      return refused === null ? null : this.#refused(refusal(refused.errorCode, refused.errorMessage))
+    }
+    if (origin === 'client') {
+      const duplicate = producers.findDuplicate(records, 0)
+      if (duplicate !== null)
+        return {
+          errorCode: 0,
+          errorMessage: null,
+          recordErrors: NO_RECORD_ERRORS,
+          baseOffset: firstOffsetOf(duplicate),
+          nextOffset: duplicate.lastOffset + 1,
+          logAppendTimeMs: this.#core.config.messageTimestampType === 'LogAppendTime' ? duplicate.timestamp : -1,
+          logStartOffset: this.#core.logStartOffset,
+          duplicate: true,
+        }
+    }
+    const refused = producers.checkBatch(records, 0, origin)
+    return refused === null ? null : this.#refused(refusal(refused.errorCode, refused.errorMessage))
+  }
+
+  #refused({ errorCode, errorMessage, recordErrors }: Refusal): AppendResult {
+    return {
+      errorCode,
+      errorMessage,
+      recordErrors,
+      baseOffset: -1,
+      nextOffset: -1,
+      logAppendTimeMs: -1,
+      logStartOffset: this.#core.logStartOffset,
+      duplicate: false,
+    }
+  }
+
+  /** The first append: what the start has left unread. The end of the file must be where it was said to be. */
+  #activate(): void {
+    const core = this.#core
+    const endOffset = core.readEndOffset()
+    if (endOffset !== core.appendEndOffset)
+      throw new StorageError(
+        'CORRUPT',
+        `${core.segments.last.path('.log')} ends at offset ${endOffset}, where ${core.appendEndOffset} was expected`,
+      )
+    core.producers()
+    core.epochs()
+    this.#writer.resetPlan()
+    this.#active = true
+  }
+
+  #written(endOffset: number): void {
+    this.#writtenEndOffset = endOffset
+    const producers = this.#core.producers()
+    producers.confirm(endOffset)
+    producers.onHighWatermark(endOffset)
+    this.#shared.tailBudget.trim()
+    this.#shared.listener.onWritten(this)
+  }
+
+  #appendFailed(fromOffset: number, error: Error): void {
+    const core = this.#core
+    core.producers().rollBackTo(fromOffset)
+    core.epochs().truncateFromEnd(fromOffset)
+    core.appendEndOffset = fromOffset
+    this.#tail.truncateTo(fromOffset)
+    try {
+      this.#writer.resetPlan()
+    } catch (failure) {
+      this.#failed(failure as Error)
+    }
+    this.#shared.runtime.logger.error('append failed; nothing of it was kept', {
+      log: this.name,
+      fromOffset,
+      error: error.message,
+    })
+    this.#shared.listener.onAppendFailed(this, fromOffset, error)
+  }
+
+  // ---- reading
+
+  /** Answers from memory where it can. */
+  read(offset: number, options: ReadOptions): ReadResult {
+    if (this.#offline !== null) return 'offline'
+    if (offset < this.#core.logStartOffset || offset > this.#core.appendEndOffset) return 'out-of-range'
+    const maxOffset = Math.min(options.maxOffset, this.#writtenEndOffset)
+    if (offset >= maxOffset) return EMPTY_SLICE
+    if (offset < this.#tail.startOffset) return 'disk'
+    return this.#tail.read(offset, options.maxBytes, maxOffset, options.minOneMessage)
+  }
+
+  /** After `read` said `disk`. An error means that the log is offline by now. `done` may come in this turn. */
+  readFromDisk(offset: number, options: ReadOptions, done: ReadFromDiskDone): void {
+    if (this.#offline !== null) {
+      done(this.#offline, null)
+      return
+    }
+    const maxOffset = Math.min(options.maxOffset, this.#writtenEndOffset)
+    this.#reader.read(offset, { ...options, maxOffset }, (error, slice) => {
+      if (error !== null) this.#failed(error)
+      done(error, slice)
+    })
+  }
+
+  // ---- moving the ends
+
+  /**
+   * DeleteRecords: the log begins at `offset` from now on, also after a crash; -1 stands for the high watermark.
+   * Returns the log's start, or null when `offset` lies above what readers see. Files go with the next retention run.
+   */
+  deleteRecordsBefore(offset: number): number | null {
+    const target = offset === -1 ? this.#writtenEndOffset : offset
+    if (target < 0 || target > this.#writtenEndOffset) return null
+    if (this.raiseLogStart(target)) this.#attempt(() => this.#shared.checkpointDirectoryOf(this), undefined)
+    return this.#core.logStartOffset
+  }
+
+  /** Not durable before the next checkpoint. False when the log begins there or later already. */
+  raiseLogStart(offset: number): boolean {
+    if (offset <= this.#core.logStartOffset) return false
+    this.#core.logStartOffset = offset
+    this.#core.loadedEpochs?.truncateFromStart(offset)
+    return true
+  }
+
+  /** A follower takes back what its leader does not have. Waits for writes under way; does nothing above the end. */
+  truncateTo(offset: number, done: Done): void {
+    this.#whenIdle(done, () => {
+      const core = this.#core
+      if (offset >= core.appendEndOffset) return
+      if (offset <= core.segments.first.baseOffset) return this.#restartAt(offset)
+      this.#activateOnce()
+      const index = core.segments.floorIndex(offset)
+      for (let i = core.segments.length - 1; i > index; i--) this.#dropSegment(i)
+      const segment = core.segments.at(index)!
+      segment.unseal()
+      const position = segment.positionOf(offset)
+      if (position >= 0) segment.truncateTo(position, offset)
+      // The batch that holds the offset goes as a whole.
+      const endOffset = core.readEndOffset()
+      core.logStartOffset = Math.min(core.logStartOffset, endOffset)
+      this.#afterTruncation(endOffset)
+    })
+  }
+
+  /** Everything goes; the next offset is `offset`. */
+  truncateFullyAndStartAt(offset: number, done: Done): void {
+    this.#whenIdle(done, () => this.#restartAt(offset))
+  }
+
+  #restartAt(offset: number): void {
+    const core = this.#core
+    const { fs, clock } = core.env.runtime
+    for (let i = core.segments.length - 1; i >= 0; i--) this.#dropSegment(i)
+    const segment = Segment.planned(core.env, offset, clock.nowMs())
+    // Without a file of that name a restart would begin at 0 again.
+    segment.createFile(0)
+    fs.syncDir(core.env.directory)
+    segment.entrySynced = true
+    core.segments.add(segment)
+    core.logStartOffset = offset
+    this.#afterTruncation(offset)
+  }
+
+  #afterTruncation(offset: number): void {
+    const core = this.#core
+    core.generation++
+    core.appendEndOffset = offset
+    this.#writtenEndOffset = offset
+    this.#tail.truncateTo(offset)
+    core.removeSnapshots((snapshotOffset) => snapshotOffset > offset)
+    core.useProducers(null)
+    const epochs = core.epochs()
+    epochs.truncateFromEnd(offset)
+    epochs.write()
+    this.#flusher.truncateTo(offset)
+    this.#active = false
+    core.env.runtime.fs.syncDir(core.env.directory)
+    // A recovery point above the cut would spare from recovery what is written there next.
+    this.#shared.checkpointDirectoryOf(this)
+  }
+
+  #dropSegment(index: number): void {
+    const segment = this.#core.segments.at(index)!
+    segment.closeFile()
+    for (const suffix of SEGMENT_SUFFIXES)
+      if (suffix !== '.snapshot') this.#shared.runtime.fs.unlink(segment.path(suffix))
+    this.#core.env.checksums.delete(segment.baseOffset)
+    this.#core.env.runtime.fs.syncDir(this.#core.env.directory)
+    this.#core.segments.replace(index, 1)
+  }
+
+  #activateOnce(): void {
+    if (!this.#active) this.#activate()
+  }
+
+  /** Begins a new segment now. False when writes are under way: try again later. */
+  roll(): boolean {
+    if (!this.#writer.idle || this.#offline !== null) return false
+    return this.#attempt(() => {
+      this.#activateOnce()
+      this.#writer.rollNow(this.#shared.runtime.clock.nowMs())
+      return true
+    }, false)
+  }
+
+  // ---- the device
+
+  /** Everything appended so far is on the device when `done` is called. */
+  flush(done: Done): void {
+    if (this.#offline !== null) {
+      done(this.#offline)
+      return
+    }
+    this.#writer.whenIdle(() => {
+      if (this.#offline !== null) return done(this.#offline)
+      this.#flusher.flushTo(this.#writtenEndOffset, done)
+    })
+  }
+
+  #startFlushTimer(): void {
+    if (this.#flushTimer !== undefined) return
+    this.#flushTimer = this.#shared.runtime.timers.setTimer(
+      () => {
+        this.#flushTimer = undefined
+        if (this.#offline === null && !this.#closed) this.flush(() => {})
+      },
+      this.#core.config.flushMs,
+      { keepAlive: false },
+    )
+  }
+
+  #stopFlushTimer(): void {
+    this.#shared.runtime.timers.clearTimer(this.#flushTimer)
+    this.#flushTimer = undefined
+  }
+
+  /** Clean: all on the device, indexes and snapshot written. The log must not be used afterwards. */
+  close(done: Done): void {
+    this.#stopFlushTimer()
+    this.#closed = true
+    this.flush((error) => {
+      if (error !== null) return done(error)
+      try {
+        this.#writeCaches()
+        this.#release()
+        done(null)
+      } catch (failure) {
+        this.#diskFailed(failure as Error)
+        done(failure as Error)
+      }
+    })
+  }
+
+  #writeCaches(): void {
+    const core = this.#core
+    const { last } = core.segments
+    if (!last.sealed) last.seal()
+    const producers = core.loadedProducers
+    if (
+      producers !== null &&
+      core.appendEndOffset > Math.max(core.latestSnapshotOffset, core.segments.first.baseOffset)
+    )
+      core.writeSnapshot(core.appendEndOffset, producers.snapshot())
+    core.loadedEpochs?.write()
+  }
+
+  /** Lets go of memory and files; nothing is written any more. */
+  abandon(): void {
+    this.#closed = true
+    this.#stopFlushTimer()
+    this.#writer.stop()
+    this.#release()
+  }
+
+  #release(): void {
+    this.#tail.clear()
+    for (const segment of this.#core.segments.all()) segment.closeFile()
+  }
+
+  // ---- failure
+
+  /** Takes the log out of service, because its directory has failed elsewhere. */
+  takeOffline(error: Error): void {
+    if (this.#offline !== null) return
+    this.#offline = error
+    this.#stopFlushTimer()
+    this.#writer.stop()
+    const fromOffset = this.#writtenEndOffset
+    if (this.#core.appendEndOffset > fromOffset)
+      this.#shared.runtime.timers.immediate(() => this.#shared.listener.onAppendFailed(this, fromOffset, error))
+  }
+
+  /** Damage concerns this log alone; anything the system says concerns the directory. */
+  #failed(error: Error): void {
+    if (this.#offline !== null) return
+    if (error instanceof StorageError) {
+      this.#shared.runtime.logger.error('log offline', { log: this.name, error: error.message })
+      this.takeOffline(error)
+    } else if ((error as NodeJS.ErrnoException).code !== undefined) {
+      this.#diskFailed(error)
+    } else {
+      throw error
+    }
+  }
+
+  #diskFailed(error: Error): void {
+    if (this.#offline !== null) return
+    this.takeOffline(error)
+    this.#shared.diskFailed(this, error)
+  }
+
+  #attempt<T>(action: () => T, otherwise: T): T {
+    if (this.#offline !== null) return otherwise
+    try {
+      return action()
+    } catch (error) {
+      this.#failed(error as Error)
+      return otherwise
+    }
+  }
+
+  /** Runs when no write is under way; a failure takes the log offline. */
+  #whenIdle(done: Done, action: () => void): void {
+    this.#writer.whenIdle(() => {
+      this.#attempt(action, undefined)
+      done(this.#offline)
+    })
+  }
+}
+
+function storageError(error: Error): Refusal {
+  return refusal(ErrorCode.KAFKA_STORAGE_ERROR, `the log is offline: ${error.message}`)
 }

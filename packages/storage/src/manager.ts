@@ -1,107 +1,452 @@
-import type { PartitionLog } from './log.ts'
-import type { LogConfig, LogListener, StorageRuntime } from './types.ts'
+import { StorageError } from './errors.ts'
+import { writeTopicId } from './files/partition-metadata.ts'
+import { FolderRemover } from './folder-remover.ts'
+import { type LoadedLog, loadLog } from './load/load-log.ts'
+import { PartitionLog } from './log.ts'
+import { LogCore } from './log-core.ts'
+import { type CheckpointedLog, LogDirectory } from './log-directory.ts'
+import { IndexMemory, type LogShared } from './log-shared.ts'
+import type { DirectoryState, LogManagerOptions } from './manager-types.ts'
+import { assertTopicName, classifyDirectory, deletedDirectoryName, partitionDirectoryName } from './names.ts'
+import { OpenFiles } from './open-files.ts'
+import { Segment } from './segment.ts'
+import { SegmentList } from './segment-list.ts'
+import { TailBudget } from './tail.ts'
+import type { LogConfig, StorageRuntime } from './types.ts'
 
-/** Who holds a directory: enough to tell a live process from one that reuses its pid. */
-export interface ProcessIdentity {
-  readonly pid: number
-  /** Opaque; differs between two processes of the same pid (on Linux: start time in ticks since boot). */
-  readonly startedAt: string
-  /** Opaque; differs after a reboot. */
-  readonly bootId: string
-}
+const TAIL_BYTES_MAX = 16 * 1024 * 1024
+const INDEX_BYTES_MAX = 32 * 1024 * 1024
+const OPEN_FILES_MAX = 512
+const CHECKPOINT_INTERVAL_MS = 60_000
+const INITIAL_TASK_DELAY_MS = 30_000
+const PRODUCER_ID_EXPIRATION_MS = 86_400_000
+/** `producer.id.expiration.check.interval.ms`. */
+const PRODUCER_EXPIRY_INTERVAL_MS = 600_000
+/** Logs closed at the same time: each waits for the device. */
+const CLOSING_MAX = 16
+/** Where Apache Kafka keeps its own metadata in KRaft mode; not a log of ours. */
+const KRAFT_METADATA_TOPIC = '__cluster_metadata'
 
-export interface LogManagerOptions {
-  /** `log.dirs`, absolute paths. Created when missing. */
-  readonly directories: readonly string[]
-  readonly nodeId: number
-  /** null: take the one of the directories, or make none up (the caller reads `clusterId` and decides). */
-  readonly clusterId: string | null
-  readonly identity: ProcessIdentity
-  readonly isAlive: (identity: ProcessIdentity) => boolean
-  /** Takes over directories which Apache Kafka wrote. */
-  readonly adopt?: boolean
-  readonly configOf: (topic: string) => LogConfig
-  readonly listener: LogListener
-  /** Memory for the tails of all logs. Default 16 MiB. */
-  readonly tailBytesMax?: number
-  /** Files kept open. Default 512. */
-  readonly openFilesMax?: number
-  /** `log.flush.offset.checkpoint.interval.ms`. Default 60 000. */
-  readonly checkpointIntervalMs?: number
-  /** `log.retention.check.interval.ms`. Default 300 000. */
-  readonly retentionCheckIntervalMs?: number
-  /** `log.initial.task.delay.ms`. Default 30 000. */
-  readonly initialTaskDelayMs?: number
-  /** `producer.id.expiration.ms`. Default 86 400 000. */
-  readonly producerIdExpirationMs?: number
-  /** `log.record.validation=full`: walk the records of compressed batches too. Default false. */
-  readonly validateCompressed?: boolean
-  readonly cleaner?: CleanerOptions
-  /** Called when a directory fails; its logs are offline by then. */
-  readonly onDirectoryFailed?: (directory: string, error: Error) => void
-}
-
-export interface CleanerOptions {
-  /** `log.cleaner.enable`. Default true. */
-  readonly enable?: boolean
-  /** `log.cleaner.dedupe.buffer.size`. Default 134 217 728. */
-  readonly dedupeBufferSize?: number
-  /** `log.cleaner.io.buffer.load.factor`. Default 0.9. */
-  readonly bufferLoadFactor?: number
-  /** `log.cleaner.backoff.ms`. Default 15 000. */
-  readonly backoffMs?: number
-}
-
-/** All logs of one broker over its `log.dirs`. Skeleton: the signatures that the broker may rely on. */
+/** All logs of one broker over its `log.dirs`. */
 export class LogManager {
-  /** Locks, checks and opens every directory and recovers every log. Throws `StorageError` when it must not start. */
-  static open(_runtime: StorageRuntime, _options: LogManagerOptions): LogManager {
-    throw new Error('not written yet')
+  readonly #runtime: StorageRuntime
+  readonly #options: LogManagerOptions
+  readonly #directories: LogDirectory[]
+  readonly #shared: LogShared
+  readonly #logs = new Map<string, PartitionLog>()
+  readonly #remover: FolderRemover
+  readonly #timers = new Map<string, ReturnType<StorageRuntime['timers']['setTimer']>>()
+  /** Topic by its name in lower case, where a disk cannot tell names apart by case. */
+  readonly #topicsFolded = new Map<string, string>()
+  #clusterId: string | null = null
+  #closed = false
+
+  /**
+   * Locks and checks every directory, recovers what was not stopped cleanly, and opens every log. Throws `StorageError`
+   * when it must not start, or when no directory can be used; nothing foreign has been touched then.
+   */
+  static open(runtime: StorageRuntime, options: LogManagerOptions): LogManager {
+    const directories: LogDirectory[] = []
+    try {
+      for (const path of options.directories) directories.push(LogDirectory.lock(runtime, path, options))
+      const manager = new LogManager(runtime, options, directories)
+      manager.#openAll()
+      return manager
+    } catch (error) {
+      for (const directory of directories) directory.abandon(true)
+      throw error instanceof StorageError ? error : ioError(options.directories.join(', '), error as Error)
+    }
   }
+
+  private constructor(runtime: StorageRuntime, options: LogManagerOptions, directories: LogDirectory[]) {
+    this.#runtime = runtime
+    this.#options = options
+    this.#directories = directories
+    this.#remover = new FolderRemover(runtime, (path, error) => {
+      runtime.logger.warn('could not remove what was deleted', { path, error: error.message })
+    })
+    this.#shared = {
+      runtime,
+      listener: options.listener,
+      openFiles: new OpenFiles(runtime.fs, options.openFilesMax ?? OPEN_FILES_MAX),
+      tailBudget: new TailBudget(options.tailBytesMax ?? TAIL_BYTES_MAX),
+      indexMemory: new IndexMemory(INDEX_BYTES_MAX),
+      producerIdExpirationMs: options.producerIdExpirationMs ?? PRODUCER_ID_EXPIRATION_MS,
+      validateCompressed: options.validateCompressed ?? false,
+      checkpointDirectoryOf: (log) => {
+        const directory = this.#directoryOf(log)
+        directory?.writeCriticalCheckpoints(this.#checkpointed(directory))
+      },
+      diskFailed: (log, error) => {
+        const directory = this.#directoryOf(log)
+        if (directory !== undefined) this.#failDirectory(directory, error)
+      },
+      removeLater: (paths, delayMs) => this.#remover.removeFiles(paths, delayMs),
+    }
+  }
+
+  // ---- start
+
+  #openAll(): void {
+    const { nodeId } = this.#options
+    this.#clusterId =
+      this.#options.clusterId ?? this.#directories.find((d) => d.meta?.clusterId != null)?.meta?.clusterId ?? null
+    let lastError: Error | null = null
+    for (const directory of this.#directories) {
+      try {
+        const left = directory.open(nodeId, this.#clusterId)
+        this.#openLogs(directory, left !== null, left?.endsAreKnown ?? false)
+        directory.forgetCleanShutdown()
+      } catch (error) {
+        if (error instanceof StorageError || (error as NodeJS.ErrnoException).code === undefined) throw error
+        lastError = error as Error
+        this.#failDirectory(directory, lastError)
+      }
+    }
+    if (lastError !== null && this.#directories.every((directory) => directory.offline !== null))
+      throw ioError(this.#directories.map((directory) => directory.path).join(', '), lastError)
+    this.#startTimers()
+  }
+
+  #openLogs(directory: LogDirectory, clean: boolean, endsAreKnown: boolean): void {
+    const { fs, logger, clock } = this.#runtime
+    const startMs = clock.monotonicMs()
+    const { recoveryPoints, logStarts } = directory.readCheckpoints()
+    const configs = new Map<string, LogConfig>()
+    let count = 0
+    for (const name of fs.readdir(directory.path)) {
+      const folder = classifyDirectory(name)
+      const path = `${directory.path}/${name}`
+      if (folder.kind === 'deleted') this.#remover.removeFolder(path, 0)
+      if (folder.kind !== 'partition' || folder.topic === KRAFT_METADATA_TOPIC) continue
+      if (fs.stat(path)?.kind !== 'directory') continue
+      const { topic, partition } = folder
+      if (this.#logs.has(name))
+        throw new StorageError(
+          'ALREADY_EXISTS',
+          `${name} is in two directories, one of them ${directory.path}: remove one.`,
+        )
+      let config = configs.get(topic)
+      if (config === undefined) configs.set(topic, (config = this.#options.configOf(topic)))
+      const loaded = this.#load(path, {
+        directory: path,
+        config,
+        clean,
+        endIsKnown: endsAreKnown,
+        recoveryPoint: recoveryPoints.get(name),
+        logStartOffset: logStarts.get(name),
+      })
+      this.#add(directory, topic, partition, loaded)
+      count++
+    }
+    logger.info('opened the logs of a directory', {
+      directory: directory.path,
+      logs: count,
+      clean,
+      ms: Math.round(clock.monotonicMs() - startMs),
+    })
+  }
+
+  /** A damaged log does not keep the others from being served. */
+  #load(path: string, options: Parameters<typeof loadLog>[1]): LoadedLog | StorageError {
+    try {
+      return loadLog(this.#shared, options)
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error
+      this.#runtime.logger.error('log offline', { directory: path, error: error.message })
+      return error
+    }
+  }
+
+  #add(directory: LogDirectory, topic: string, partition: number, loaded: LoadedLog | StorageError): PartitionLog {
+    const name = partitionDirectoryName(topic, partition)
+    this.#foldTopic(directory, topic)
+    const usable =
+      loaded instanceof StorageError
+        ? this.#emptyLog(`${directory.path}/${name}`, this.#options.configOf(topic))
+        : loaded
+    const log = new PartitionLog(topic, partition, this.#shared, usable)
+    if (loaded instanceof StorageError) log.takeOffline(loaded)
+    this.#logs.set(name, log)
+    return log
+  }
+
+  #emptyLog(path: string, config: LogConfig): LoadedLog {
+    const core = new LogCore({ directory: path, config, shared: this.#shared, snapshotOffsets: [] })
+    core.segments = new SegmentList([Segment.planned(core.env, 0, this.#runtime.clock.nowMs())])
+    return { core, recoveryPoint: 0 }
+  }
+
+  #foldTopic(directory: LogDirectory, topic: string): void {
+    if (!directory.caseInsensitive) return
+    const folded = topic.toLowerCase()
+    const other = this.#topicsFolded.get(folded)
+    if (other !== undefined && other !== topic)
+      throw new StorageError(
+        'CASE_COLLISION',
+        `the disk of ${directory.path} cannot tell the topics ${other} and ${topic} apart: choose another name.`,
+      )
+    this.#topicsFolded.set(folded, topic)
+  }
+
+  // ---- what the broker asks
+
   /** Of `meta.properties`; null when the directories are new and no id was given. */
   get clusterId(): string | null {
-    throw new Error('not written yet')
+    return this.#clusterId
   }
+
   get directories(): readonly DirectoryState[] {
-    throw new Error('not written yet')
+    return this.#directories.map((directory) => ({
+      path: directory.path,
+      offline: directory.offline,
+      directoryId: directory.meta?.directoryId ?? '',
+    }))
   }
-  getLog(_topic: string, _partition: number): PartitionLog | undefined {
-    throw new Error('not written yet')
+
+  getLog(topic: string, partition: number): PartitionLog | undefined {
+    return this.#logs.get(partitionDirectoryName(topic, partition))
   }
+
   logs(): Iterable<PartitionLog> {
-    throw new Error('not written yet')
+    return this.#logs.values()
   }
-  /** In the given directory, or the one with the fewest logs. Throws `StorageError`. */
+
+  /**
+   * In the given directory, or in the usable one with the fewest logs. Throws `StorageError` (`ALREADY_EXISTS`,
+   * `CASE_COLLISION`, `IO`).
+   */
   createLog(
-    _topic: string,
-    _partition: number,
-    _topicId: string | null,
-    _config: LogConfig,
-    _directory?: string,
+    topic: string,
+    partition: number,
+    topicId: string | null,
+    config: LogConfig,
+    directoryPath?: string,
   ): PartitionLog {
-    throw new Error('not written yet')
+    assertTopicName(topic)
+    const { fs } = this.#runtime
+    const name = partitionDirectoryName(topic, partition)
+    if (this.#logs.has(name)) throw new StorageError('ALREADY_EXISTS', `${name} exists already`)
+    const directory = this.#chooseDirectory(directoryPath)
+    const path = `${directory.path}/${name}`
+    if (fs.exists(path)) throw new StorageError('ALREADY_EXISTS', `${path} exists already`)
+    this.#foldTopic(directory, topic)
+    try {
+      fs.mkdir(path)
+      if (topicId !== null) writeTopicId(fs, path, topicId)
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'EIO') this.#failDirectory(directory, error as Error)
+      throw ioError(path, error as Error)
+    }
+    const loaded = this.#emptyLog(path, config)
+    loaded.core.folderSynced = false
+    return this.#add(directory, topic, partition, loaded)
   }
-  /** Renames the folder to `…-delete` at once; its files go after `file.delete.delay.ms`. */
-  deleteLog(_topic: string, _partition: number): void {
-    throw new Error('not written yet')
+
+  #chooseDirectory(path: string | undefined): LogDirectory {
+    const usable = this.#directories.filter((directory) => directory.offline === null)
+    if (path !== undefined) {
+      const wanted = usable.find((directory) => directory.path === path)
+      if (wanted === undefined) throw new StorageError('NOT_FOUND', `${path} is no usable log directory`)
+      return wanted
+    }
+    if (usable.length === 0) throw new StorageError('IO', 'no log directory is usable')
+    if (usable.length === 1) return usable[0]
+    const counts = new Map(usable.map((directory) => [directory, 0]))
+    for (const log of this.#logs.values()) {
+      const directory = this.#directoryOf(log)
+      if (directory !== undefined && counts.has(directory)) counts.set(directory, counts.get(directory)! + 1)
+    }
+    return usable.reduce((best, next) => (counts.get(next)! < counts.get(best)! ? next : best))
   }
+
+  /** Renames the folder to `…-delete` at once, durably by the end of the turn; its files go after `file.delete.delay.ms`. */
+  deleteLog(topic: string, partition: number): void {
+    const { fs, random } = this.#runtime
+    const name = partitionDirectoryName(topic, partition)
+    const log = this.#logs.get(name)
+    if (log === undefined) throw new StorageError('NOT_FOUND', `${name} does not exist`)
+    const directory = this.#directoryOf(log)!
+    this.#logs.delete(name)
+    if (!this.#hasTopic(topic)) this.#topicsFolded.delete(topic.toLowerCase())
+    log.abandon()
+    const unique = Array.from({ length: 4 }, () => random.uint32().toString(16).padStart(8, '0')).join('')
+    const target = `${directory.path}/${deletedDirectoryName(topic, partition, unique)}`
+    try {
+      fs.rename(log.directory, target)
+    } catch (error) {
+      this.#failDirectory(directory, error as Error)
+      return
+    }
+    log.core.env.moveTo(target)
+    this.#remover.removeFolder(target, log.config.fileDeleteDelayMs)
+    this.#once('sync-deletions', 0, () => this.#syncDirectories())
+  }
+
+  #hasTopic(topic: string): boolean {
+    for (const log of this.#logs.values()) if (log.topic === topic) return true
+    return false
+  }
+
+  #syncDirectories(): void {
+    for (const directory of this.#directories) {
+      if (directory.offline !== null) continue
+      this.#guard(directory, () => {
+        this.#runtime.fs.syncDir(directory.path)
+        directory.writeCriticalCheckpoints(this.#checkpointed(directory))
+      })
+    }
+  }
+
   /** Writes the checkpoints of recovery points and log starts now. */
   checkpoint(): void {
-    throw new Error('not written yet')
+    for (const directory of this.#directories)
+      if (directory.offline === null)
+        this.#guard(directory, () => directory.writeCheckpoints(this.#checkpointed(directory)))
   }
-  /** Clean stop: everything flushed, checkpoints, marker, lock released. */
-  close(): Promise<void> {
-    throw new Error('not written yet')
+
+  // ---- periodic work
+
+  #startTimers(): void {
+    const initialMs = this.#options.initialTaskDelayMs ?? INITIAL_TASK_DELAY_MS
+    this.#every('checkpoints', initialMs, this.#options.checkpointIntervalMs ?? CHECKPOINT_INTERVAL_MS, () => {
+      for (const directory of this.#directories)
+        if (directory.offline === null)
+          directory.writeCheckpointsInBackground(this.#checkpointed(directory), (error) =>
+            this.#failDirectory(directory, error),
+          )
+    })
+    this.#every('producers', PRODUCER_EXPIRY_INTERVAL_MS, PRODUCER_EXPIRY_INTERVAL_MS, () => {
+      const nowMs = this.#runtime.clock.nowMs()
+      for (const log of this.#logs.values())
+        log.core.loadedProducers?.removeExpired(nowMs, this.#shared.producerIdExpirationMs)
+    })
   }
+
+  #every(name: string, delayMs: number, intervalMs: number, action: () => void): void {
+    this.#once(name, delayMs, () => {
+      action()
+      if (!this.#closed) this.#every(name, intervalMs, intervalMs, action)
+    })
+  }
+
+  /** At most one of a name is pending. */
+  #once(name: string, delayMs: number, action: () => void): void {
+    if (this.#timers.has(name) || this.#closed) return
+    const timer = this.#runtime.timers.setTimer(
+      () => {
+        this.#timers.delete(name)
+        if (!this.#closed) action()
+      },
+      delayMs,
+      { keepAlive: false },
+    )
+    this.#timers.set(name, timer)
+  }
+
+  #stopTimers(): void {
+    this.#closed = true
+    for (const timer of this.#timers.values()) this.#runtime.timers.clearTimer(timer)
+    this.#timers.clear()
+    this.#remover.stop()
+  }
+
+  // ---- directories
+
+  #directoryOf(log: PartitionLog): LogDirectory | undefined {
+    return this.#directories.find(
+      ({ path }) => log.directory.startsWith(path) && log.directory.indexOf('/', path.length + 1) < 0,
+    )
+  }
+
+  *#logsOf(directory: LogDirectory): Iterable<PartitionLog> {
+    for (const log of this.#logs.values()) if (this.#directoryOf(log) === directory) yield log
+  }
+
+  *#checkpointed(directory: LogDirectory): Iterable<CheckpointedLog> {
+    for (const log of this.#logsOf(directory)) {
+      const { name, recoveryPoint, logStartOffset, writtenEndOffset } = log
+      yield {
+        name,
+        recoveryPoint,
+        logStartOffset,
+        writtenEndOffset,
+        firstBaseOffset: log.core.segments.first.baseOffset,
+      }
+    }
+  }
+
+  #guard(directory: LogDirectory, action: () => void): void {
+    try {
+      action()
+    } catch (error) {
+      this.#failDirectory(directory, error as Error)
+    }
+  }
+
+  /** The directory's disk can no longer be trusted (S6): its logs go offline, and no marker will be written. */
+  #failDirectory(directory: LogDirectory, error: Error): void {
+    if (directory.offline !== null) return
+    directory.fail(error)
+    this.#runtime.logger.error('log directory failed', { directory: directory.path, error: error.message })
+    for (const log of this.#logsOf(directory)) log.takeOffline(error)
+    this.#options.onDirectoryFailed?.(directory.path, error)
+  }
+
+  // ---- end
+
+  /** Clean stop: everything on the device, checkpoints, marker, lock released. */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#stopTimers()
+    await this.#closeLogs()
+    for (const directory of this.#directories) {
+      const logs = [...this.#logsOf(directory)]
+      if (directory.offline !== null || logs.some((log) => log.offline !== null)) {
+        directory.abandon(true)
+        continue
+      }
+      this.#guard(directory, () => directory.closeCleanly(this.#checkpointed(directory)))
+      if (directory.offline !== null) directory.abandon(true)
+    }
+    this.#shared.openFiles.closeAll()
+  }
+
+  #closeLogs(): Promise<void> {
+    const logs = [...this.#logs.values()]
+    return new Promise((resolve) => {
+      let next = 0
+      let open = logs.length
+      if (open === 0) return resolve()
+      const closeNext = (): void => {
+        const log = logs[next++]
+        log?.close(() => {
+          open--
+          if (open === 0) resolve()
+          else this.#runtime.timers.immediate(closeNext)
+        })
+      }
+      for (let i = 0; i < CLOSING_MAX && i < logs.length; i++) closeNext()
+    })
+  }
+
   /** Lets go of the handles and timers and writes nothing more: what a test calls instead of `kill -9`. */
   abandon(): void {
-    throw new Error('not written yet')
+    this.#stopTimers()
+    for (const log of this.#logs.values()) log.abandon()
+    for (const directory of this.#directories) directory.abandon(false)
+    this.#shared.openFiles.closeAll()
   }
 }
 
-export interface DirectoryState {
-  readonly path: string
-  readonly offline: Error | null
-  /** `directory.id` of meta.properties: URL-safe base64. */
-  readonly directoryId: string
+function ioError(path: string, error: Error): StorageError {
+  const { code } = error as NodeJS.ErrnoException
+  const what =
+    code === 'EACCES' || code === 'EPERM'
+      ? 'no permission to use it'
+      : code === 'ENOSPC'
+        ? 'the disk is full'
+        : error.message
+  return new StorageError('IO', `${path}: ${what}`, { cause: error })
 }

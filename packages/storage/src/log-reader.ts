@@ -1,0 +1,149 @@
+import { batch } from '@ottla/protocol/records'
+import { isPlausibleHeader } from './batch-scan.ts'
+import { StorageError } from './errors.ts'
+import type { LogCore } from './log-core.ts'
+import type { ReadOptions } from './log-types.ts'
+import type { Segment } from './segment.ts'
+import { lastWholeBatch } from './tail.ts'
+import type { LogSlice } from './types.ts'
+
+export type ReadFromDiskDone = (error: Error | null, slice: LogSlice | null) => void
+
+const EMPTY: LogSlice = { chunks: [], bytes: 0 }
+/** Besides what is asked for: the way from an index entry to the batch, mostly. */
+const SLACK_BYTES = 16 * 1024
+
+/**
+ * Reads from the files: one positional read, beginning at the offset index's entry, that mostly holds all that is
+ * asked for. Checksums are verified before anything is handed on.
+ */
+export class LogReader {
+  readonly #core: LogCore
+
+  constructor(core: LogCore) {
+    this.#core = core
+  }
+
+  read(offset: number, options: ReadOptions, done: ReadFromDiskDone): void {
+    new DiskRead(this.#core, offset, options, done).begin()
+  }
+}
+
+class DiskRead {
+  readonly #core: LogCore
+  readonly #offset: number
+  readonly #options: ReadOptions
+  readonly #done: ReadFromDiskDone
+  #segmentIndex = -1
+  #rebuilt = false
+  readonly #generation: number
+
+  constructor(core: LogCore, offset: number, options: ReadOptions, done: ReadFromDiskDone) {
+    this.#core = core
+    this.#offset = offset
+    this.#options = options
+    this.#done = done
+    this.#generation = core.generation
+  }
+
+  /** Errors thrown here are told through `done` as well, in the caller's turn. */
+  begin(): void {
+    this.#guard(() => {
+      this.#segmentIndex = Math.max(0, this.#core.segments.floorIndex(this.#offset))
+      this.#readSegment()
+    })
+  }
+
+  #guard(step: () => void): void {
+    try {
+      step()
+    } catch (error) {
+      this.#done(error as Error, null)
+    }
+  }
+
+  #readSegment(): void {
+    const segment = this.#core.segments.at(this.#segmentIndex)
+    if (segment === undefined || segment.baseOffset >= this.#options.maxOffset) {
+      this.#done(null, EMPTY)
+      return
+    }
+    if (segment.sizeBytes === 0) {
+      this.#readNextSegment()
+      return
+    }
+    const { offsets } = segment.indexes()
+    const position = offsets.positionFor(Math.max(0, this.#offset - segment.baseOffset))
+    this.#readAt(segment, position, Math.max(0, this.#options.maxBytes) + SLACK_BYTES)
+  }
+
+  /** The offset lies in a gap at the end of the segment, which compaction has left. */
+  #readNextSegment(): void {
+    this.#segmentIndex++
+    this.#rebuilt = false
+    this.#readSegment()
+  }
+
+  #readAt(segment: Segment, position: number, wantedBytes: number): void {
+    const length = Math.min(wantedBytes, segment.sizeBytes - position)
+    if (length <= 0) {
+      this.#readNextSegment()
+      return
+    }
+    const bytes = Buffer.allocUnsafeSlow(length)
+    const handle = segment.acquire()
+    handle.file.read(bytes, 0, length, position, (error, bytesRead) => {
+      segment.release(handle)
+      if (error !== null) return this.#done(error, null)
+      this.#guard(() => {
+        // Cut, and perhaps written anew, meanwhile: what was read may be of both.
+        if (this.#core.generation !== this.#generation) return this.#done(null, EMPTY)
+        this.#take(segment, position, bytesRead === length ? bytes : bytes.subarray(0, bytesRead))
+      })
+    })
+  }
+
+  #take(segment: Segment, position: number, bytes: Buffer): void {
+    const { maxBytes, maxOffset, minOneMessage } = this.#options
+    const available = segment.sizeBytes - position
+    let at = 0
+    while (at + batch.HEADER_BYTES <= bytes.length) {
+      if (!isPlausibleHeader(bytes, at, available - at, segment.baseOffset)) {
+        this.#damaged(segment, position + at)
+        return
+      }
+      if (batch.lastOffset(bytes, at) >= this.#offset) break
+      at += batch.sizeInBytes(bytes, at)
+    }
+    if (at + batch.HEADER_BYTES > bytes.length) {
+      this.#readAt(segment, position + at, maxBytes + SLACK_BYTES)
+      return
+    }
+    const firstBytes = batch.sizeInBytes(bytes, at)
+    if (at + firstBytes > bytes.length) {
+      if (!minOneMessage && firstBytes > maxBytes) {
+        this.#done(null, EMPTY)
+        return
+      }
+      this.#readAt(segment, position + at, Math.max(firstBytes, maxBytes))
+      return
+    }
+    const end = lastWholeBatch(bytes, at, maxBytes, maxOffset, minOneMessage)
+    if (end === at) {
+      this.#done(null, EMPTY)
+      return
+    }
+    const slice = bytes.subarray(at, end)
+    segment.verify(slice, position + at)
+    this.#done(null, { chunks: [slice], bytes: slice.length })
+  }
+
+  /** The index may have led to a wrong place, once. */
+  #damaged(segment: Segment, position: number): void {
+    if (this.#rebuilt)
+      throw new StorageError('CORRUPT', `${segment.path('.log')} is damaged: no valid batch at position ${position}`)
+    this.#rebuilt = true
+    segment.rebuildIndexes()
+    this.#readSegment()
+  }
+}

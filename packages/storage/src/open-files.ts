@@ -1,0 +1,73 @@
+import type { File, FileSystem, OpenMode } from '@ottla/runtime'
+
+/**
+ * Keeps at most `openFilesMax` log files open, closing the one used longest ago. A file is pinned while an operation
+ * on it is under way, so that its handle is not closed, or handed to another file, under a read.
+ */
+export class OpenFiles {
+  readonly #fs: FileSystem
+  readonly #openFilesMax: number
+  /** In order of use: the first key is the oldest. */
+  readonly #handles = new Map<string, Handle>()
+
+  constructor(fs: FileSystem, openFilesMax: number) {
+    this.#fs = fs
+    this.#openFilesMax = openFilesMax
+  }
+
+  /** Opens for reading and writing; the file must exist unless `mode` says otherwise. Pair with `release`. */
+  acquire(path: string, mode: OpenMode = 'r+'): Handle {
+    let handle = this.#handles.get(path)
+    if (handle !== undefined) {
+      if (this.#handles.size > this.#openFilesMax >> 1) {
+        this.#handles.delete(path)
+        this.#handles.set(path, handle)
+      }
+    } else {
+      this.#makeRoom()
+      handle = { path, file: this.#fs.open(path, mode), pins: 0, detached: false }
+      this.#handles.set(path, handle)
+    }
+    handle.pins++
+    return handle
+  }
+
+  release(handle: Handle): void {
+    handle.pins--
+    if (handle.detached && handle.pins === 0) handle.file.close()
+  }
+
+  /** The path is about to be renamed or removed: operations under way end on the old handle. */
+  detach(path: string): void {
+    const handle = this.#handles.get(path)
+    if (handle === undefined) return
+    this.#handles.delete(path)
+    handle.detached = true
+    if (handle.pins === 0) handle.file.close()
+  }
+
+  get size(): number {
+    return this.#handles.size
+  }
+
+  closeAll(): void {
+    for (const path of [...this.#handles.keys()]) this.detach(path)
+  }
+
+  #makeRoom(): void {
+    if (this.#handles.size < this.#openFilesMax) return
+    for (const handle of this.#handles.values()) {
+      if (handle.pins > 0) continue
+      this.detach(handle.path)
+      return
+    }
+    // Every file is in use at this instant: going over the soft limit is better than refusing.
+  }
+}
+
+export interface Handle {
+  readonly path: string
+  readonly file: File
+  pins: number
+  detached: boolean
+}

@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { batchOf, recordsIn, World } from './support/world.ts'
+
+test('appends of one turn become one write, and are read from memory', () => {
+  const world = new World()
+  const log = world.createLog()
+  const first = world.append(log, batchOf([{ value: 'a' }, { value: 'b' }]))
+  const second = world.append(log, batchOf([{ value: 'c' }]))
+  assert.equal(first.errorCode, 0)
+  assert.deepEqual([first.baseOffset, first.nextOffset, second.baseOffset, second.nextOffset], [0, 2, 2, 3])
+  assert.equal(log.appendEndOffset, 3)
+  assert.equal(log.writtenEndOffset, 0)
+  assert.deepEqual(recordsIn(world.read(log, 0) as Buffer), [])
+  world.settle()
+  assert.equal(log.writtenEndOffset, 3)
+  assert.deepEqual(world.written, [{ log: 't-0', endOffset: 3 }])
+  assert.deepEqual(
+    recordsIn(world.read(log, 1) as Buffer).map((r) => r.value),
+    ['a', 'b', 'c'],
+  )
+  assert.equal(world.read(log, 4), 'out-of-range')
+})
+
+test('after a clean stop everything is there, and is read from disk', async () => {
+  const world = new World()
+  const log = world.createLog()
+  for (let i = 0; i < 200; i++) {
+    world.append(log, batchOf([{ value: `value ${i} ${'x'.repeat(100)}`, timestamp: 1000 + i }]), {
+      leaderEpoch: i >> 6,
+    })
+    if (i % 7 === 0) world.settle()
+  }
+  world.settle()
+  assert.ok(log.core.segments.length > 5)
+  const topicId = log.topicId
+  await world.stopAndRestart()
+  const again = world.log()
+  assert.equal(again.topicId, topicId)
+  assert.equal(again.appendEndOffset, 200)
+  let offset = 0
+  while (offset < 200) {
+    const records = recordsIn(world.read(again, offset, { maxBytes: 1000 }) as Buffer).filter((r) => r.offset >= offset)
+    assert.ok(records.length > 0)
+    assert.equal(records[0].offset, offset)
+    assert.ok(records[0].value?.startsWith(`value ${offset} `))
+    offset = records[records.length - 1].offset + 1
+  }
+  assert.deepEqual(again.offsetForLeaderEpoch(1), { leaderEpoch: 1, endOffset: 128 })
+  assert.deepEqual(again.fetchOffsetByTimestamp(1100), { timestampMs: 1100, offset: 100, leaderEpoch: 1 })
+  assert.deepEqual(again.fetchMaxTimestamp(), { timestampMs: 1199, offset: 199, leaderEpoch: 3 })
+  assert.equal(world.append(again, batchOf([{}])).baseOffset, 200)
+})
+
+test('kill -9: what was written is there', () => {
+  const world = new World()
+  const log = world.createLog()
+  for (let i = 0; i < 100; i++) world.append(log, batchOf([{ value: 'x'.repeat(100) }]), { leaderEpoch: 3 })
+  world.settle()
+  world.append(log, batchOf([{ value: 'never written' }]))
+  world.killAndRestart()
+  const again = world.log()
+  assert.equal(again.appendEndOffset, 100)
+  assert.equal(again.recoveryPoint, 100)
+  assert.equal(again.latestEpoch, 3)
+  assert.equal(recordsIn(world.read(again, 99) as Buffer).at(-1)?.offset, 99)
+})
+
+test('power cut: with flush.messages=1 nothing acked is lost', () => {
+  const world = new World({ config: { flushMessages: 1 } })
+  const log = world.createLog()
+  for (let i = 0; i < 60; i++) {
+    world.append(log, batchOf([{ value: 'x'.repeat(200) }]))
+    world.settle()
+  }
+  assert.equal(log.writtenEndOffset, 60)
+  world.powerCutAndRestart({ keep: 'none' })
+  assert.equal(world.log().appendEndOffset, 60)
+  assert.equal(world.log().topicId, 'AAAAAAAAAAAAAAAAAAAAAQ')
+})
+
+test('a full disk: the append fails, nothing of it stays, and the log goes on when there is room', () => {
+  const world = new World()
+  const log = world.createLog()
+  world.append(log, batchOf([{ value: 'kept' }], { id: 7, sequence: 0 }))
+  world.settle()
+  const undo = world.machine.disk.inject({ call: 'write', code: 'ENOSPC', path: (path) => path.endsWith('.log') })
+  const failed = world.append(log, batchOf([{ value: 'lost' }], { id: 7, sequence: 1 }), { leaderEpoch: 5 })
+  world.append(log, batchOf([{ value: 'lost too' }], { id: 8, sequence: 0 }), { leaderEpoch: 5 })
+  assert.equal(failed.baseOffset, 1)
+  world.settle()
+  undo()
+  assert.deepEqual(world.failed, [{ log: 't-0', fromOffset: 1, code: 'ENOSPC' }])
+  assert.equal(log.offline, null)
+  assert.equal(log.appendEndOffset, 1)
+  assert.equal(log.latestEpoch, 0)
+  assert.equal(log.activeProducers().length, 1)
+  const retried = world.append(log, batchOf([{ value: 'retried' }], { id: 7, sequence: 1 }))
+  assert.deepEqual([retried.errorCode, retried.baseOffset], [0, 1])
+  world.settle()
+  world.killAndRestart()
+  assert.deepEqual(
+    recordsIn(world.read(world.log(), 0) as Buffer).map((r) => r.value),
+    ['kept', 'retried'],
+  )
+})
+
+test('EIO takes the directory offline', () => {
+  const world = new World()
+  const log = world.createLog()
+  const other = world.createLog('u')
+  world.machine.disk.inject({ call: 'write', path: (path) => path.endsWith('.log') })
+  world.append(log, batchOf([{}]))
+  world.settle()
+  assert.ok(log.offline)
+  assert.ok(other.offline)
+  assert.equal(world.append(other, batchOf([{}])).errorCode, 56)
+  assert.equal(world.read(log, 0), 'offline')
+  assert.deepEqual(
+    world.failed.map(({ log }) => log),
+    ['t-0'],
+  )
+  assert.ok(world.manager.directories[0].offline)
+})
+
+test('idempotent producer: duplicates, gaps, epochs', () => {
+  const world = new World()
+  const log = world.createLog()
+  const send = (sequence: number, epoch = 0, count = 1) =>
+    world.append(
+      log,
+      batchOf(
+        Array.from({ length: count }, () => ({})),
+        { id: 9, epoch, sequence },
+      ),
+    )
+  // A log that does not know the producer takes any sequence.
+  for (let i = 0; i < 7; i++) assert.equal(send(10 + i).errorCode, 0)
+  const duplicate = send(12)
+  assert.deepEqual([duplicate.errorCode, duplicate.duplicate, duplicate.baseOffset], [0, true, 2])
+  assert.equal(send(11).errorCode, 45)
+  assert.equal(send(18).errorCode, 45)
+  assert.equal(send(3, 1).errorCode, 45)
+  assert.equal(send(0, 1).errorCode, 0)
+  assert.equal(send(17, 0).errorCode, 47)
+  // The sequence wraps.
+  const late = (sequence: number, count: number) =>
+    world.append(
+      log,
+      batchOf(
+        Array.from({ length: count }, () => ({})),
+        { id: 10, sequence },
+      ),
+    )
+  assert.equal(late(0x7fff_fffe, 3).errorCode, 0)
+  assert.equal(late(1, 1).errorCode, 0)
+  assert.equal(late(0x7fff_fffe, 3).duplicate, true)
+})
