@@ -1,5 +1,5 @@
 /** How often the line is drawn, in ms. */
-const INTERVAL_MS = 100
+const INTERVAL_MS = 50
 const BAR_COLUMNS = 24
 
 /** A line on the terminal's standard error that is drawn over itself; nothing anywhere else. */
@@ -8,7 +8,7 @@ export class Progress {
   private readonly total: number | null
   private readonly stream: NodeJS.WriteStream
   private readonly startMs: number = performance.now()
-  private drawnMs = Number.NEGATIVE_INFINITY
+  private drawnMs: number = this.startMs
   private done = 0
   private shown = false
 
