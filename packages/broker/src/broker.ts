@@ -79,33 +79,23 @@ export class Broker {
       minInsyncReplicas: (topic) => topicsOf.current?.configOf(topic).minInsyncReplicas ?? 1,
     })
     const topicsOf: { current: Topics | null } = { current: null }
-    const metadata = await ClusterMetadata.open(
-      { dir: `${config.logDirs[0]}/${METADATA_FOLDER}`, nodeId: config.nodeId, clusterId: null },
-      runtime,
-    )
+    const { nodeId } = config
+    const held = { directories: config.logDirs, nodeId, identity: options.identity, isAlive: options.isAlive }
+    const locked = LogManager.lock(runtime, { ...held, adopt: options.adopt, clusterId: null })
+    let metadata: ClusterMetadata
+    try {
+      const dir = `${config.logDirs[0]}/${METADATA_FOLDER}`
+      metadata = await ClusterMetadata.open({ dir, nodeId, clusterId: locked.clusterId }, runtime)
+    } catch (error) {
+      locked.release()
+      throw error
+    }
     try {
       live.setDynamic(metadata.brokerConfigs())
-      const logs = LogManager.open(runtime, {
-        directories: config.logDirs,
-        nodeId: config.nodeId,
-        clusterId: metadata.clusterId,
-        identity: options.identity,
-        isAlive: options.isAlive,
-        adopt: options.adopt,
-        configOf: (topic) => resolveTopicConfig(metadata.topics.get(topic)?.configs ?? new Map(), live.current),
-        listener: replicas,
-        producerIdExpirationMs: config.get('producer.id.expiration.ms'),
-        validateCompressed: config.get('ottla.log.record.validation') === 'full',
-        checkpointIntervalMs: config.get('log.flush.offset.checkpoint.interval.ms'),
-        retentionCheckIntervalMs: config.get('log.retention.check.interval.ms'),
-        initialTaskDelayMs: config.get('log.initial.task.delay.ms'),
-        cleaner: {
-          enable: config.get('log.cleaner.enable'),
-          backoffMs: config.get('log.cleaner.backoff.ms'),
-          dedupeBufferSize: config.get('log.cleaner.dedupe.buffer.size'),
-          bufferLoadFactor: config.get('log.cleaner.io.buffer.load.factor'),
-        },
-      })
+      const configOf = (topic: string) =>
+        resolveTopicConfig(metadata.topics.get(topic)?.configs ?? new Map(), live.current)
+      const managed = { ...held, adopt: options.adopt, clusterId: metadata.clusterId, configOf, listener: replicas }
+      const logs = LogManager.open(runtime, { ...managed, ...logManagerSettings(config) }, locked)
       const broker = new Broker(options, runtime, { live, replicas, logs, metadata })
       topicsOf.current = broker.topics
       guardOf.current = broker.guard
@@ -191,6 +181,7 @@ export class Broker {
 
   private async run(options: BrokerOptions): Promise<void> {
     if (options.adopt === true) await this.metadata.adopt(this.logs)
+    if (this.logs.recoveredFromCrash) await this.metadata.startNewLeaderEpochs()
     this.topics.hostAll()
     this.guard.start()
     const bound: BoundListener[] = []
@@ -245,6 +236,11 @@ export class Broker {
     return this.state === 'running' && this.logs.directories.some(({ offline }) => offline === null)
   }
 
+  /** Bytes of requests that are not yet answered, over all connections. */
+  get queuedRequestBytes(): number {
+    return this.server.queuedBytes.total
+  }
+
   /** Prometheus text. */
   metrics(): string {
     const { server, replicas, logs } = this
@@ -288,6 +284,22 @@ function unboundedIfNegative(value: number): number {
 function isMissingFamily(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException
   return code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT'
+}
+
+function logManagerSettings(config: BrokerConfig) {
+  return {
+    producerIdExpirationMs: config.get('producer.id.expiration.ms'),
+    validateCompressed: config.get('ottla.log.record.validation') === 'full',
+    checkpointIntervalMs: config.get('log.flush.offset.checkpoint.interval.ms'),
+    retentionCheckIntervalMs: config.get('log.retention.check.interval.ms'),
+    initialTaskDelayMs: config.get('log.initial.task.delay.ms'),
+    cleaner: {
+      enable: config.get('log.cleaner.enable'),
+      backoffMs: config.get('log.cleaner.backoff.ms'),
+      dedupeBufferSize: config.get('log.cleaner.dedupe.buffer.size'),
+      bufferLoadFactor: config.get('log.cleaner.io.buffer.load.factor'),
+    },
+  }
 }
 
 function serverLimits(config: BrokerConfig): ConstructorParameters<typeof Server>[0] {

@@ -2,6 +2,7 @@ import { StorageError } from './errors.ts'
 import { writeTopicId } from './files/partition-metadata.ts'
 import { FolderRemover } from './folder-remover.ts'
 import { type LoadedLog, loadLog } from './load/load-log.ts'
+import { LockedDirectories, type LockOptions } from './locked-directories.ts'
 import { PartitionLog } from './log.ts'
 import { LogCore } from './log-core.ts'
 import { type CheckpointedLog, LogDirectory } from './log-directory.ts'
@@ -40,20 +41,35 @@ export class LogManager {
   readonly #topicsFolded = new Map<string, string>()
   #clusterId: string | null = null
   #closed = false
+  #recovered = false
 
-  /**
-   * Locks and checks every directory, recovers what was not stopped cleanly, and opens every log. Throws `StorageError`
-   * when it must not start, or when no directory can be used; nothing foreign has been touched then.
-   */
-  static open(runtime: StorageRuntime, options: LogManagerOptions): LogManager {
+  /** Locks and checks every directory. Throws `StorageError`; nothing foreign has been touched then. */
+  static lock(runtime: StorageRuntime, options: LockOptions): LockedDirectories {
     const directories: LogDirectory[] = []
     try {
       for (const path of options.directories) directories.push(LogDirectory.lock(runtime, path, options))
-      const manager = new LogManager(runtime, options, directories)
+      return new LockedDirectories(directories)
+    } catch (error) {
+      for (const directory of directories) directory.abandon(true)
+      throw error instanceof StorageError ? error : ioError(options.directories.join(', '), error as Error)
+    }
+  }
+
+  /**
+   * Recovers what was not stopped cleanly, and opens every log. Throws `StorageError` when no directory can be used; the
+   * directories are let go then.
+   */
+  static open(
+    runtime: StorageRuntime,
+    options: LogManagerOptions,
+    locked = LogManager.lock(runtime, options),
+  ): LogManager {
+    try {
+      const manager = new LogManager(runtime, options, [...locked.directories])
       manager.#openAll()
       return manager
     } catch (error) {
-      for (const directory of directories) directory.abandon(true)
+      locked.release()
       throw error instanceof StorageError ? error : ioError(options.directories.join(', '), error as Error)
     }
   }
@@ -83,6 +99,11 @@ export class LogManager {
       },
       removeLater: (paths, delayMs) => this.#remover.removeFiles(paths, delayMs),
     }
+  }
+
+  /** Some directory with logs was not closed cleanly: what readers have seen of a lazy log may be gone with the power. */
+  get recoveredFromCrash(): boolean {
+    return this.#recovered
   }
 
   // ---- start
@@ -139,6 +160,7 @@ export class LogManager {
       this.#add(directory, topic, partition, loaded)
       count++
     }
+    if (!clean && count > 0) this.#recovered = true
     logger.info('opened the logs of a directory', {
       directory: directory.path,
       logs: count,

@@ -1,12 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { FrameAssembler } from '@ottla/net'
-import {
-  decodeResponseHeader,
-  encodeRequest,
-  type InputOf,
-  type Message,
-  type MessageOf,
-} from '@ottla/protocol'
+import { decodeResponseHeader, encodeRequest, type InputOf, type Message, type MessageOf } from '@ottla/protocol'
 
 /** A client without any cleverness: what a test sends is what goes out, in one write. */
 export class RawClient {

@@ -14,10 +14,13 @@ interface Part {
 
 /**
  * Generates the encoder of one version: fields in order, fixed-size neighbours after one reservation, tagged fields behind
- * them if they differ from their defaults. What a version has no room for must be a default or ignorable.
+ * them if they differ from their defaults.
+ *
+ * `strict`: what the version has no room for must be a default or ignorable, as for a request, whose sender has to know
+ * what it loses. A response is written for whoever asks: it says all it can, and each version leaves off what it lacks.
  */
-export function compileEncoder(fields: Fields, flexible: VersionRange, version: number): Encode {
-  const source = new Source(version, flexible)
+export function compileEncoder(fields: Fields, flexible: VersionRange, version: number, strict: boolean): Encode {
+  const source = new Source(version, flexible, strict)
   return source.build<Encode>(structEncoder(source, fields, 'message'))
 }
 
@@ -33,7 +36,7 @@ function structEncoder(source: Source, fields: Fields, path: string): string {
     const part: Part = { local: `v${i}`, field, path: `${path}.${name}` }
     const get = `o[${JSON.stringify(name)}]`
     if (!source.present(field)) {
-      if (!field.ignorable) lines.push(refuseUnlessDefault(source, part, get))
+      if (source.strict && !field.ignorable) lines.push(refuseUnlessDefault(source, part, get))
     } else if (source.tagged(field)) {
       lines.push(`const ${part.local} = ${get}`)
       tagged.push(part)

@@ -32,18 +32,25 @@ export class Message<F extends Fields = Fields> {
   readonly versions: VersionRange
   readonly flexible: VersionRange
   readonly latestVersionUnstable: boolean
-  readonly fields: F
+  private readonly define: () => F
+  private defined: F | undefined
   private readonly decoders: Decode[] = []
   private readonly encoders: Encode[] = []
 
-  constructor(kind: 'request' | 'response' | 'data', shape: MessageShape, fields: F) {
+  constructor(kind: 'request' | 'response' | 'data', shape: MessageShape, fields: () => F) {
     this.kind = kind
     this.key = shape.key ?? -1
     this.name = kind === 'request' ? `${shape.name}Request` : kind === 'response' ? `${shape.name}Response` : shape.name
     this.versions = parseVersions(shape.versions)
     this.flexible = shape.flexible === undefined ? NO_VERSIONS : parseVersions(shape.flexible)
     this.latestVersionUnstable = shape.latestVersionUnstable === true
-    this.fields = fields
+    this.define = fields
+  }
+
+  /** Made at first use: a program needs few of the messages, and making all of them would delay its start. */
+  get fields(): F {
+    if (this.defined === undefined) this.defined = this.define()
+    return this.defined
   }
 
   isFlexible(version: number): boolean {
@@ -65,7 +72,7 @@ export class Message<F extends Fields = Fields> {
     let encode = this.encoders[version]
     if (encode === undefined) {
       this.checkVersion(version)
-      encode = this.encoders[version] = compileEncoder(this.fields, this.flexible, version)
+      encode = this.encoders[version] = compileEncoder(this.fields, this.flexible, version, this.kind !== 'response')
     }
     encode(writer, value)
   }
@@ -94,12 +101,12 @@ export class Message<F extends Fields = Fields> {
 export type MessageOf<M> = M extends Message<infer F> ? Infer<F> : never
 export type InputOf<M> = M extends Message<infer F> ? Input<Infer<F>> : never
 
-export const request = <const F extends Fields>(shape: MessageShape & { key: number }, fields: F): Message<F> =>
+export const request = <const F extends Fields>(shape: MessageShape & { key: number }, fields: () => F): Message<F> =>
   new Message('request', shape, fields)
 
-export const response = <const F extends Fields>(shape: MessageShape & { key: number }, fields: F): Message<F> =>
+export const response = <const F extends Fields>(shape: MessageShape & { key: number }, fields: () => F): Message<F> =>
   new Message('response', shape, fields)
 
 /** A message that is no request: a record of an internal topic, a header, an opaque part of another message. */
-export const data = <const F extends Fields>(shape: MessageShape, fields: F): Message<F> =>
+export const data = <const F extends Fields>(shape: MessageShape, fields: () => F): Message<F> =>
   new Message('data', shape, fields)

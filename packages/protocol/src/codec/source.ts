@@ -11,11 +11,14 @@ import { bytesLength, valueError } from './writer.ts'
 export class Source {
   readonly version: number
   readonly flexible: boolean
+  /** Whether an encoder refuses values that the version has no room for. */
+  readonly strict: boolean
   private readonly functions: string[] = []
   private readonly constants: unknown[] = []
 
-  constructor(version: number, flexible: VersionRange) {
+  constructor(version: number, flexible: VersionRange, strict = false) {
     this.version = version
+    this.strict = strict
     this.flexible = includes(flexible, version)
   }
 

@@ -1,0 +1,45 @@
+import type { TestContext } from 'node:test'
+import { Broker, BrokerConfig, objectLayer } from '@ottla/broker'
+import type { FileSystem } from '@ottla/runtime'
+import { memoryFileSystem, nodeRuntime } from '@ottla/runtime/node'
+import { RawClient } from './raw-client.ts'
+
+export interface StartOptions {
+  readonly config?: Readonly<Record<string, string | number | boolean>>
+  /** Kept by the test to start a second broker on the same disk. */
+  readonly fs?: FileSystem
+}
+
+let instances = 0
+
+export interface Started {
+  readonly broker: Broker
+  readonly port: number
+  connect(): Promise<RawClient>
+}
+
+/** A broker on loopback and a disk of memory; closed, with its clients, when the test ends. */
+export async function startBroker(t: TestContext, options: StartOptions = {}): Promise<Started> {
+  const fs = options.fs ?? memoryFileSystem()
+  const config = BrokerConfig.from(
+    objectLayer({ 'log.dirs': '/data', listeners: 'PLAINTEXT://127.0.0.1:0' }),
+    objectLayer(options.config ?? {}),
+  )
+  const identity = { pid: 1, startedAt: `test-${++instances}`, bootId: 'test' }
+  const broker = await Broker.start({ config, identity, isAlive: () => false }, nodeRuntime({ fs }))
+  const clients: RawClient[] = []
+  t.after(async () => {
+    for (const client of clients) client.close()
+    await broker.close()
+  })
+  const { port } = broker.listeners[0]
+  return {
+    broker,
+    port,
+    async connect() {
+      const client = await RawClient.connect(port)
+      clients.push(client)
+      return client
+    },
+  }
+}
