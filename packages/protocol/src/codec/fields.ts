@@ -33,7 +33,7 @@ export interface FieldOptions {
   readonly tag?: number
   /** Versions in which the field is tagged; with `tag`, those of `v` unless given. */
   readonly tagged?: string
-  /** A value other than the default is dropped, not refused, when encoding a version that lacks the field. */
+  /** In a version that lacks the field, a value other than the default is dropped, not refused. Responses drop any. */
   readonly ignorable?: true
   readonly entity?: EntityKind
   /** Identifies its struct within the array that holds it. */

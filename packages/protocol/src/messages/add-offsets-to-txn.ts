@@ -4,14 +4,14 @@ import { request, response } from '../codec/message.ts'
 /** Enters a group's offsets partition into a transaction, before TxnOffsetCommit. */
 const shape = { key: 25, name: 'AddOffsetsToTxn', versions: '0-4', flexible: '3+' } as const
 
-export const AddOffsetsToTxnRequest = request(shape, {
+export const AddOffsetsToTxnRequest = request(shape, () => ({
   transactionalId: string({ entity: 'transactionalId' }),
   producerId: int64({ entity: 'producerId' }),
   producerEpoch: int16(),
   groupId: string({ entity: 'groupId' }),
-})
+}))
 
-export const AddOffsetsToTxnResponse = response(shape, {
+export const AddOffsetsToTxnResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   errorCode: int16(),
-})
+}))

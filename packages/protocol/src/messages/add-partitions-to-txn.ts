@@ -22,7 +22,7 @@ const addPartitionsToTxnTopicResult = {
   resultsByPartition: array(addPartitionsToTxnPartitionResult),
 }
 
-export const AddPartitionsToTxnRequest = request(shape, {
+export const AddPartitionsToTxnRequest = request(shape, () => ({
   transactions: array(
     {
       transactionalId: string({ entity: 'transactionalId', key: true }),
@@ -38,9 +38,9 @@ export const AddPartitionsToTxnRequest = request(shape, {
   v3AndBelowProducerId: int64({ v: '0-3', entity: 'producerId' }),
   v3AndBelowProducerEpoch: int16({ v: '0-3' }),
   v3AndBelowTopics: array(addPartitionsToTxnTopic, { v: '0-3' }),
-})
+}))
 
-export const AddPartitionsToTxnResponse = response(shape, {
+export const AddPartitionsToTxnResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   errorCode: int16({ v: '4+', ignorable: true }),
   resultsByTransaction: array(
@@ -51,4 +51,4 @@ export const AddPartitionsToTxnResponse = response(shape, {
     { v: '4+' },
   ),
   resultsByTopicV3AndBelow: array(addPartitionsToTxnTopicResult, { v: '0-3' }),
-})
+}))

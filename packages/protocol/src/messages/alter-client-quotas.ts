@@ -4,7 +4,7 @@ import { request, response } from '../codec/message.ts'
 /** Sets and removes quotas (KIP-546). */
 const shape = { key: 49, name: 'AlterClientQuotas', versions: '0-1', flexible: '1+' } as const
 
-export const AlterClientQuotasRequest = request(shape, {
+export const AlterClientQuotasRequest = request(shape, () => ({
   entries: array({
     entity: array({
       entityType: string(),
@@ -23,9 +23,9 @@ export const AlterClientQuotasRequest = request(shape, {
     }),
   }),
   validateOnly: boolean(),
-})
+}))
 
-export const AlterClientQuotasResponse = response(shape, {
+export const AlterClientQuotasResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   entries: array({
     errorCode: int16(),
@@ -35,4 +35,4 @@ export const AlterClientQuotasResponse = response(shape, {
       entityName: string({ nullable: '0+' }),
     }),
   }),
-})
+}))

@@ -7,7 +7,7 @@ import { request, response } from '../codec/message.ts'
  */
 const shape = { key: 33, name: 'AlterConfigs', versions: '0-2', flexible: '2+' } as const
 
-export const AlterConfigsRequest = request(shape, {
+export const AlterConfigsRequest = request(shape, () => ({
   resources: array({
     /** As in DescribeConfigs. */
     resourceType: int8({ key: true }),
@@ -18,9 +18,9 @@ export const AlterConfigsRequest = request(shape, {
     }),
   }),
   validateOnly: boolean(),
-})
+}))
 
-export const AlterConfigsResponse = response(shape, {
+export const AlterConfigsResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   responses: array({
     errorCode: int16(),
@@ -28,4 +28,4 @@ export const AlterConfigsResponse = response(shape, {
     resourceType: int8(),
     resourceName: string(),
   }),
-})
+}))

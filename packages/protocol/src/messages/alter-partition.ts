@@ -4,7 +4,7 @@ import { request, response } from '../codec/message.ts'
 /** A leader asks the controller to change the in-sync replicas of its partitions (KIP-497). */
 const shape = { key: 56, name: 'AlterPartition', versions: '0-3', flexible: '0+' } as const
 
-export const AlterPartitionRequest = request(shape, {
+export const AlterPartitionRequest = request(shape, () => ({
   brokerId: int32({ entity: 'brokerId' }),
   brokerEpoch: int64({ default: -1 }),
   topics: array({
@@ -28,9 +28,9 @@ export const AlterPartitionRequest = request(shape, {
       partitionEpoch: int32(),
     }),
   }),
-})
+}))
 
-export const AlterPartitionResponse = response(shape, {
+export const AlterPartitionResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   errorCode: int16(),
   topics: array({
@@ -46,4 +46,4 @@ export const AlterPartitionResponse = response(shape, {
       partitionEpoch: int32(),
     }),
   }),
-})
+}))

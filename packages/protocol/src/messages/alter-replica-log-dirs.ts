@@ -4,7 +4,7 @@ import { request, response } from '../codec/message.ts'
 /** Moves replicas between the log directories of one broker (KIP-113). */
 const shape = { key: 34, name: 'AlterReplicaLogDirs', versions: '0-2', flexible: '2+' } as const
 
-export const AlterReplicaLogDirsRequest = request(shape, {
+export const AlterReplicaLogDirsRequest = request(shape, () => ({
   dirs: array({
     /** Absolute path of the directory to move to. */
     path: string({ key: true }),
@@ -13,9 +13,9 @@ export const AlterReplicaLogDirsRequest = request(shape, {
       partitions: array(int32()),
     }),
   }),
-})
+}))
 
-export const AlterReplicaLogDirsResponse = response(shape, {
+export const AlterReplicaLogDirsResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   results: array({
     topicName: string({ entity: 'topicName' }),
@@ -24,4 +24,4 @@ export const AlterReplicaLogDirsResponse = response(shape, {
       errorCode: int16(),
     }),
   }),
-})
+}))

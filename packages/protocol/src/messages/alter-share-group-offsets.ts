@@ -4,7 +4,7 @@ import { request, response } from '../codec/message.ts'
 /** Sets where an empty share group continues. */
 const shape = { key: 91, name: 'AlterShareGroupOffsets', versions: '0', flexible: '0+' } as const
 
-export const AlterShareGroupOffsetsRequest = request(shape, {
+export const AlterShareGroupOffsetsRequest = request(shape, () => ({
   groupId: string({ entity: 'groupId' }),
   topics: array({
     topicName: string({ entity: 'topicName', key: true }),
@@ -13,9 +13,9 @@ export const AlterShareGroupOffsetsRequest = request(shape, {
       startOffset: int64(),
     }),
   }),
-})
+}))
 
-export const AlterShareGroupOffsetsResponse = response(shape, {
+export const AlterShareGroupOffsetsResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   errorCode: int16(),
   errorMessage: string({ nullable: '0+', default: null }),
@@ -28,4 +28,4 @@ export const AlterShareGroupOffsetsResponse = response(shape, {
       errorMessage: string({ nullable: '0+', default: null }),
     }),
   }),
-})
+}))

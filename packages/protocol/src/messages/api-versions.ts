@@ -9,15 +9,15 @@ import { request, response } from '../codec/message.ts'
  */
 const shape = { key: 18, name: 'ApiVersions', versions: '0-5', flexible: '3+' } as const
 
-export const ApiVersionsRequest = request(shape, {
+export const ApiVersionsRequest = request(shape, () => ({
   clientSoftwareName: string({ v: '3+', ignorable: true }),
   clientSoftwareVersion: string({ v: '3+', ignorable: true }),
   /** The cluster the client believes it talks to; null when it only bootstraps (KIP-1242). */
   clusterId: string({ v: '5+', nullable: '5+', default: null, ignorable: true }),
   nodeId: int32({ v: '5+', default: -1, ignorable: true }),
-})
+}))
 
-export const ApiVersionsResponse = response(shape, {
+export const ApiVersionsResponse = response(shape, () => ({
   errorCode: int16(),
   apiKeys: array({
     apiKey: int16({ key: true }),
@@ -44,4 +44,4 @@ export const ApiVersionsResponse = response(shape, {
     { v: '3+', tag: 2, tagged: '3+', ignorable: true },
   ),
   zkMigrationReady: boolean({ v: '3+', tag: 3, tagged: '3+', ignorable: true }),
-})
+}))

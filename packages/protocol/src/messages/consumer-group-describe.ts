@@ -14,12 +14,12 @@ const assignment = {
   topicPartitions: array(topicPartitions),
 }
 
-export const ConsumerGroupDescribeRequest = request(shape, {
+export const ConsumerGroupDescribeRequest = request(shape, () => ({
   groupIds: array(string(), { entity: 'groupId' }),
   includeAuthorizedOperations: boolean(),
-})
+}))
 
-export const ConsumerGroupDescribeResponse = response(shape, {
+export const ConsumerGroupDescribeResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   groups: array({
     errorCode: int16(),
@@ -48,4 +48,4 @@ export const ConsumerGroupDescribeResponse = response(shape, {
     /** One bit per `AclOperation` code; the minimum int32 if not asked for. */
     authorizedOperations: int32({ default: -0x80000000 }),
   }),
-})
+}))

@@ -12,7 +12,7 @@ const topicPartitions = {
   partitions: array(int32()),
 }
 
-export const ConsumerGroupHeartbeatRequest = request(shape, {
+export const ConsumerGroupHeartbeatRequest = request(shape, () => ({
   groupId: string({ entity: 'groupId' }),
   /** Chosen by the client and kept for its life; in version 0 empty to be given one. */
   memberId: string(),
@@ -35,9 +35,9 @@ export const ConsumerGroupHeartbeatRequest = request(shape, {
     },
     { nullable: '0+', default: null },
   ),
-})
+}))
 
-export const ConsumerGroupHeartbeatResponse = response(shape, {
+export const ConsumerGroupHeartbeatResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   errorCode: int16(),
   errorMessage: string({ nullable: '0+', default: null }),
@@ -52,4 +52,4 @@ export const ConsumerGroupHeartbeatResponse = response(shape, {
     },
     { nullable: '0+', default: null },
   ),
-})
+}))

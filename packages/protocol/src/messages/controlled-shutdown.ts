@@ -7,17 +7,17 @@ import { request, response } from '../codec/message.ts'
  */
 const shape = { key: 7, name: 'ControlledShutdown', versions: '0-3', flexible: '3+' } as const
 
-export const ControlledShutdownRequest = request(shape, {
+export const ControlledShutdownRequest = request(shape, () => ({
   brokerId: int32({ entity: 'brokerId' }),
   /** -1 to skip the check. */
   brokerEpoch: int64({ v: '2+', default: -1, ignorable: true }),
-})
+}))
 
-export const ControlledShutdownResponse = response(shape, {
+export const ControlledShutdownResponse = response(shape, () => ({
   errorCode: int16(),
   /** Those that the broker still leads. */
   remainingPartitions: array({
     topicName: string({ entity: 'topicName', key: true }),
     partitionIndex: int32({ key: true }),
   }),
-})
+}))

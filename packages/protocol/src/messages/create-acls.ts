@@ -4,7 +4,7 @@ import { request, response } from '../codec/message.ts'
 /** Adds access control entries; one that exists is no error. Codes as in DescribeAcls. */
 const shape = { key: 30, name: 'CreateAcls', versions: '0-3', flexible: '2+' } as const
 
-export const CreateAclsRequest = request(shape, {
+export const CreateAclsRequest = request(shape, () => ({
   creations: array({
     resourceType: int8(),
     resourceName: string(),
@@ -14,12 +14,12 @@ export const CreateAclsRequest = request(shape, {
     operation: int8(),
     permissionType: int8(),
   }),
-})
+}))
 
-export const CreateAclsResponse = response(shape, {
+export const CreateAclsResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   results: array({
     errorCode: int16(),
     errorMessage: string({ nullable: '0+' }),
   }),
-})
+}))

@@ -4,7 +4,7 @@ import { request, response } from '../codec/message.ts'
 /** Creates a token with which others may act as its owner (KIP-48). */
 const shape = { key: 38, name: 'CreateDelegationToken', versions: '0-3', flexible: '2+' } as const
 
-export const CreateDelegationTokenRequest = request(shape, {
+export const CreateDelegationTokenRequest = request(shape, () => ({
   /** Null for the caller (KIP-373). */
   ownerPrincipalType: string({ v: '3+', nullable: '3+' }),
   ownerPrincipalName: string({ v: '3+', nullable: '3+' }),
@@ -15,9 +15,9 @@ export const CreateDelegationTokenRequest = request(shape, {
   }),
   /** Milliseconds; -1 for the broker's maximum. */
   maxLifetimeMs: int64(),
-})
+}))
 
-export const CreateDelegationTokenResponse = response(shape, {
+export const CreateDelegationTokenResponse = response(shape, () => ({
   errorCode: int16(),
   principalType: string(),
   principalName: string(),
@@ -30,4 +30,4 @@ export const CreateDelegationTokenResponse = response(shape, {
   /** The secret. */
   hmac: bytes(),
   throttleTimeMs: int32(),
-})
+}))

@@ -4,7 +4,7 @@ import { request, response } from '../codec/message.ts'
 /** Raises the number of partitions of topics. Existing records stay where they are. */
 const shape = { key: 37, name: 'CreatePartitions', versions: '0-3', flexible: '2+' } as const
 
-export const CreatePartitionsRequest = request(shape, {
+export const CreatePartitionsRequest = request(shape, () => ({
   topics: array({
     name: string({ entity: 'topicName', key: true }),
     /** The new total. */
@@ -20,13 +20,13 @@ export const CreatePartitionsRequest = request(shape, {
   /** How long to wait for the partitions to be created, in milliseconds. */
   timeoutMs: int32(),
   validateOnly: boolean(),
-})
+}))
 
-export const CreatePartitionsResponse = response(shape, {
+export const CreatePartitionsResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   results: array({
     name: string({ entity: 'topicName' }),
     errorCode: int16(),
     errorMessage: string({ nullable: '0+', default: null }),
   }),
-})
+}))

@@ -4,7 +4,7 @@ import { request, response } from '../codec/message.ts'
 /** Creates topics, each on its own: one may fail while the others succeed. */
 const shape = { key: 19, name: 'CreateTopics', versions: '0-7', flexible: '5+' } as const
 
-export const CreateTopicsRequest = request(shape, {
+export const CreateTopicsRequest = request(shape, () => ({
   topics: array({
     name: string({ entity: 'topicName', key: true }),
     /** -1 with manual assignments, or, from version 4 on, for the broker's default. */
@@ -25,9 +25,9 @@ export const CreateTopicsRequest = request(shape, {
   timeoutMs: int32({ default: 60000 }),
   /** Checks everything and creates nothing. */
   validateOnly: boolean({ v: '1+' }),
-})
+}))
 
-export const CreateTopicsResponse = response(shape, {
+export const CreateTopicsResponse = response(shape, () => ({
   throttleTimeMs: int32({ v: '2+', ignorable: true }),
   topics: array({
     name: string({ entity: 'topicName', key: true }),
@@ -53,4 +53,4 @@ export const CreateTopicsResponse = response(shape, {
       { v: '5+', nullable: '5+', ignorable: true },
     ),
   }),
-})
+}))

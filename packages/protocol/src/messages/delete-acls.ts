@@ -4,7 +4,7 @@ import { request, response } from '../codec/message.ts'
 /** Deletes the access control entries that match filters and says which they were. Codes as in DescribeAcls. */
 const shape = { key: 31, name: 'DeleteAcls', versions: '0-3', flexible: '2+' } as const
 
-export const DeleteAclsRequest = request(shape, {
+export const DeleteAclsRequest = request(shape, () => ({
   filters: array({
     resourceTypeFilter: int8(),
     resourceNameFilter: string({ nullable: '0+' }),
@@ -14,9 +14,9 @@ export const DeleteAclsRequest = request(shape, {
     operation: int8(),
     permissionType: int8(),
   }),
-})
+}))
 
-export const DeleteAclsResponse = response(shape, {
+export const DeleteAclsResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   filterResults: array({
     errorCode: int16(),
@@ -33,4 +33,4 @@ export const DeleteAclsResponse = response(shape, {
       permissionType: int8(),
     }),
   }),
-})
+}))

@@ -4,7 +4,7 @@ import { request, response } from '../codec/message.ts'
 /** Moves the log start offset up: what is below is gone for readers at once, and from disk in time. */
 const shape = { key: 21, name: 'DeleteRecords', versions: '0-2', flexible: '2+' } as const
 
-export const DeleteRecordsRequest = request(shape, {
+export const DeleteRecordsRequest = request(shape, () => ({
   topics: array({
     name: string({ entity: 'topicName' }),
     partitions: array({
@@ -15,9 +15,9 @@ export const DeleteRecordsRequest = request(shape, {
   }),
   /** How long to wait for the replicas, in milliseconds. */
   timeoutMs: int32(),
-})
+}))
 
-export const DeleteRecordsResponse = response(shape, {
+export const DeleteRecordsResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   topics: array({
     name: string({ entity: 'topicName', key: true }),
@@ -28,4 +28,4 @@ export const DeleteRecordsResponse = response(shape, {
       errorCode: int16(),
     }),
   }),
-})
+}))

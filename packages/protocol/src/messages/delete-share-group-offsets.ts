@@ -4,14 +4,14 @@ import { request, response } from '../codec/message.ts'
 /** Deletes an empty share group's state for topics. */
 const shape = { key: 92, name: 'DeleteShareGroupOffsets', versions: '0', flexible: '0+' } as const
 
-export const DeleteShareGroupOffsetsRequest = request(shape, {
+export const DeleteShareGroupOffsetsRequest = request(shape, () => ({
   groupId: string({ entity: 'groupId' }),
   topics: array({
     topicName: string({ entity: 'topicName' }),
   }),
-})
+}))
 
-export const DeleteShareGroupOffsetsResponse = response(shape, {
+export const DeleteShareGroupOffsetsResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   errorCode: int16(),
   errorMessage: string({ nullable: '0+', default: null }),
@@ -21,4 +21,4 @@ export const DeleteShareGroupOffsetsResponse = response(shape, {
     errorCode: int16(),
     errorMessage: string({ nullable: '0+', default: null }),
   }),
-})
+}))

@@ -4,7 +4,7 @@ import { request, response } from '../codec/message.ts'
 /** From the group coordinator to the share coordinator: forget share partitions. */
 const shape = { key: 86, name: 'DeleteShareGroupState', versions: '0', flexible: '0+' } as const
 
-export const DeleteShareGroupStateRequest = request(shape, {
+export const DeleteShareGroupStateRequest = request(shape, () => ({
   groupId: string(),
   topics: array({
     topicId: uuid(),
@@ -12,9 +12,9 @@ export const DeleteShareGroupStateRequest = request(shape, {
       partition: int32(),
     }),
   }),
-})
+}))
 
-export const DeleteShareGroupStateResponse = response(shape, {
+export const DeleteShareGroupStateResponse = response(shape, () => ({
   results: array({
     topicId: uuid(),
     partitions: array({
@@ -23,4 +23,4 @@ export const DeleteShareGroupStateResponse = response(shape, {
       errorMessage: string({ nullable: '0+', default: null }),
     }),
   }),
-})
+}))

@@ -4,7 +4,7 @@ import { request, response } from '../codec/message.ts'
 /** Deletes topics by name or, from version 6 on, by id. */
 const shape = { key: 20, name: 'DeleteTopics', versions: '0-6', flexible: '4+' } as const
 
-export const DeleteTopicsRequest = request(shape, {
+export const DeleteTopicsRequest = request(shape, () => ({
   /** Exactly one of name and id per topic. */
   topics: array(
     {
@@ -16,9 +16,9 @@ export const DeleteTopicsRequest = request(shape, {
   topicNames: array(string(), { v: '0-5', ignorable: true, entity: 'topicName' }),
   /** How long to wait for the deletion, in milliseconds. */
   timeoutMs: int32(),
-})
+}))
 
-export const DeleteTopicsResponse = response(shape, {
+export const DeleteTopicsResponse = response(shape, () => ({
   throttleTimeMs: int32({ v: '1+', ignorable: true }),
   responses: array({
     /** Null if deletion by id failed and the caller may not learn the name. */
@@ -27,4 +27,4 @@ export const DeleteTopicsResponse = response(shape, {
     errorCode: int16(),
     errorMessage: string({ v: '5+', nullable: '5+', default: null, ignorable: true }),
   }),
-})
+}))

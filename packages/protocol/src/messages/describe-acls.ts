@@ -4,7 +4,7 @@ import { request, response } from '../codec/message.ts'
 /** Access control entries that match a filter. */
 const shape = { key: 29, name: 'DescribeAcls', versions: '0-3', flexible: '2+' } as const
 
-export const DescribeAclsRequest = request(shape, {
+export const DescribeAclsRequest = request(shape, () => ({
   /** 1: any; 2: topic; 3: group; 4: cluster; 5: transactional id; 6: delegation token; 7: user. */
   resourceTypeFilter: int8(),
   /** Null for any. */
@@ -17,9 +17,9 @@ export const DescribeAclsRequest = request(shape, {
   operation: int8(),
   /** 1: any; 2: deny; 3: allow. */
   permissionType: int8(),
-})
+}))
 
-export const DescribeAclsResponse = response(shape, {
+export const DescribeAclsResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   errorCode: int16(),
   errorMessage: string({ nullable: '0+' }),
@@ -34,4 +34,4 @@ export const DescribeAclsResponse = response(shape, {
       permissionType: int8(),
     }),
   }),
-})
+}))

@@ -4,7 +4,7 @@ import { request, response } from '../codec/message.ts'
 /** Quotas that match a filter (KIP-546). */
 const shape = { key: 48, name: 'DescribeClientQuotas', versions: '0-1', flexible: '1+' } as const
 
-export const DescribeClientQuotasRequest = request(shape, {
+export const DescribeClientQuotasRequest = request(shape, () => ({
   components: array({
     /** `user`, `client-id` or `ip`. */
     entityType: string(),
@@ -14,9 +14,9 @@ export const DescribeClientQuotasRequest = request(shape, {
   }),
   /** Leave out quotas of entities that have further components. */
   strict: boolean(),
-})
+}))
 
-export const DescribeClientQuotasResponse = response(shape, {
+export const DescribeClientQuotasResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   errorCode: int16(),
   errorMessage: string({ nullable: '0+' }),
@@ -34,4 +34,4 @@ export const DescribeClientQuotasResponse = response(shape, {
     },
     { nullable: '0+' },
   ),
-})
+}))

@@ -4,15 +4,15 @@ import { request, response } from '../codec/message.ts'
 /** The brokers, or from version 1 on the controllers, without any topic. */
 const shape = { key: 60, name: 'DescribeCluster', versions: '0-2', flexible: '0+' } as const
 
-export const DescribeClusterRequest = request(shape, {
+export const DescribeClusterRequest = request(shape, () => ({
   includeClusterAuthorizedOperations: boolean(),
   /** 1: brokers; 2: controllers. */
   endpointType: int8({ v: '1+', default: 1 }),
   /** Brokers that are registered but not (yet) serving. */
   includeFencedBrokers: boolean({ v: '2+' }),
-})
+}))
 
-export const DescribeClusterResponse = response(shape, {
+export const DescribeClusterResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   errorCode: int16(),
   errorMessage: string({ nullable: '0+', default: null }),
@@ -28,4 +28,4 @@ export const DescribeClusterResponse = response(shape, {
   }),
   /** One bit per `AclOperation` code; the minimum int32 if not asked for. */
   clusterAuthorizedOperations: int32({ default: -0x80000000 }),
-})
+}))

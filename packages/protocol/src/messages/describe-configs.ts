@@ -4,7 +4,7 @@ import { request, response } from '../codec/message.ts'
 /** Reads the configuration of topics, brokers and other resources, with where each value comes from. */
 const shape = { key: 32, name: 'DescribeConfigs', versions: '0-4', flexible: '4+' } as const
 
-export const DescribeConfigsRequest = request(shape, {
+export const DescribeConfigsRequest = request(shape, () => ({
   resources: array({
     /** 2: topic; 4: broker; 8: broker logger; 16: client metrics; 32: group. */
     resourceType: int8(),
@@ -15,9 +15,9 @@ export const DescribeConfigsRequest = request(shape, {
   }),
   includeSynonyms: boolean({ v: '1+' }),
   includeDocumentation: boolean({ v: '3+' }),
-})
+}))
 
-export const DescribeConfigsResponse = response(shape, {
+export const DescribeConfigsResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   results: array({
     errorCode: int16(),
@@ -51,4 +51,4 @@ export const DescribeConfigsResponse = response(shape, {
       documentation: string({ v: '3+', nullable: '0+', ignorable: true }),
     }),
   }),
-})
+}))

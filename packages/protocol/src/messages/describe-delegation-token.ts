@@ -4,7 +4,7 @@ import { request, response } from '../codec/message.ts'
 /** Delegation tokens, by owner. */
 const shape = { key: 41, name: 'DescribeDelegationToken', versions: '0-3', flexible: '2+' } as const
 
-export const DescribeDelegationTokenRequest = request(shape, {
+export const DescribeDelegationTokenRequest = request(shape, () => ({
   /** Null for all that the caller may see. */
   owners: array(
     {
@@ -13,9 +13,9 @@ export const DescribeDelegationTokenRequest = request(shape, {
     },
     { nullable: '0+' },
   ),
-})
+}))
 
-export const DescribeDelegationTokenResponse = response(shape, {
+export const DescribeDelegationTokenResponse = response(shape, () => ({
   errorCode: int16(),
   tokens: array({
     principalType: string(),
@@ -33,4 +33,4 @@ export const DescribeDelegationTokenResponse = response(shape, {
     }),
   }),
   throttleTimeMs: int32(),
-})
+}))

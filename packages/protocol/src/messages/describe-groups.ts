@@ -7,12 +7,12 @@ import { request, response } from '../codec/message.ts'
  */
 const shape = { key: 15, name: 'DescribeGroups', versions: '0-6', flexible: '5+' } as const
 
-export const DescribeGroupsRequest = request(shape, {
+export const DescribeGroupsRequest = request(shape, () => ({
   groups: array(string(), { entity: 'groupId' }),
   includeAuthorizedOperations: boolean({ v: '3+' }),
-})
+}))
 
-export const DescribeGroupsResponse = response(shape, {
+export const DescribeGroupsResponse = response(shape, () => ({
   throttleTimeMs: int32({ v: '1+', ignorable: true }),
   groups: array({
     errorCode: int16(),
@@ -34,4 +34,4 @@ export const DescribeGroupsResponse = response(shape, {
     /** One bit per `AclOperation` code; the minimum int32 if not asked for. */
     authorizedOperations: int32({ v: '3+', default: -0x80000000 }),
   }),
-})
+}))

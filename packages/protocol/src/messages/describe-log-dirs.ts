@@ -4,7 +4,7 @@ import { request, response } from '../codec/message.ts'
 /** Sizes of the partitions in a broker's log directories. */
 const shape = { key: 35, name: 'DescribeLogDirs', versions: '0-5', flexible: '2+' } as const
 
-export const DescribeLogDirsRequest = request(shape, {
+export const DescribeLogDirsRequest = request(shape, () => ({
   /** Null for all. */
   topics: array(
     {
@@ -13,9 +13,9 @@ export const DescribeLogDirsRequest = request(shape, {
     },
     { nullable: '0+' },
   ),
-})
+}))
 
-export const DescribeLogDirsResponse = response(shape, {
+export const DescribeLogDirsResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   errorCode: int16({ v: '3+', ignorable: true }),
   results: array({
@@ -40,4 +40,4 @@ export const DescribeLogDirsResponse = response(shape, {
     /** No new partitions are placed here (KIP-1066). */
     isCordoned: boolean({ v: '5+', ignorable: true }),
   }),
-})
+}))

@@ -6,14 +6,14 @@ import { request, response } from '../codec/message.ts'
  */
 const shape = { key: 61, name: 'DescribeProducers', versions: '0', flexible: '0+' } as const
 
-export const DescribeProducersRequest = request(shape, {
+export const DescribeProducersRequest = request(shape, () => ({
   topics: array({
     name: string({ entity: 'topicName', key: true }),
     partitionIndexes: array(int32()),
   }),
-})
+}))
 
-export const DescribeProducersResponse = response(shape, {
+export const DescribeProducersResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   topics: array({
     name: string({ entity: 'topicName' }),
@@ -35,4 +35,4 @@ export const DescribeProducersResponse = response(shape, {
       }),
     }),
   }),
-})
+}))

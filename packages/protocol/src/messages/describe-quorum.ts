@@ -13,16 +13,16 @@ const replicaState = {
   lastCaughtUpTimestamp: int64({ v: '1+', default: -1, ignorable: true }),
 }
 
-export const DescribeQuorumRequest = request(shape, {
+export const DescribeQuorumRequest = request(shape, () => ({
   topics: array({
     topicName: string({ entity: 'topicName' }),
     partitions: array({
       partitionIndex: int32(),
     }),
   }),
-})
+}))
 
-export const DescribeQuorumResponse = response(shape, {
+export const DescribeQuorumResponse = response(shape, () => ({
   errorCode: int16(),
   errorMessage: string({ v: '2+', nullable: '2+', ignorable: true }),
   topics: array({
@@ -50,4 +50,4 @@ export const DescribeQuorumResponse = response(shape, {
     },
     { v: '2+' },
   ),
-})
+}))

@@ -4,7 +4,7 @@ import { request, response } from '../codec/message.ts'
 /** Where share groups stand in their partitions. */
 const shape = { key: 90, name: 'DescribeShareGroupOffsets', versions: '0-1', flexible: '0+' } as const
 
-export const DescribeShareGroupOffsetsRequest = request(shape, {
+export const DescribeShareGroupOffsetsRequest = request(shape, () => ({
   groups: array({
     groupId: string({ entity: 'groupId' }),
     /** Null for all of the group's. */
@@ -16,9 +16,9 @@ export const DescribeShareGroupOffsetsRequest = request(shape, {
       { nullable: '0+' },
     ),
   }),
-})
+}))
 
-export const DescribeShareGroupOffsetsResponse = response(shape, {
+export const DescribeShareGroupOffsetsResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   groups: array({
     groupId: string({ entity: 'groupId' }),
@@ -39,4 +39,4 @@ export const DescribeShareGroupOffsetsResponse = response(shape, {
     errorCode: int16(),
     errorMessage: string({ nullable: '0+', default: null }),
   }),
-})
+}))

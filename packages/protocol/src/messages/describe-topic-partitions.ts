@@ -4,7 +4,7 @@ import { request, response } from '../codec/message.ts'
 /** Partitions of topics, page by page, with eligible leader replicas (KIP-966). */
 const shape = { key: 75, name: 'DescribeTopicPartitions', versions: '0', flexible: '0+' } as const
 
-export const DescribeTopicPartitionsRequest = request(shape, {
+export const DescribeTopicPartitionsRequest = request(shape, () => ({
   /** Empty for all topics. */
   topics: array({
     name: string({ entity: 'topicName' }),
@@ -19,9 +19,9 @@ export const DescribeTopicPartitionsRequest = request(shape, {
     },
     { nullable: '0+', default: null },
   ),
-})
+}))
 
-export const DescribeTopicPartitionsResponse = response(shape, {
+export const DescribeTopicPartitionsResponse = response(shape, () => ({
   throttleTimeMs: int32({ ignorable: true }),
   topics: array({
     errorCode: int16(),
@@ -52,4 +52,4 @@ export const DescribeTopicPartitionsResponse = response(shape, {
     },
     { nullable: '0+', default: null },
   ),
-})
+}))

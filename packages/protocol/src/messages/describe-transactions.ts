@@ -4,11 +4,11 @@ import { request, response } from '../codec/message.ts'
 /** State of transactions, by transactional id (KIP-664). */
 const shape = { key: 65, name: 'DescribeTransactions', versions: '0', flexible: '0+' } as const
 
-export const DescribeTransactionsRequest = request(shape, {
+export const DescribeTransactionsRequest = request(shape, () => ({
   transactionalIds: array(string(), { entity: 'transactionalId' }),
-})
+}))
 
-export const DescribeTransactionsResponse = response(shape, {
+export const DescribeTransactionsResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   transactionStates: array({
     errorCode: int16(),
@@ -28,4 +28,4 @@ export const DescribeTransactionsResponse = response(shape, {
       partitions: array(int32()),
     }),
   }),
-})
+}))

@@ -4,7 +4,7 @@ import { request, response } from '../codec/message.ts'
 /** Which SCRAM credentials users have, without the secrets (KIP-554). */
 const shape = { key: 50, name: 'DescribeUserScramCredentials', versions: '0', flexible: '0+' } as const
 
-export const DescribeUserScramCredentialsRequest = request(shape, {
+export const DescribeUserScramCredentialsRequest = request(shape, () => ({
   /** Null or empty for all. */
   users: array(
     {
@@ -12,9 +12,9 @@ export const DescribeUserScramCredentialsRequest = request(shape, {
     },
     { nullable: '0+' },
   ),
-})
+}))
 
-export const DescribeUserScramCredentialsResponse = response(shape, {
+export const DescribeUserScramCredentialsResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   errorCode: int16(),
   errorMessage: string({ nullable: '0+' }),
@@ -28,4 +28,4 @@ export const DescribeUserScramCredentialsResponse = response(shape, {
       iterations: int32(),
     }),
   }),
-})
+}))

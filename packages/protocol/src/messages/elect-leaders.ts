@@ -4,7 +4,7 @@ import { request, response } from '../codec/message.ts'
 /** Elects leaders on demand (KIP-183, KIP-460). */
 const shape = { key: 43, name: 'ElectLeaders', versions: '0-2', flexible: '2+' } as const
 
-export const ElectLeadersRequest = request(shape, {
+export const ElectLeadersRequest = request(shape, () => ({
   /** 0: the preferred replica; 1: unclean, any live replica if no in-sync one is. */
   electionType: int8({ v: '1+' }),
   /** Null for all partitions. */
@@ -17,9 +17,9 @@ export const ElectLeadersRequest = request(shape, {
   ),
   /** How long to wait for the elections, in milliseconds. */
   timeoutMs: int32({ default: 60000 }),
-})
+}))
 
-export const ElectLeadersResponse = response(shape, {
+export const ElectLeadersResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   errorCode: int16({ v: '1+' }),
   replicaElectionResults: array({
@@ -30,4 +30,4 @@ export const ElectLeadersResponse = response(shape, {
       errorMessage: string({ nullable: '0+' }),
     }),
   }),
-})
+}))

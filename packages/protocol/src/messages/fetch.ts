@@ -11,7 +11,7 @@ import { request, response } from '../codec/message.ts'
  */
 const shape = { key: 1, name: 'Fetch', versions: '4-18', flexible: '12+' } as const
 
-export const FetchRequest = request(shape, {
+export const FetchRequest = request(shape, () => ({
   /** Checked by KRaft voters only. */
   clusterId: string({ v: '12+', nullable: '12+', tag: 0, default: null, ignorable: true }),
   /** The fetching broker; -1 for a consumer. Replaced by `replicaState`. */
@@ -68,9 +68,9 @@ export const FetchRequest = request(shape, {
   ),
   /** The reader's rack, for fetching from the nearest replica (KIP-392). */
   rackId: string({ v: '11+', ignorable: true }),
-})
+}))
 
-export const FetchResponse = response(shape, {
+export const FetchResponse = response(shape, () => ({
   throttleTimeMs: int32({ ignorable: true }),
   /** About the session or the whole request. */
   errorCode: int16({ v: '7+', ignorable: true }),
@@ -134,4 +134,4 @@ export const FetchResponse = response(shape, {
     },
     { v: '16+', tag: 0 },
   ),
-})
+}))

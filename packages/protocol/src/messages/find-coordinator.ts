@@ -7,14 +7,14 @@ import { request, response } from '../codec/message.ts'
  */
 const shape = { key: 10, name: 'FindCoordinator', versions: '0-6', flexible: '3+' } as const
 
-export const FindCoordinatorRequest = request(shape, {
+export const FindCoordinatorRequest = request(shape, () => ({
   key: string({ v: '0-3' }),
   /** 0: group; 1: transaction; 2: share state, with keys `groupId:topicId:partition` (version 6). */
   keyType: int8({ v: '1+' }),
   coordinatorKeys: array(string(), { v: '4+' }),
-})
+}))
 
-export const FindCoordinatorResponse = response(shape, {
+export const FindCoordinatorResponse = response(shape, () => ({
   throttleTimeMs: int32({ v: '1+', ignorable: true }),
   /** Versions 0 to 3 answer about the one key here, later ones per coordinator. */
   errorCode: int16({ v: '0-3' }),
@@ -33,4 +33,4 @@ export const FindCoordinatorResponse = response(shape, {
     },
     { v: '4+' },
   ),
-})
+}))

@@ -4,12 +4,12 @@ import { request, response } from '../codec/message.ts'
 /** Which metrics the broker wants from this client, and how often (KIP-714). */
 const shape = { key: 71, name: 'GetTelemetrySubscriptions', versions: '0', flexible: '0+' } as const
 
-export const GetTelemetrySubscriptionsRequest = request(shape, {
+export const GetTelemetrySubscriptionsRequest = request(shape, () => ({
   /** Zero to be given one. */
   clientInstanceId: uuid(),
-})
+}))
 
-export const GetTelemetrySubscriptionsResponse = response(shape, {
+export const GetTelemetrySubscriptionsResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   errorCode: int16(),
   clientInstanceId: uuid(),
@@ -23,4 +23,4 @@ export const GetTelemetrySubscriptionsResponse = response(shape, {
   deltaTemporality: boolean(),
   /** Prefixes of metric names; one empty prefix for all metrics, an empty list for none. */
   requestedMetrics: array(string()),
-})
+}))

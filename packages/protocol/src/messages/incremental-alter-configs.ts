@@ -4,7 +4,7 @@ import { request, response } from '../codec/message.ts'
 /** Changes single dynamic configurations and leaves the others alone (KIP-339). */
 const shape = { key: 44, name: 'IncrementalAlterConfigs', versions: '0-1', flexible: '1+' } as const
 
-export const IncrementalAlterConfigsRequest = request(shape, {
+export const IncrementalAlterConfigsRequest = request(shape, () => ({
   resources: array({
     /** As in DescribeConfigs. */
     resourceType: int8({ key: true }),
@@ -18,9 +18,9 @@ export const IncrementalAlterConfigsRequest = request(shape, {
     }),
   }),
   validateOnly: boolean(),
-})
+}))
 
-export const IncrementalAlterConfigsResponse = response(shape, {
+export const IncrementalAlterConfigsResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   responses: array({
     errorCode: int16(),
@@ -28,4 +28,4 @@ export const IncrementalAlterConfigsResponse = response(shape, {
     resourceType: int8(),
     resourceName: string(),
   }),
-})
+}))

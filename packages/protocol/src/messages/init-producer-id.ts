@@ -9,7 +9,7 @@ import { request, response } from '../codec/message.ts'
  */
 const shape = { key: 22, name: 'InitProducerId', versions: '0-6', flexible: '2+', latestVersionUnstable: true } as const
 
-export const InitProducerIdRequest = request(shape, {
+export const InitProducerIdRequest = request(shape, () => ({
   /** Null for an idempotent producer without transactions. */
   transactionalId: string({ nullable: '0+', entity: 'transactionalId' }),
   /** Of no meaning without a transactional id. */
@@ -21,9 +21,9 @@ export const InitProducerIdRequest = request(shape, {
   enable2Pc: boolean({ v: '6+' }),
   /** Leave a prepared transaction open instead of aborting it. */
   keepPreparedTxn: boolean({ v: '6+' }),
-})
+}))
 
-export const InitProducerIdResponse = response(shape, {
+export const InitProducerIdResponse = response(shape, () => ({
   throttleTimeMs: int32({ ignorable: true }),
   errorCode: int16(),
   producerId: int64({ default: -1, entity: 'producerId' }),
@@ -31,4 +31,4 @@ export const InitProducerIdResponse = response(shape, {
   /** Of the prepared transaction kept; -1 if there is none. */
   ongoingTxnProducerId: int64({ v: '6+', default: -1, entity: 'producerId' }),
   ongoingTxnProducerEpoch: int16({ v: '6+', default: -1 }),
-})
+}))

@@ -4,7 +4,7 @@ import { request, response } from '../codec/message.ts'
 /** From the group coordinator to the share coordinator: begin to keep state for share partitions. */
 const shape = { key: 83, name: 'InitializeShareGroupState', versions: '0', flexible: '0+' } as const
 
-export const InitializeShareGroupStateRequest = request(shape, {
+export const InitializeShareGroupStateRequest = request(shape, () => ({
   groupId: string(),
   topics: array({
     topicId: uuid(),
@@ -16,9 +16,9 @@ export const InitializeShareGroupStateRequest = request(shape, {
       startOffset: int64(),
     }),
   }),
-})
+}))
 
-export const InitializeShareGroupStateResponse = response(shape, {
+export const InitializeShareGroupStateResponse = response(shape, () => ({
   results: array({
     topicId: uuid(),
     partitions: array({
@@ -27,4 +27,4 @@ export const InitializeShareGroupStateResponse = response(shape, {
       errorMessage: string({ nullable: '0+', default: null }),
     }),
   }),
-})
+}))

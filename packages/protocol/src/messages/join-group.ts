@@ -10,7 +10,7 @@ import { request, response } from '../codec/message.ts'
  */
 const shape = { key: 11, name: 'JoinGroup', versions: '0-9', flexible: '6+' } as const
 
-export const JoinGroupRequest = request(shape, {
+export const JoinGroupRequest = request(shape, () => ({
   groupId: string({ entity: 'groupId' }),
   /** The member is out when it sends no heartbeat for this long, in milliseconds. */
   sessionTimeoutMs: int32(),
@@ -29,9 +29,9 @@ export const JoinGroupRequest = request(shape, {
   }),
   /** Why the member joins again, for the broker's log (KIP-800). */
   reason: string({ v: '8+', nullable: '8+', default: null, ignorable: true }),
-})
+}))
 
-export const JoinGroupResponse = response(shape, {
+export const JoinGroupResponse = response(shape, () => ({
   throttleTimeMs: int32({ v: '2+', ignorable: true }),
   errorCode: int16(),
   generationId: int32({ default: -1 }),
@@ -48,4 +48,4 @@ export const JoinGroupResponse = response(shape, {
     groupInstanceId: string({ v: '5+', nullable: '5+', default: null, ignorable: true }),
     metadata: bytes(),
   }),
-})
+}))

@@ -33,7 +33,7 @@ const leaderAndIsrPartitionError = {
   errorCode: int16(),
 }
 
-export const LeaderAndIsrRequest = request(shape, {
+export const LeaderAndIsrRequest = request(shape, () => ({
   controllerId: int32({ entity: 'brokerId' }),
   /** Set during a migration to KRaft (KIP-866). */
   isKRaftController: boolean({ v: '7+' }),
@@ -56,9 +56,9 @@ export const LeaderAndIsrRequest = request(shape, {
     hostName: string(),
     port: int32(),
   }),
-})
+}))
 
-export const LeaderAndIsrResponse = response(shape, {
+export const LeaderAndIsrResponse = response(shape, () => ({
   errorCode: int16(),
   partitionErrors: array(leaderAndIsrPartitionError, { v: '0-4' }),
   topics: array(
@@ -68,4 +68,4 @@ export const LeaderAndIsrResponse = response(shape, {
     },
     { v: '5+' },
   ),
-})
+}))

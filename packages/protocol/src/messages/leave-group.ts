@@ -4,7 +4,7 @@ import { request, response } from '../codec/message.ts'
 /** Takes members out of a classic group: one up to version 2, several from version 3 on (KIP-345). */
 const shape = { key: 13, name: 'LeaveGroup', versions: '0-5', flexible: '4+' } as const
 
-export const LeaveGroupRequest = request(shape, {
+export const LeaveGroupRequest = request(shape, () => ({
   groupId: string({ entity: 'groupId' }),
   memberId: string({ v: '0-2' }),
   members: array(
@@ -17,9 +17,9 @@ export const LeaveGroupRequest = request(shape, {
     },
     { v: '3+' },
   ),
-})
+}))
 
-export const LeaveGroupResponse = response(shape, {
+export const LeaveGroupResponse = response(shape, () => ({
   throttleTimeMs: int32({ v: '1+', ignorable: true }),
   errorCode: int16(),
   members: array(
@@ -30,4 +30,4 @@ export const LeaveGroupResponse = response(shape, {
     },
     { v: '3+' },
   ),
-})
+}))

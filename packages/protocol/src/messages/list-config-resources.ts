@@ -7,16 +7,16 @@ import { request, response } from '../codec/message.ts'
  */
 const shape = { key: 74, name: 'ListConfigResources', versions: '0-1', flexible: '0+' } as const
 
-export const ListConfigResourcesRequest = request(shape, {
+export const ListConfigResourcesRequest = request(shape, () => ({
   /** As in DescribeConfigs; empty for all. */
   resourceTypes: array(int8(), { v: '1+' }),
-})
+}))
 
-export const ListConfigResourcesResponse = response(shape, {
+export const ListConfigResourcesResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   errorCode: int16(),
   configResources: array({
     resourceName: string(),
     resourceType: int8({ v: '1+', default: 16, ignorable: true }),
   }),
-})
+}))

@@ -4,7 +4,7 @@ import { request, response } from '../codec/message.ts'
 /** Finds offsets by timestamp, and the ends of the log. */
 const shape = { key: 2, name: 'ListOffsets', versions: '0-11', flexible: '6+' } as const
 
-export const ListOffsetsRequest = request(shape, {
+export const ListOffsetsRequest = request(shape, () => ({
   /** The asking broker; -1 for a consumer, -2 for a debugging consumer, which may ask a follower. */
   replicaId: int32({ entity: 'brokerId' }),
   /** With 1 (read_committed) the latest offset is the last stable offset. */
@@ -25,9 +25,9 @@ export const ListOffsetsRequest = request(shape, {
   }),
   /** How long lookups in tiered storage may take, in milliseconds. */
   timeoutMs: int32({ v: '10+', ignorable: true }),
-})
+}))
 
-export const ListOffsetsResponse = response(shape, {
+export const ListOffsetsResponse = response(shape, () => ({
   throttleTimeMs: int32({ v: '2+', ignorable: true }),
   topics: array({
     name: string({ entity: 'topicName' }),
@@ -43,4 +43,4 @@ export const ListOffsetsResponse = response(shape, {
       leaderEpoch: int32({ v: '4+', default: -1 }),
     }),
   }),
-})
+}))

@@ -4,7 +4,7 @@ import { request, response } from '../codec/message.ts'
 /** Moves of replicas under way (KIP-455). */
 const shape = { key: 46, name: 'ListPartitionReassignments', versions: '0', flexible: '0+' } as const
 
-export const ListPartitionReassignmentsRequest = request(shape, {
+export const ListPartitionReassignmentsRequest = request(shape, () => ({
   timeoutMs: int32({ default: 60000 }),
   /** Null for all. */
   topics: array(
@@ -14,9 +14,9 @@ export const ListPartitionReassignmentsRequest = request(shape, {
     },
     { nullable: '0+', default: null },
   ),
-})
+}))
 
-export const ListPartitionReassignmentsResponse = response(shape, {
+export const ListPartitionReassignmentsResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   errorCode: int16(),
   errorMessage: string({ nullable: '0+' }),
@@ -30,4 +30,4 @@ export const ListPartitionReassignmentsResponse = response(shape, {
       removingReplicas: array(int32(), { entity: 'brokerId' }),
     }),
   }),
-})
+}))

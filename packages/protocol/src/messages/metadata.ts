@@ -4,7 +4,7 @@ import { request, response } from '../codec/message.ts'
 /** Brokers, controller, topics and their partitions: every client's map of the cluster. */
 const shape = { key: 3, name: 'Metadata', versions: '0-13', flexible: '9+' } as const
 
-export const MetadataRequest = request(shape, {
+export const MetadataRequest = request(shape, () => ({
   /** Null asks for all topics, as does an empty list in version 0; in later versions an empty list asks for none. */
   topics: array(
     {
@@ -18,9 +18,9 @@ export const MetadataRequest = request(shape, {
   allowAutoTopicCreation: boolean({ v: '4+', default: true }),
   includeClusterAuthorizedOperations: boolean({ v: '8-10' }),
   includeTopicAuthorizedOperations: boolean({ v: '8+' }),
-})
+}))
 
-export const MetadataResponse = response(shape, {
+export const MetadataResponse = response(shape, () => ({
   throttleTimeMs: int32({ v: '3+', ignorable: true }),
   brokers: array({
     nodeId: int32({ entity: 'brokerId', key: true }),
@@ -55,4 +55,4 @@ export const MetadataResponse = response(shape, {
   clusterAuthorizedOperations: int32({ v: '8-10', default: -0x80000000 }),
   /** REBOOTSTRAP_REQUIRED sends the client back to its bootstrap list (KIP-1102). */
   errorCode: int16({ v: '13+', ignorable: true }),
-})
+}))

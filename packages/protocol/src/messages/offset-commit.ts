@@ -9,7 +9,7 @@ import { request, response } from '../codec/message.ts'
  */
 const shape = { key: 8, name: 'OffsetCommit', versions: '0-10', flexible: '8+' } as const
 
-export const OffsetCommitRequest = request(shape, {
+export const OffsetCommitRequest = request(shape, () => ({
   groupId: string({ entity: 'groupId' }),
   /** -1 if the commit comes from outside the group's protocol. */
   generationIdOrMemberEpoch: int32({ v: '1+', default: -1, ignorable: true }),
@@ -32,9 +32,9 @@ export const OffsetCommitRequest = request(shape, {
       committedMetadata: string({ nullable: '0+' }),
     }),
   }),
-})
+}))
 
-export const OffsetCommitResponse = response(shape, {
+export const OffsetCommitResponse = response(shape, () => ({
   throttleTimeMs: int32({ v: '3+', ignorable: true }),
   topics: array({
     name: string({ v: '0-9', ignorable: true, entity: 'topicName' }),
@@ -44,4 +44,4 @@ export const OffsetCommitResponse = response(shape, {
       errorCode: int16(),
     }),
   }),
-})
+}))

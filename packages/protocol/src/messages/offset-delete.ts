@@ -4,7 +4,7 @@ import { request, response } from '../codec/message.ts'
 /** Deletes a group's offsets for partitions whose topic no member subscribes to (KIP-496). */
 const shape = { key: 47, name: 'OffsetDelete', versions: '0' } as const
 
-export const OffsetDeleteRequest = request(shape, {
+export const OffsetDeleteRequest = request(shape, () => ({
   groupId: string({ entity: 'groupId' }),
   topics: array({
     name: string({ entity: 'topicName', key: true }),
@@ -12,9 +12,9 @@ export const OffsetDeleteRequest = request(shape, {
       partitionIndex: int32(),
     }),
   }),
-})
+}))
 
-export const OffsetDeleteResponse = response(shape, {
+export const OffsetDeleteResponse = response(shape, () => ({
   errorCode: int16(),
   throttleTimeMs: int32({ ignorable: true }),
   topics: array({
@@ -24,4 +24,4 @@ export const OffsetDeleteResponse = response(shape, {
       errorCode: int16(),
     }),
   }),
-})
+}))

@@ -7,7 +7,7 @@ import { request, response } from '../codec/message.ts'
  */
 const shape = { key: 9, name: 'OffsetFetch', versions: '0-10', flexible: '6+' } as const
 
-export const OffsetFetchRequest = request(shape, {
+export const OffsetFetchRequest = request(shape, () => ({
   groupId: string({ v: '0-7', entity: 'groupId' }),
   /** Null for all topics with offsets. */
   topics: array(
@@ -37,9 +37,9 @@ export const OffsetFetchRequest = request(shape, {
   ),
   /** UNSTABLE_OFFSET_COMMIT while a transaction may still change the offset (KIP-447). */
   requireStable: boolean({ v: '7+' }),
-})
+}))
 
-export const OffsetFetchResponse = response(shape, {
+export const OffsetFetchResponse = response(shape, () => ({
   throttleTimeMs: int32({ v: '3+', ignorable: true }),
   topics: array(
     {
@@ -75,4 +75,4 @@ export const OffsetFetchResponse = response(shape, {
     },
     { v: '8+' },
   ),
-})
+}))

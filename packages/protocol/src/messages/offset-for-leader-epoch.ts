@@ -7,7 +7,7 @@ import { request, response } from '../codec/message.ts'
  */
 const shape = { key: 23, name: 'OffsetForLeaderEpoch', versions: '0-4', flexible: '4+' } as const
 
-export const OffsetForLeaderEpochRequest = request(shape, {
+export const OffsetForLeaderEpochRequest = request(shape, () => ({
   /** The asking broker; -1 for a consumer. The default, -2, is a broker too old to say. */
   replicaId: int32({ v: '3+', default: -2, ignorable: true, entity: 'brokerId' }),
   topics: array({
@@ -20,9 +20,9 @@ export const OffsetForLeaderEpochRequest = request(shape, {
       leaderEpoch: int32(),
     }),
   }),
-})
+}))
 
-export const OffsetForLeaderEpochResponse = response(shape, {
+export const OffsetForLeaderEpochResponse = response(shape, () => ({
   throttleTimeMs: int32({ v: '2+', ignorable: true }),
   topics: array({
     topic: string({ entity: 'topicName', key: true }),
@@ -35,4 +35,4 @@ export const OffsetForLeaderEpochResponse = response(shape, {
       endOffset: int64({ default: -1 }),
     }),
   }),
-})
+}))

@@ -10,7 +10,7 @@ import { request, response } from '../codec/message.ts'
  */
 const shape = { key: 0, name: 'Produce', versions: '0-13', flexible: '9+' } as const
 
-export const ProduceRequest = request(shape, {
+export const ProduceRequest = request(shape, () => ({
   transactionalId: string({ v: '3+', nullable: '3+', default: null, entity: 'transactionalId' }),
   /** 0: no response; 1: the leader has it; -1: all in-sync replicas have it. */
   acks: int16(),
@@ -25,9 +25,9 @@ export const ProduceRequest = request(shape, {
       records: records({ nullable: '0+' }),
     }),
   }),
-})
+}))
 
-export const ProduceResponse = response(shape, {
+export const ProduceResponse = response(shape, () => ({
   responses: array({
     name: string({ v: '0-12', ignorable: true, entity: 'topicName', key: true }),
     topicId: uuid({ v: '13+', ignorable: true, key: true }),
@@ -70,4 +70,4 @@ export const ProduceResponse = response(shape, {
     },
     { v: '10+', tag: 0 },
   ),
-})
+}))

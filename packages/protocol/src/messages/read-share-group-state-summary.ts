@@ -4,7 +4,7 @@ import { request, response } from '../codec/message.ts'
 /** From the group coordinator to the share coordinator: where share partitions stand, without their batches. */
 const shape = { key: 87, name: 'ReadShareGroupStateSummary', versions: '0-1', flexible: '0+' } as const
 
-export const ReadShareGroupStateSummaryRequest = request(shape, {
+export const ReadShareGroupStateSummaryRequest = request(shape, () => ({
   groupId: string(),
   topics: array({
     topicId: uuid(),
@@ -13,9 +13,9 @@ export const ReadShareGroupStateSummaryRequest = request(shape, {
       leaderEpoch: int32(),
     }),
   }),
-})
+}))
 
-export const ReadShareGroupStateSummaryResponse = response(shape, {
+export const ReadShareGroupStateSummaryResponse = response(shape, () => ({
   results: array({
     topicId: uuid(),
     partitions: array({
@@ -29,4 +29,4 @@ export const ReadShareGroupStateSummaryResponse = response(shape, {
       deliveryCompleteCount: int32({ v: '1+', default: -1, ignorable: true }),
     }),
   }),
-})
+}))

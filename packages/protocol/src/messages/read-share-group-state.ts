@@ -4,7 +4,7 @@ import { request, response } from '../codec/message.ts'
 /** From the leader of a partition to the share coordinator: read the state and fence earlier leaders. */
 const shape = { key: 84, name: 'ReadShareGroupState', versions: '0', flexible: '0+' } as const
 
-export const ReadShareGroupStateRequest = request(shape, {
+export const ReadShareGroupStateRequest = request(shape, () => ({
   groupId: string(),
   topics: array({
     topicId: uuid(),
@@ -13,9 +13,9 @@ export const ReadShareGroupStateRequest = request(shape, {
       leaderEpoch: int32(),
     }),
   }),
-})
+}))
 
-export const ReadShareGroupStateResponse = response(shape, {
+export const ReadShareGroupStateResponse = response(shape, () => ({
   results: array({
     topicId: uuid(),
     partitions: array({
@@ -33,4 +33,4 @@ export const ReadShareGroupStateResponse = response(shape, {
       }),
     }),
   }),
-})
+}))

@@ -7,15 +7,15 @@ import { request, response } from '../codec/message.ts'
  */
 const shape = { key: 36, name: 'SaslAuthenticate', versions: '0-2', flexible: '2+' } as const
 
-export const SaslAuthenticateRequest = request(shape, {
+export const SaslAuthenticateRequest = request(shape, () => ({
   authBytes: bytes(),
-})
+}))
 
-export const SaslAuthenticateResponse = response(shape, {
+export const SaslAuthenticateResponse = response(shape, () => ({
   errorCode: int16(),
   errorMessage: string({ nullable: '0+' }),
   /** The mechanism's answer; empty with an error. */
   authBytes: bytes(),
   /** Milliseconds after which the broker closes the connection unless it authenticates again; 0 for never. */
   sessionLifetimeMs: int64({ v: '1+', ignorable: true }),
-})
+}))

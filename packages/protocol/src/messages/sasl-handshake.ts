@@ -7,12 +7,12 @@ import { request, response } from '../codec/message.ts'
  */
 const shape = { key: 17, name: 'SaslHandshake', versions: '0-1' } as const
 
-export const SaslHandshakeRequest = request(shape, {
+export const SaslHandshakeRequest = request(shape, () => ({
   mechanism: string(),
-})
+}))
 
-export const SaslHandshakeResponse = response(shape, {
+export const SaslHandshakeResponse = response(shape, () => ({
   errorCode: int16(),
   /** What the broker offers on this listener; sent with every answer. */
   mechanisms: array(string()),
-})
+}))

@@ -4,7 +4,7 @@ import { request, response } from '../codec/message.ts'
 /** Acknowledges acquired records without fetching (KIP-932). */
 const shape = { key: 79, name: 'ShareAcknowledge', versions: '1-2', flexible: '0+' } as const
 
-export const ShareAcknowledgeRequest = request(shape, {
+export const ShareAcknowledgeRequest = request(shape, () => ({
   groupId: string({ nullable: '0+', default: null, entity: 'groupId' }),
   memberId: string({ nullable: '0+' }),
   /** As in ShareFetch; a session cannot be opened here. */
@@ -23,9 +23,9 @@ export const ShareAcknowledgeRequest = request(shape, {
       }),
     }),
   }),
-})
+}))
 
-export const ShareAcknowledgeResponse = response(shape, {
+export const ShareAcknowledgeResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   errorCode: int16(),
   errorMessage: string({ nullable: '0+', default: null }),
@@ -50,4 +50,4 @@ export const ShareAcknowledgeResponse = response(shape, {
     port: int32(),
     rack: string({ nullable: '0+', default: null }),
   }),
-})
+}))

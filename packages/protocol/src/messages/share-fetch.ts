@@ -7,7 +7,7 @@ import { request, response } from '../codec/message.ts'
  */
 const shape = { key: 78, name: 'ShareFetch', versions: '1-2', flexible: '0+' } as const
 
-export const ShareFetchRequest = request(shape, {
+export const ShareFetchRequest = request(shape, () => ({
   groupId: string({ nullable: '0+', default: null, entity: 'groupId' }),
   memberId: string({ nullable: '0+' }),
   /** 0: open a session; -1: close it; else counts up and wraps from 2^31-1 to 1. */
@@ -39,9 +39,9 @@ export const ShareFetchRequest = request(shape, {
     topicId: uuid(),
     partitions: array(int32()),
   }),
-})
+}))
 
-export const ShareFetchResponse = response(shape, {
+export const ShareFetchResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   errorCode: int16(),
   errorMessage: string({ nullable: '0+', default: null }),
@@ -75,4 +75,4 @@ export const ShareFetchResponse = response(shape, {
     port: int32(),
     rack: string({ nullable: '0+', default: null }),
   }),
-})
+}))

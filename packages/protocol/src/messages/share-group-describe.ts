@@ -14,12 +14,12 @@ const assignment = {
   topicPartitions: array(topicPartitions),
 }
 
-export const ShareGroupDescribeRequest = request(shape, {
+export const ShareGroupDescribeRequest = request(shape, () => ({
   groupIds: array(string(), { entity: 'groupId' }),
   includeAuthorizedOperations: boolean(),
-})
+}))
 
-export const ShareGroupDescribeResponse = response(shape, {
+export const ShareGroupDescribeResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   groups: array({
     errorCode: int16(),
@@ -42,4 +42,4 @@ export const ShareGroupDescribeResponse = response(shape, {
     /** One bit per `AclOperation` code; the minimum int32 if not asked for. */
     authorizedOperations: int32({ default: -0x80000000 }),
   }),
-})
+}))

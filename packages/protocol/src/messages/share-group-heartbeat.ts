@@ -12,7 +12,7 @@ const topicPartitions = {
   partitions: array(int32()),
 }
 
-export const ShareGroupHeartbeatRequest = request(shape, {
+export const ShareGroupHeartbeatRequest = request(shape, () => ({
   groupId: string({ entity: 'groupId' }),
   /** Chosen by the client and kept for its life. */
   memberId: string(),
@@ -20,9 +20,9 @@ export const ShareGroupHeartbeatRequest = request(shape, {
   memberEpoch: int32(),
   rackId: string({ nullable: '0+', default: null }),
   subscribedTopicNames: array(string(), { nullable: '0+', default: null, entity: 'topicName' }),
-})
+}))
 
-export const ShareGroupHeartbeatResponse = response(shape, {
+export const ShareGroupHeartbeatResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   errorCode: int16(),
   errorMessage: string({ nullable: '0+', default: null }),
@@ -37,4 +37,4 @@ export const ShareGroupHeartbeatResponse = response(shape, {
     },
     { nullable: '0+', default: null },
   ),
-})
+}))

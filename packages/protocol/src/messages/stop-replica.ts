@@ -4,7 +4,7 @@ import { request, response } from '../codec/message.ts'
 /** In ZooKeeper mode: the controller has a broker stop replicas and perhaps delete them. Removed in Kafka 4.0. */
 const shape = { key: 5, name: 'StopReplica', versions: '0-4', flexible: '2+' } as const
 
-export const StopReplicaRequest = request(shape, {
+export const StopReplicaRequest = request(shape, () => ({
   controllerId: int32({ entity: 'brokerId' }),
   /** Set during a migration to KRaft (KIP-866). */
   isKRaftController: boolean({ v: '4+' }),
@@ -38,13 +38,13 @@ export const StopReplicaRequest = request(shape, {
     },
     { v: '3+' },
   ),
-})
+}))
 
-export const StopReplicaResponse = response(shape, {
+export const StopReplicaResponse = response(shape, () => ({
   errorCode: int16(),
   partitionErrors: array({
     topicName: string({ entity: 'topicName' }),
     partitionIndex: int32(),
     errorCode: int16(),
   }),
-})
+}))

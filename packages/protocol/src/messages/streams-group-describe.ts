@@ -63,13 +63,13 @@ const topologyDescription = {
   globalStores: array(topologyDescriptionGlobalStore),
 }
 
-export const StreamsGroupDescribeRequest = request(shape, {
+export const StreamsGroupDescribeRequest = request(shape, () => ({
   groupIds: array(string(), { entity: 'groupId' }),
   includeAuthorizedOperations: boolean(),
   includeTopologyDescription: boolean({ v: '1+' }),
-})
+}))
 
-export const StreamsGroupDescribeResponse = response(shape, {
+export const StreamsGroupDescribeResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   groups: array({
     errorCode: int16(),
@@ -121,4 +121,4 @@ export const StreamsGroupDescribeResponse = response(shape, {
     /** The one that computes the next assignment. */
     assignorName: string({ v: '1+', nullable: '1+', default: null, ignorable: true }),
   }),
-})
+}))

@@ -45,7 +45,7 @@ const topicPartition = {
   partitions: array(int32()),
 }
 
-export const StreamsGroupHeartbeatRequest = request(shape, {
+export const StreamsGroupHeartbeatRequest = request(shape, () => ({
   groupId: string({ entity: 'groupId' }),
   /** Chosen by the client and kept for its life. */
   memberId: string(),
@@ -93,9 +93,9 @@ export const StreamsGroupHeartbeatRequest = request(shape, {
   taskEndOffsets: array(taskOffset, { nullable: '0+', default: null }),
   /** Asks all members to stop. */
   shutdownApplication: boolean(),
-})
+}))
 
-export const StreamsGroupHeartbeatResponse = response(shape, {
+export const StreamsGroupHeartbeatResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   errorCode: int16(),
   errorMessage: string({ nullable: '0+', default: null }),
@@ -125,4 +125,4 @@ export const StreamsGroupHeartbeatResponse = response(shape, {
     },
     { nullable: '0+', default: null },
   ),
-})
+}))

@@ -29,15 +29,15 @@ const topologyDescription = {
   globalStores: array(topologyDescriptionGlobalStore),
 }
 
-export const StreamsGroupTopologyDescriptionUpdateRequest = request(shape, {
+export const StreamsGroupTopologyDescriptionUpdateRequest = request(shape, () => ({
   groupId: string({ entity: 'groupId' }),
   memberId: string(),
   topologyEpoch: int32(),
   topologyDescription: struct(topologyDescription),
-})
+}))
 
-export const StreamsGroupTopologyDescriptionUpdateResponse = response(shape, {
+export const StreamsGroupTopologyDescriptionUpdateResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   errorCode: int16(),
   errorMessage: string({ nullable: '0+', default: null }),
-})
+}))

@@ -4,7 +4,7 @@ import { request, response } from '../codec/message.ts'
 /** Hands in the leader's assignment and fetches one's own. Answered once the leader has handed in. */
 const shape = { key: 14, name: 'SyncGroup', versions: '0-5', flexible: '4+' } as const
 
-export const SyncGroupRequest = request(shape, {
+export const SyncGroupRequest = request(shape, () => ({
   groupId: string({ entity: 'groupId' }),
   generationId: int32(),
   memberId: string(),
@@ -17,13 +17,13 @@ export const SyncGroupRequest = request(shape, {
     memberId: string(),
     assignment: bytes(),
   }),
-})
+}))
 
-export const SyncGroupResponse = response(shape, {
+export const SyncGroupResponse = response(shape, () => ({
   throttleTimeMs: int32({ v: '1+', ignorable: true }),
   errorCode: int16(),
   protocolType: string({ v: '5+', nullable: '5+', default: null, ignorable: true }),
   protocolName: string({ v: '5+', nullable: '5+', default: null, ignorable: true }),
   /** Means something to the members only. */
   assignment: bytes(),
-})
+}))

@@ -7,7 +7,7 @@ import { request, response } from '../codec/message.ts'
  */
 const shape = { key: 28, name: 'TxnOffsetCommit', versions: '0-6', flexible: '3+' } as const
 
-export const TxnOffsetCommitRequest = request(shape, {
+export const TxnOffsetCommitRequest = request(shape, () => ({
   transactionalId: string({ entity: 'transactionalId' }),
   groupId: string({ entity: 'groupId' }),
   producerId: int64({ entity: 'producerId' }),
@@ -27,9 +27,9 @@ export const TxnOffsetCommitRequest = request(shape, {
       committedMetadata: string({ nullable: '0+' }),
     }),
   }),
-})
+}))
 
-export const TxnOffsetCommitResponse = response(shape, {
+export const TxnOffsetCommitResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   topics: array({
     name: string({ v: '0-5', ignorable: true, entity: 'topicName' }),
@@ -39,4 +39,4 @@ export const TxnOffsetCommitResponse = response(shape, {
       errorCode: int16(),
     }),
   }),
-})
+}))

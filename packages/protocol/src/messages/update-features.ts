@@ -4,7 +4,7 @@ import { request, response } from '../codec/message.ts'
 /** Raises or lowers finalized feature levels (KIP-584). */
 const shape = { key: 57, name: 'UpdateFeatures', versions: '0-2', flexible: '0+' } as const
 
-export const UpdateFeaturesRequest = request(shape, {
+export const UpdateFeaturesRequest = request(shape, () => ({
   timeoutMs: int32({ default: 60000 }),
   featureUpdates: array({
     feature: string({ key: true }),
@@ -15,9 +15,9 @@ export const UpdateFeaturesRequest = request(shape, {
     upgradeType: int8({ v: '1+', default: 1 }),
   }),
   validateOnly: boolean({ v: '1+' }),
-})
+}))
 
-export const UpdateFeaturesResponse = response(shape, {
+export const UpdateFeaturesResponse = response(shape, () => ({
   throttleTimeMs: int32(),
   errorCode: int16(),
   errorMessage: string({ nullable: '0+' }),
@@ -30,4 +30,4 @@ export const UpdateFeaturesResponse = response(shape, {
     },
     { v: '0-1', ignorable: true },
   ),
-})
+}))

@@ -19,7 +19,7 @@ const updateMetadataPartitionState = {
   offlineReplicas: array(int32(), { v: '4+', ignorable: true, entity: 'brokerId' }),
 }
 
-export const UpdateMetadataRequest = request(shape, {
+export const UpdateMetadataRequest = request(shape, () => ({
   controllerId: int32({ entity: 'brokerId' }),
   /** Set during a migration to KRaft (KIP-866). */
   isKRaftController: boolean({ v: '8+' }),
@@ -53,8 +53,8 @@ export const UpdateMetadataRequest = request(shape, {
     ),
     rack: string({ v: '2+', nullable: '0+', ignorable: true }),
   }),
-})
+}))
 
-export const UpdateMetadataResponse = response(shape, {
+export const UpdateMetadataResponse = response(shape, () => ({
   errorCode: int16(),
-})
+}))

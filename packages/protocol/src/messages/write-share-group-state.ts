@@ -4,7 +4,7 @@ import { request, response } from '../codec/message.ts'
 /** From the leader of a partition to the share coordinator: store a change of state. */
 const shape = { key: 85, name: 'WriteShareGroupState', versions: '0-1', flexible: '0+' } as const
 
-export const WriteShareGroupStateRequest = request(shape, {
+export const WriteShareGroupStateRequest = request(shape, () => ({
   groupId: string(),
   topics: array({
     topicId: uuid(),
@@ -25,9 +25,9 @@ export const WriteShareGroupStateRequest = request(shape, {
       }),
     }),
   }),
-})
+}))
 
-export const WriteShareGroupStateResponse = response(shape, {
+export const WriteShareGroupStateResponse = response(shape, () => ({
   results: array({
     topicId: uuid(),
     partitions: array({
@@ -36,4 +36,4 @@ export const WriteShareGroupStateResponse = response(shape, {
       errorMessage: string({ nullable: '0+', default: null }),
     }),
   }),
-})
+}))

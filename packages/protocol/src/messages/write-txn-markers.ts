@@ -4,7 +4,7 @@ import { request, response } from '../codec/message.ts'
 /** The transaction coordinator has the leaders of a transaction's partitions write its end into their logs. */
 const shape = { key: 27, name: 'WriteTxnMarkers', versions: '0-2', flexible: '1+' } as const
 
-export const WriteTxnMarkersRequest = request(shape, {
+export const WriteTxnMarkersRequest = request(shape, () => ({
   markers: array({
     producerId: int64({ entity: 'producerId' }),
     producerEpoch: int16(),
@@ -19,9 +19,9 @@ export const WriteTxnMarkersRequest = request(shape, {
     /** 2 if the marker has an epoch of its own, above that of the records (KIP-1228). */
     transactionVersion: int8({ v: '2+', ignorable: true }),
   }),
-})
+}))
 
-export const WriteTxnMarkersResponse = response(shape, {
+export const WriteTxnMarkersResponse = response(shape, () => ({
   markers: array({
     producerId: int64({ entity: 'producerId' }),
     topics: array({
@@ -32,4 +32,4 @@ export const WriteTxnMarkersResponse = response(shape, {
       }),
     }),
   }),
-})
+}))

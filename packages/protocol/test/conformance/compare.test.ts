@@ -7,14 +7,11 @@ import { array, int32, int64, string, struct } from '../../src/codec/fields.ts'
 import { request } from '../../src/codec/message.ts'
 
 const ours = () =>
-  request(
-    { key: 500, name: 'Sample', versions: '0-3', flexible: '2+' },
-    {
-      name: string({ v: '0-2', nullable: '1+', default: null, ignorable: true, entity: 'topicName' }),
-      entries: array({ id: int32({ key: true }), limit: int64({ v: '2+', default: -1 }) }, { v: '1+' }),
-      extra: struct({ note: string() }, { v: '2+', tag: 0 }),
-    },
-  ) as unknown as Message
+  request({ key: 500, name: 'Sample', versions: '0-3', flexible: '2+' }, () => ({
+    name: string({ v: '0-2', nullable: '1+', default: null, ignorable: true, entity: 'topicName' }),
+    entries: array({ id: int32({ key: true }), limit: int64({ v: '2+', default: -1 }) }, { v: '1+' }),
+    extra: struct({ note: string() }, { v: '2+', tag: 0 }),
+  })) as unknown as Message
 
 const entries = (limit: object = {}) => ({
   name: 'Entries',

@@ -34,16 +34,13 @@ const topicInfo = {
   topicConfigs: array(keyValue),
 }
 
-export const StreamsGroupMetadataKey = data(
-  { key: 17, name: 'StreamsGroupMetadataKey', versions: '0' },
-  {
-    groupId: string(),
-  },
-)
+export const StreamsGroupMetadataKey = data({ key: 17, name: 'StreamsGroupMetadataKey', versions: '0' }, () => ({
+  groupId: string(),
+}))
 
 export const StreamsGroupMetadataValue = data(
   { key: 17, name: 'StreamsGroupMetadataValue', versions: '0', flexible: '0+' },
-  {
+  () => ({
     epoch: int32(),
     metadataHash: int64(),
     /** Topology whose topics were found to exist as they should; -1 for none. */
@@ -54,20 +51,20 @@ export const StreamsGroupMetadataValue = data(
     storedDescriptionTopologyEpoch: int32({ tag: 2, default: -1 }),
     /** Topology whose description was refused for good; -1 for none. */
     failedDescriptionTopologyEpoch: int32({ tag: 3, default: -1 }),
-  },
+  }),
 )
 
 export const StreamsGroupMemberMetadataKey = data(
   { key: 19, name: 'StreamsGroupMemberMetadataKey', versions: '0' },
-  {
+  () => ({
     groupId: string(),
     memberId: string(),
-  },
+  }),
 )
 
 export const StreamsGroupMemberMetadataValue = data(
   { key: 19, name: 'StreamsGroupMemberMetadataValue', versions: '0', flexible: '0+' },
-  {
+  () => ({
     instanceId: string({ nullable: '0+' }),
     rackId: string({ nullable: '0+' }),
     clientId: string(),
@@ -77,53 +74,53 @@ export const StreamsGroupMemberMetadataValue = data(
     processId: string(),
     userEndpoint: struct(endpoint, { nullable: '0+', default: null }),
     clientTags: array(keyValue),
-  },
+  }),
 )
 
 export const StreamsGroupTargetAssignmentMetadataKey = data(
   { key: 20, name: 'StreamsGroupTargetAssignmentMetadataKey', versions: '0' },
-  {
+  () => ({
     groupId: string(),
-  },
+  }),
 )
 
 export const StreamsGroupTargetAssignmentMetadataValue = data(
   { key: 20, name: 'StreamsGroupTargetAssignmentMetadataValue', versions: '0', flexible: '0+' },
-  {
+  () => ({
     assignmentEpoch: int32(),
     /** Milliseconds since the epoch; 0 if unknown. */
     assignmentTimestamp: int64({ tag: 0, ignorable: true }),
-  },
+  }),
 )
 
 export const StreamsGroupTargetAssignmentMemberKey = data(
   { key: 21, name: 'StreamsGroupTargetAssignmentMemberKey', versions: '0' },
-  {
+  () => ({
     groupId: string(),
     memberId: string(),
-  },
+  }),
 )
 
 export const StreamsGroupTargetAssignmentMemberValue = data(
   { key: 21, name: 'StreamsGroupTargetAssignmentMemberValue', versions: '0', flexible: '0+' },
-  {
+  () => ({
     activeTasks: array(taskIds),
     standbyTasks: array(taskIds),
     warmupTasks: array(taskIds),
-  },
+  }),
 )
 
 export const StreamsGroupCurrentMemberAssignmentKey = data(
   { key: 22, name: 'StreamsGroupCurrentMemberAssignmentKey', versions: '0' },
-  {
+  () => ({
     groupId: string(),
     memberId: string(),
-  },
+  }),
 )
 
 export const StreamsGroupCurrentMemberAssignmentValue = data(
   { key: 22, name: 'StreamsGroupCurrentMemberAssignmentValue', versions: '0', flexible: '0+' },
-  {
+  () => ({
     memberEpoch: int32(),
     previousMemberEpoch: int32(),
     /** As in `ConsumerGroupCurrentMemberAssignmentValue`. */
@@ -134,20 +131,17 @@ export const StreamsGroupCurrentMemberAssignmentValue = data(
     activeTasksPendingRevocation: array(assignedTaskIds),
     standbyTasksPendingRevocation: array(assignedTaskIds),
     warmupTasksPendingRevocation: array(assignedTaskIds),
-  },
+  }),
 )
 
-export const StreamsGroupTopologyKey = data(
-  { key: 23, name: 'StreamsGroupTopologyKey', versions: '0' },
-  {
-    groupId: string(),
-  },
-)
+export const StreamsGroupTopologyKey = data({ key: 23, name: 'StreamsGroupTopologyKey', versions: '0' }, () => ({
+  groupId: string(),
+}))
 
 /** The topology as the members described it. */
 export const StreamsGroupTopologyValue = data(
   { key: 23, name: 'StreamsGroupTopologyValue', versions: '0', flexible: '0+' },
-  {
+  () => ({
     epoch: int32(),
     subtopologies: array({
       subtopologyId: string(),
@@ -163,5 +157,5 @@ export const StreamsGroupTopologyValue = data(
         repartitionSourceTopics: array(int16()),
       }),
     }),
-  },
+  }),
 )

@@ -3,16 +3,13 @@ import { data } from '../../codec/message.ts'
 
 /** Records of `__transaction_state`. No value: the transactional id is forgotten. */
 
-export const TransactionLogKey = data(
-  { key: 0, name: 'TransactionLogKey', versions: '0' },
-  {
-    transactionalId: string(),
-  },
-)
+export const TransactionLogKey = data({ key: 0, name: 'TransactionLogKey', versions: '0' }, () => ({
+  transactionalId: string(),
+}))
 
 export const TransactionLogValue = data(
   { key: 0, name: 'TransactionLogValue', versions: '0-1', flexible: '1+' },
-  {
+  () => ({
     producerId: int64(),
     /** Before the epochs of that id were used up; -1 for none. */
     previousProducerId: int64({ v: '1+', tag: 0, default: -1 }),
@@ -38,5 +35,5 @@ export const TransactionLogValue = data(
     transactionStartTimestampMs: int64(),
     /** Of the feature `transaction.version`, as the producer uses it. */
     clientTransactionVersion: int16({ v: '1+', tag: 2 }),
-  },
+  }),
 )
