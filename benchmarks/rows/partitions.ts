@@ -46,7 +46,7 @@ const fiveThousand: Row = {
       try {
         for (const topic of topics) {
           await native('create', first.bootstrap, { topic, partitions: 1000 })
-          const load = { topic, partitions: 1000, records: 1000, 'value-bytes': 500, 'batch-bytes': 512 }
+          const load = { topic, partitions: 1000, records: 1000, 'value-bytes': 400, 'batch-bytes': 512 }
           await native('produce', first.bootstrap, load)
         }
         await first.stop()

@@ -24,9 +24,11 @@ export async function startOttla(options: OttlaOptions): Promise<RunningBroker> 
   mkdirSync(dir, { recursive: true })
   const port = options.port ?? (await freePort())
   const dataDir = join(dir, 'data')
-  const args = ['start', '--port', String(port), '--dir', dataDir, '--json']
+  const args = ['start', '--dir', dataDir, '--json']
   const settings = { ...options.set }
-  if (options.proxied !== undefined) {
+  if (options.proxied === undefined) {
+    args.push('--port', String(port))
+  } else {
     settings.listeners = `PLAINTEXT://127.0.0.1:${port},PROXIED://127.0.0.1:${options.proxied.port}`
     settings['advertised.listeners'] =
       `PLAINTEXT://localhost:${port},PROXIED://localhost:${options.proxied.advertisedPort}`
