@@ -48,8 +48,10 @@ function answersSignals(pid: number): boolean {
 function startOf(pid: number): string | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    // The command name is in parentheses and may hold anything; the start time is the 20th field behind it.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null
+    // The command name is in parentheses and may hold anything; state and start time are the 1st and 20th field behind it.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    // A process that was killed and not yet waited for by its parent has let go of everything it held.
+    return fields[0] === 'Z' || fields[0] === 'X' ? null : (fields[19] ?? null)
   } catch {
     return null
   }
