@@ -32,38 +32,53 @@ function findInSegment(core: LogCore, segment: Segment, timestampMs: number): Ti
   return found
 }
 
+/** A batch and the largest timestamp of those of its records that are not deleted. */
+interface NewestBatch {
+  readonly segment: Segment
+  readonly position: number
+  readonly timestampMs: number
+}
+
 /** The record with the largest timestamp, the first of several; null when the log is empty. */
 export function findMaxTimestamp(core: LogCore): TimestampLookup | null {
-  let best: { segment: Segment; position: number; timestampMs: number } | null = null
+  let best: NewestBatch | null = null
   for (const segment of core.segments.all()) {
-    if (segment.sizeBytes === 0 || segment.maxTimestamp < 0) continue
-    if (best !== null && segment.maxTimestamp <= best.timestampMs) continue
-    const candidate = maxOf(core, segment)
-    if (candidate !== null && (best === null || candidate.timestampMs > best.timestampMs)) best = candidate
+    if (segment.sizeBytes === 0 || segment.maxTimestamp <= (best?.timestampMs ?? -1)) continue
+    const candidate = newestOf(core, segment)
+    if (candidate !== null && candidate.timestampMs > (best?.timestampMs ?? -1)) best = candidate
   }
   if (best === null) return null
   return firstRecord(core, best.segment.readBatchAt(best.position), best.timestampMs, core.logStartOffset)
 }
 
-function maxOf(core: LogCore, segment: Segment): { segment: Segment; position: number; timestampMs: number } | null {
-  if (segment.maxTimestampOffset >= core.logStartOffset) {
+function newestOf(core: LogCore, segment: Segment): NewestBatch | null {
+  const { logStartOffset } = core
+  if (segment.baseOffset >= logStartOffset) {
     const position = segment.positionOf(segment.maxTimestampOffset)
     return position < 0 ? null : { segment, position, timestampMs: segment.maxTimestamp }
   }
-  // The newest record has been deleted: the log begins behind it, within this segment.
-  let best: { segment: Segment; position: number; timestampMs: number } | null = null
-  const from = segment.indexes().offsets.positionFor(core.logStartOffset - segment.baseOffset)
+  // The log begins within this segment: its newest record may be a deleted one.
+  let best: NewestBatch | null = null
+  const from = segment.indexes().offsets.positionFor(logStartOffset - segment.baseOffset)
   segment.scan({ from, minOffset: segment.baseOffset, verify: false }, (bytes, at, position) => {
-    const timestampMs = batch.maxTimestamp(bytes, at)
-    if (
-      batch.lastOffset(bytes, at) >= core.logStartOffset &&
-      timestampMs >= 0 &&
-      timestampMs > (best?.timestampMs ?? -1)
-    )
-      best = { segment, position, timestampMs }
+    if (batch.lastOffset(bytes, at) < logStartOffset) return undefined
+    const cut = batch.baseOffset(bytes, at) < logStartOffset
+    const timestampMs = cut ? newestRecord(core, segment.readBatchAt(position)) : batch.maxTimestamp(bytes, at)
+    if (timestampMs > (best?.timestampMs ?? -1)) best = { segment, position, timestampMs }
     return undefined
   })
   return best
+}
+
+function newestRecord(core: LogCore, bytes: Buffer): number {
+  if (batch.isLogAppendTime(batch.attributes(bytes, 0))) return batch.maxTimestamp(bytes, 0)
+  let newest = -1
+  openRecords(cursor, bytes, 0, core.config.maxDecompressedMessageBytes)
+  while (cursor.next()) {
+    if (batch.baseOffset(bytes, 0) + cursor.offsetDelta >= core.logStartOffset)
+      newest = Math.max(newest, batch.baseTimestamp(bytes, 0) + cursor.timestampDelta)
+  }
+  return newest
 }
 
 function firstRecord(core: LogCore, bytes: Buffer, timestampMs: number, minOffset: number): TimestampLookup | null {

@@ -517,7 +517,9 @@ export class PartitionLog {
     }
     this.#writer.whenIdle(() => {
       if (this.#offline !== null) return done(this.#offline)
-      this.#flusher.flushTo(this.#writtenEndOffset, done)
+      this.#attempt(() => this.#core.makeFolderDurable(), undefined)
+      if (this.#offline !== null) done(this.#offline)
+      else this.#flusher.flushTo(this.#writtenEndOffset, done)
     })
   }
 
@@ -559,6 +561,8 @@ export class PartitionLog {
     const core = this.#core
     const { last } = core.segments
     if (!last.sealed) last.seal()
+    // An empty active segment needs no flush, but its name must survive.
+    core.makeFolderDurable()
     const producers = core.loadedProducers
     if (
       producers !== null &&

@@ -301,10 +301,12 @@ export class Segment {
     this.#writeIndexes(indexes)
   }
 
+  /** Before a next segment exists: to recovery, zeros behind the batches are a torn tail, and what follows one is dropped. */
   #trimFile(): void {
     const handle = this.acquire()
     try {
       handle.file.truncateSync(this.#sizeBytes)
+      handle.file.syncSync()
     } finally {
       this.release(handle)
     }

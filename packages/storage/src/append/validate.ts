@@ -43,12 +43,11 @@ export function validateProduced(
   if (end > config.maxMessageBytes) return tooLarge(end, config)
   const problem = checkProducedBatch(records, 0, end)
   if (problem !== 0) return refuseBatch(problem)
-  // Bytes behind the batch that make no whole batch are ignored, as in Apache Kafka.
-  if (end < records.length && nextBatch(records, end, records.length) !== INCOMPLETE)
-    return refusal(INVALID_RECORD, 'a produce request holds exactly one record batch per partition')
+  if (end < records.length)
+    return refusal(INVALID_RECORD, 'a produce request holds exactly one record batch per partition, and nothing else')
   const baseOffset = batch.baseOffset(records, 0)
   if (baseOffset !== 0) return refusal(INVALID_RECORD, `the base offset of a produced batch is 0, not ${baseOffset}`)
-  return prepare(end === records.length ? records : records.subarray(0, end), config, nowMs, validateCompressed)
+  return prepare(records, config, nowMs, validateCompressed)
 }
 
 /** Checks a batch of the broker's own coordinators: sound, and not too large. */
