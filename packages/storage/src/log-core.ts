@@ -248,7 +248,7 @@ export class LogCore {
     if (!this.folderSynced) {
       this.#syncFile(`${this.env.directory}/${PARTITION_METADATA}`)
       fs.syncDir(this.env.directory)
-      fs.syncDir(parentOf(this.env.directory))
+      this.env.shared.syncFolders(parentOf(this.env.directory))
       this.folderSynced = true
     }
     const fresh = this.segments.all().filter((segment) => segment.created && !segment.entrySynced)

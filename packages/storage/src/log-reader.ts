@@ -35,7 +35,6 @@ class DiskRead {
   readonly #options: ReadOptions
   readonly #done: ReadFromDiskDone
   #segmentIndex = -1
-  #rebuilt = false
   readonly #generation: number
 
   constructor(core: LogCore, offset: number, options: ReadOptions, done: ReadFromDiskDone) {
@@ -80,7 +79,6 @@ class DiskRead {
   /** The offset lies in a gap at the end of the segment, which compaction has left. */
   #readNextSegment(): void {
     this.#segmentIndex++
-    this.#rebuilt = false
     this.#readSegment()
   }
 
@@ -109,8 +107,7 @@ class DiskRead {
     let at = 0
     while (at + batch.HEADER_BYTES <= bytes.length) {
       if (!isPlausibleHeader(bytes, at, available - at, segment.baseOffset)) {
-        this.#damaged(segment, position + at)
-        return
+        throw new StorageError('CORRUPT', `${segment.path('.log')} is damaged: no valid batch at ${position + at}`)
       }
       if (batch.lastOffset(bytes, at) >= this.#offset) break
       at += batch.sizeInBytes(bytes, at)
@@ -136,14 +133,5 @@ class DiskRead {
     const slice = bytes.subarray(at, end)
     segment.verify(slice, position + at)
     this.#done(null, { chunks: [slice], bytes: slice.length })
-  }
-
-  /** The index may have led to a wrong place, once. */
-  #damaged(segment: Segment, position: number): void {
-    if (this.#rebuilt)
-      throw new StorageError('CORRUPT', `${segment.path('.log')} is damaged: no valid batch at position ${position}`)
-    this.#rebuilt = true
-    segment.rebuildIndexes()
-    this.#readSegment()
   }
 }

@@ -17,6 +17,8 @@ export interface LogShared {
   readonly validateCompressed: boolean
   /** Writes the checkpoints of the log's directory now, so that a truncation or deletion is not undone by a crash. */
   checkpointDirectoryOf(log: PartitionLog): void
+  /** Makes the folders of all partitions created so far in a log directory durable; one wait serves many. */
+  syncFolders(directory: string): void
   /** Removes files in the background, after a delay; if the process ends before, the next start does. */
   removeLater(paths: readonly string[], delayMs: number): void
   /** The log's disk has failed. */

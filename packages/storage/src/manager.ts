@@ -39,6 +39,8 @@ export class LogManager {
   readonly #timers = new Map<string, ReturnType<StorageRuntime['timers']['setTimer']>>()
   /** Topic by its name in lower case, where a disk cannot tell names apart by case. */
   readonly #topicsFolded = new Map<string, string>()
+  /** Log directories with new folders that are not durable yet. */
+  readonly #unsyncedFolders = new Set<string>()
   #clusterId: string | null = null
   #closed = false
   #recovered = false
@@ -97,6 +99,10 @@ export class LogManager {
         const directory = this.#directoryOf(log)
         if (directory !== undefined) this.#failDirectory(directory, error)
       },
+      syncFolders: (path) => {
+        if (!this.#unsyncedFolders.delete(path)) return
+        runtime.fs.syncDir(path)
+      },
       removeLater: (paths, delayMs) => this.#remover.removeFiles(paths, delayMs),
     }
   }
@@ -117,6 +123,8 @@ export class LogManager {
       try {
         const left = directory.open(nodeId, this.#clusterId)
         this.#openLogs(directory, left !== null, left?.endsAreKnown ?? false)
+        // Folders found after a kill may not be durable yet, though what recovery has kept in them is.
+        if (left === null) this.#runtime.fs.syncDir(directory.path)
         directory.forgetCleanShutdown()
       } catch (error) {
         if (error instanceof StorageError || (error as NodeJS.ErrnoException).code === undefined) throw error
@@ -263,6 +271,7 @@ export class LogManager {
     }
     const loaded = this.#emptyLog(path, config)
     loaded.core.folderSynced = false
+    this.#unsyncedFolders.add(directory.path)
     return this.#add(directory, topic, partition, loaded)
   }
 

@@ -218,16 +218,15 @@ export class Segment {
 
   #readIndexes(): Indexes | null {
     const expected = this.#env.checksums.get(this.baseOffset)
+    if (expected === undefined || expected.logBytes !== this.sizeBytes) return null
     const offsetBytes = readWhole(this.#env.runtime.fs, this.path('.index'), INDEX_FILE_BYTES_MAX)
     const timeBytes = readWhole(this.#env.runtime.fs, this.path('.timeindex'), INDEX_FILE_BYTES_MAX)
     const txnBytes = readWhole(this.#env.runtime.fs, this.path('.txnindex'), INDEX_FILE_BYTES_MAX) ?? EMPTY
     if (offsetBytes === null || timeBytes === null) return null
     if (
-      expected !== undefined &&
-      (this.sizeBytes !== expected.logBytes ||
-        checksum(offsetBytes) !== expected.offsets ||
-        checksum(timeBytes) !== expected.times ||
-        checksum(txnBytes) !== expected.transactions)
+      checksum(offsetBytes) !== expected.offsets ||
+      checksum(timeBytes) !== expected.times ||
+      checksum(txnBytes) !== expected.transactions
     )
       return null
     const offsets = OffsetIndex.decode(offsetBytes, this.sizeBytes)
@@ -255,7 +254,7 @@ export class Segment {
    * After an unclean stop: walks the whole file, checks every CRC, makes the indexes anew and leaves the segment unsealed.
    * `visit` gets each batch; what it returns goes into the transaction index. Returns where the valid batches end.
    */
-  recover(visit: (bytes: Buffer, at: number) => AbortedTxn | null): ScanResult {
+  recover(durableOffset: number, visit: (bytes: Buffer, at: number) => AbortedTxn | null): ScanResult {
     const indexes = emptyIndexes()
     this.#maxTimestamp = -1
     this.#maxTimestampOffset = -1
@@ -274,8 +273,8 @@ export class Segment {
         },
       )
       if (result.validEnd < to) handle.file.truncateSync(result.validEnd)
-      // What is kept is made durable before anyone reads it (S3).
-      handle.file.syncSync()
+      // What is kept is made durable before anyone reads it (S3); below the recovery point it is.
+      if (result.validEnd < to || result.nextOffset > durableOffset) handle.file.syncSync()
       this.#indexes = indexes
       this.#sealed = false
       this.#sizeBytes = result.validEnd
@@ -342,41 +341,14 @@ export class Segment {
 
   /** Where the batch begins that holds `offset`, or else the first one after it; -1 when there is none. */
   positionOf(offset: number): number {
-    return this.#positionByIndex(offset) ?? this.#positionAfterRebuild(offset)
-  }
-
-  /** null when the index proves wrong: it has no checksum when Apache Kafka wrote it. */
-  #positionByIndex(offset: number): number | null {
-    const { offsets } = this.indexes()
-    const slot = offsets.slotFor(offset - this.baseOffset)
-    const from = slot < 0 ? 0 : offsets.positionAt(slot)
-    const startsBy = slot < 0 ? Number.MAX_SAFE_INTEGER : this.baseOffset + offsets.relativeOffsetAt(slot)
-    let found: number | null = -1
-    try {
-      this.scan({ from, minOffset: this.baseOffset, verify: false }, (bytes, at, position) => {
-        const lastOffset = batch.lastOffset(bytes, at)
-        if (position === from && lastOffset > startsBy) found = null
-        else if (lastOffset < offset) return undefined
-        else found = position
-        return false
-      })
-    } catch (error) {
-      if (slot < 0 || !(error instanceof StorageError)) throw error
-      return null
-    }
+    let found = -1
+    const from = this.indexes().offsets.positionFor(offset - this.baseOffset)
+    this.scan({ from, minOffset: this.baseOffset, verify: false }, (bytes, at, position) => {
+      if (batch.lastOffset(bytes, at) < offset) return undefined
+      found = position
+      return false
+    })
     return found
-  }
-
-  #positionAfterRebuild(offset: number): number {
-    this.rebuildIndexes()
-    const position = this.#positionByIndex(offset)
-    if (position === null) throw this.#corrupt(0)
-    return position
-  }
-
-  /** The indexes contradict the log: makes them anew. */
-  rebuildIndexes(): void {
-    this.#indexes = this.#rebuildIndexes()
   }
 
   /** Walks written batches, headers only unless `verify`. Throws `StorageError` where a batch should be and is none. */

@@ -15,9 +15,10 @@ const VERSION = '0'
 const FILE_BYTES_MAX = 64 * 1024 * 1024
 
 /**
- * Kafka's index files have no checksum, so a flipped bit in one would show as records that cannot be found. This file
- * of ours holds one per index file of the partition; what does not match is rebuilt from the log. A missing line (a
- * directory that Apache Kafka wrote) means: look at the structure only. It is lazily read and never waited for.
+ * Kafka's index files have no checksum: a flipped bit, or a file of an earlier state that a power cut has brought back,
+ * would show as records that cannot be found. This file of ours holds one per index file of the partition. What does
+ * not match, or has no line (as in a directory that Apache Kafka wrote), is rebuilt from the log at its first use. It
+ * is lazily read, and written without waiting for the device.
  */
 export class IndexChecksums {
   readonly #fs: FileSystem

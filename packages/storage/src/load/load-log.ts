@@ -1,5 +1,5 @@
 import { batch } from '@ottla/protocol/records'
-import { applyToProducers, LogCore, parentOf } from '../log-core.ts'
+import { applyToProducers, LogCore } from '../log-core.ts'
 import type { LogShared } from '../log-shared.ts'
 import { baseOffsetOf, SEGMENT_SUFFIXES, segmentFileName } from '../names.ts'
 import { Segment } from '../segment.ts'
@@ -83,6 +83,7 @@ function recover(core: LogCore, recoveryPoint: number): void {
   const producers = core.producersBefore(fromOffset)
   const epochs = core.epochsBefore(fromOffset)
   let endOffset = fromOffset
+  let changed = false
   for (let i = from; i < core.segments.length; i++) {
     const segment = core.segments.at(i)!
     const sizeBefore = segment.sizeBytes
@@ -90,13 +91,14 @@ function recover(core: LogCore, recoveryPoint: number): void {
       core.segments.at(i - 1)!.seal()
       core.writeSnapshot(segment.baseOffset, producers.snapshot())
     }
-    const result = segment.recover((bytes, at) => {
+    const result = segment.recover(recoveryPoint, (bytes, at) => {
       epochs.assign(batch.partitionLeaderEpoch(bytes, at), batch.baseOffset(bytes, at))
       return applyToProducers(producers, bytes, at)
     })
     producers.confirm(result.nextOffset)
     endOffset = result.nextOffset
     if (result.validEnd === sizeBefore) continue
+    changed = true
     logger.warn('cut a torn tail', {
       segment: segment.path('.log'),
       droppedBytes: sizeBefore - result.validEnd,
@@ -111,8 +113,8 @@ function recover(core: LogCore, recoveryPoint: number): void {
   core.useProducers(producers)
   core.useEpochs(epochs)
   epochs.write()
-  fs.syncDir(directory)
-  fs.syncDir(parentOf(directory))
+  // The folder itself is made durable by the manager, once for all logs.
+  if (changed || endOffset !== recoveryPoint) fs.syncDir(directory)
 }
 
 /** The youngest first, each for good before the next: a crash in between must not leave a hole. */
