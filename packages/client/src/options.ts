@@ -78,7 +78,7 @@ export function parseBootstrap(bootstrap: string | readonly string[]): Address[]
 function parseAddress(text: string): Address {
   const match =
     /^(?:[a-z_]+:\/\/)?(?:\[([0-9a-f:.%a-z]+)\]|([^:[\]\s/]+))(?::(\d+))?$/i.exec(text) ??
-    /^()([0-9a-f:]*:[0-9a-f:]*)()$/i.exec(text)
+    /^()([0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*)()$/i.exec(text)
   const port = match?.[3] ? Number(match[3]) : PORT_DEFAULT
   if (match === null || port < 1 || port > 65535) {
     throw new ConfigError(`bootstrap: ${JSON.stringify(text)} is not host:port`)

@@ -65,7 +65,7 @@ export class Admin {
 
   /** Topics with their partitions, freshly asked for. */
   async describeTopics(names: readonly string[]): Promise<(ItemResult & { topic: TopicInfo | null })[]> {
-    for (const name of names) this.cluster.metadata.forget(name)
+    for (const name of names) this.cluster.metadata.doubt(name)
     return Promise.all(
       names.map(async (name) => {
         try {
@@ -119,7 +119,7 @@ export class Admin {
         version >= DELETE_TOPICS_STRUCTS ? { topics: names.map((name) => ({ name })) } : { topicNames: names }
       return connection.call(deleteTopicsApi, { ...named, timeoutMs }, { version })
     })
-    for (const name of names) this.cluster.metadata.forget(name)
+    for (const name of names) this.cluster.metadata.doubt(name)
     return names.map((name) =>
       itemResult(
         name,
@@ -141,7 +141,7 @@ export class Admin {
         validateOnly: options.validateOnly ?? false,
       }),
     )
-    for (const { name } of topics) this.cluster.metadata.forget(name)
+    for (const { name } of topics) this.cluster.metadata.doubt(name)
     return topics.map(({ name }) =>
       itemResult(
         name,

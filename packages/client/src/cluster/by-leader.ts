@@ -67,7 +67,7 @@ export async function askLeaders<I extends TopicPartition, T>(
             if (answer instanceof Refusal) {
               const { topic, partition } = items[i]
               failures.set(i, new BrokerError(answer.errorCode, `partition ${topic}-${partition}`))
-              if (errorInfo(answer.errorCode)?.refreshMetadata) metadata.forget(topic)
+              if (errorInfo(answer.errorCode)?.refreshMetadata) metadata.doubt(topic)
             } else {
               results[i] = { value: answer, error: null }
             }
@@ -76,7 +76,7 @@ export async function askLeaders<I extends TopicPartition, T>(
           if (!(error instanceof KafkaError)) throw error
           for (const i of indexes) {
             failures.set(i, error)
-            metadata.forget(items[i].topic)
+            metadata.doubt(items[i].topic)
           }
         }
       }),
@@ -86,7 +86,7 @@ export async function askLeaders<I extends TopicPartition, T>(
     for (const [i, error] of failures) if (over || !error.retriable) results[i] = { value: null, error }
     open = open.filter((i) => results[i] === null)
     if (open.length === 0) break
-    for (const i of open) metadata.forget(items[i].topic)
+    for (const i of open) metadata.doubt(items[i].topic)
     await sleep(deps.timers, waitMs)
   }
   return results as Settled<T>[]

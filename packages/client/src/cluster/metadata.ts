@@ -41,6 +41,8 @@ export class Metadata {
   private readonly settings: Settings
   private readonly deps: ClientDeps
   private readonly topics = new Map<string, TopicInfo>()
+  /** Known topics whose next use asks again; their leader epochs still count. */
+  private readonly doubted = new Set<string>()
   private readonly tracked = new Set<string>()
   private readonly listeners = new Set<() => void>()
   private refreshing: Promise<void> | null = null
@@ -74,14 +76,14 @@ export class Metadata {
   async topic(name: string, options: { autoCreate?: boolean; signal?: AbortSignal } = {}): Promise<TopicInfo> {
     this.tracked.add(name)
     const known = this.topics.get(name)
-    if (known !== undefined) return known
+    if (known !== undefined && !this.doubted.has(name)) return known
     return retry(
       this.deps,
       { timeoutMs: this.settings.apiTimeoutMs, backOff: this.settings.backOff, signal: options.signal },
       async (tried) => {
         const response = await this.fetch([name], options.autoCreate ?? false)
         const info = this.topics.get(name)
-        if (info !== undefined) return info
+        if (info !== undefined && !this.doubted.has(name)) return info
         const errorCode = response.topics.find((t) => t.name === name)?.errorCode ?? 0
         if (errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) {
           if (tried >= this.settings.unknownTopicRetries) throw new UnknownTopicError(name)
@@ -121,13 +123,9 @@ export class Metadata {
     })
   }
 
-  /** Forgets what is known of a topic: its next use asks again. */
-  forget(topic: string): void {
-    this.topics.delete(topic)
-  }
-
-  untrack(topic: string): void {
-    this.tracked.delete(topic)
+  /** What is known of a topic may be wrong: its next use asks again. */
+  doubt(topic: string): void {
+    this.doubted.add(topic)
   }
 
   close(): void {
@@ -154,12 +152,17 @@ export class Metadata {
     if (brokers.length > 0) this.pool.setBrokers(brokers)
     this.clusterId = response.clusterId
     this.controllerId = response.controllerId
-    if (asked === null) this.topics.clear()
+    if (asked === null) {
+      const named = new Set(response.topics.map((topic) => topic.name))
+      for (const name of this.topics.keys()) if (!named.has(name)) this.topics.delete(name)
+    }
     for (const topic of response.topics) {
       if (topic.name === null) continue
       if (topic.errorCode === 0) {
         const info = topicInfo(topic)
-        if (info !== null) this.topics.set(topic.name, mergeLeaders(this.topics.get(topic.name), info))
+        if (info === null) continue
+        this.topics.set(topic.name, mergeLeaders(this.topics.get(topic.name), info))
+        this.doubted.delete(topic.name)
       } else if (!isRetriable(topic.errorCode) || topic.errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) {
         this.topics.delete(topic.name)
       }
