@@ -1,6 +1,9 @@
 /**
  * `npm run pack`: the published form. Compiles every package once, stages each public one under `out/packages/<folder>`
  * with its exports pointing at JavaScript, and packs it into `out/tarballs`. Ends with one line of totals.
+ *
+ * The modules of a package are joined into one file per export: 200 small modules cost a test 230 ms to import, eight
+ * joined ones 70 ms. Packages stay apart, so that a class exists once whichever way it is reached.
  */
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -54,6 +57,29 @@ function publicPackages(): Map<string, Manifest> {
   return found
 }
 
+/** One file per export and per command of the command line; code of ours only, nothing of other packages. */
+function bundle(folder: string, manifest: Manifest, dist: string): void {
+  const compiled = join(build, folder, 'src')
+  const entries = Object.values(manifest.exports).map((target) => compiledPath(manifest, target))
+  if (existsSync(join(compiled, 'main.js'))) entries.push('main.js')
+  const options = ['--bundle', '--splitting', '--format=esm', '--platform=node', '--target=node22.18', '--charset=utf8']
+  const paths = [`--outdir=${dist}`, `--outbase=${compiled}`, '--packages=external', '--log-level=warning']
+  const inputs = entries.map((entry) => join(compiled, entry))
+  run('node_modules/.bin/esbuild', [...inputs, ...options, ...paths])
+}
+
+/** `./src/a/b.ts` → `a/b.js`. */
+function compiledPath(manifest: Manifest, target: string): string {
+  const match = /^\.\/src\/(.*)\.ts$/.exec(target)
+  if (match === null) throw new Error(`${manifest.name} exports ${target}, which is not a source file`)
+  return `${match[1]}.js`
+}
+
+function copyDeclarations(folder: string, dist: string): void {
+  const compiled = join(build, folder, 'src')
+  cpSync(compiled, dist, { recursive: true, filter: (path) => !path.endsWith('.js') })
+}
+
 /** The compiler leaves `./x.ts` in declarations; what is published has `./x.js` beside `./x.d.ts` and no `./x.ts`. */
 function finishDeclarations(dist: string): { usesNodeTypes: boolean } {
   let usesNodeTypes = false
@@ -100,9 +126,8 @@ module.exports = createRequire(__filename)('./dist/index.js')
 function publishedExports(manifest: Manifest, hasCommonJs: boolean): Record<string, unknown> {
   const out: Record<string, unknown> = {}
   for (const [name, target] of Object.entries(manifest.exports)) {
-    const match = /^\.\/src\/(.*)\.ts$/.exec(target)
-    if (match === null) throw new Error(`${manifest.name} exports ${target}, which is not under ./src`)
-    const esm = { types: `./dist/${match[1]}.d.ts`, default: `./dist/${match[1]}.js` }
+    const path = `./dist/${compiledPath(manifest, target)}`
+    const esm = { types: path.replace(/\.js$/, '.d.ts'), default: path }
     const commonJs = { types: './index.d.cts', default: './index.cjs' }
     out[name] = name === '.' && hasCommonJs ? { import: esm, require: commonJs } : esm
   }
@@ -127,7 +152,8 @@ function stage(folder: string, manifest: Manifest, all: ReadonlyMap<string, Mani
   const target = join(staged, folder)
   const dist = join(target, 'dist')
   mkdirSync(target, { recursive: true })
-  cpSync(join(build, folder, 'src'), dist, { recursive: true })
+  copyDeclarations(folder, dist)
+  bundle(folder, manifest, dist)
   if (existsSync(join(source, 'bin'))) cpSync(join(source, 'bin'), join(target, 'bin'), { recursive: true })
   cpSync(join(root, 'LICENSE'), join(target, 'LICENSE'))
   const readme = manifest.name === 'ottla' ? join(root, 'README.md') : join(source, 'README.md')
