@@ -28,3 +28,9 @@ export class StorageError extends Error {
     this.code = code
   }
 }
+
+/** The disk, or the quota, is full: nothing is broken, and it goes on when there is room. */
+export function isDiskFull(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'ENOSPC' || code === 'EDQUOT'
+}

@@ -1,12 +1,13 @@
 import { batch } from '@ottla/protocol/records'
 import { readEndTxnMarker } from './append/markers.ts'
+import { isDiskFull } from './errors.ts'
 import { readWhole, writeDisposable } from './files/whole-file.ts'
 import { IndexChecksums } from './index/index-checksums.ts'
 import type { AbortedTxn } from './index/transaction-index.ts'
 import { LeaderEpochs, NO_EPOCH } from './leader-epochs.ts'
 import type { LogEnvironment } from './log-environment.ts'
 import type { LogShared } from './log-shared.ts'
-import { PARTITION_METADATA, segmentFileName } from './names.ts'
+import { DELETED_SUFFIX, PARTITION_METADATA, segmentFileName } from './names.ts'
 import type { OpenFiles } from './open-files.ts'
 import { decodeSnapshot } from './producers/producer-snapshot.ts'
 import { ProducerState } from './producers/producer-state.ts'
@@ -14,6 +15,7 @@ import type { Segment } from './segment.ts'
 import { SegmentList } from './segment-list.ts'
 import type { LogConfig, StorageRuntime } from './types.ts'
 
+const INDEXED_SUFFIXES = ['.log', '.index', '.timeindex', '.txnindex'] as const
 const SNAPSHOT_BYTES_MAX = 1024 * 1024 * 1024
 
 export interface LogCoreState {
@@ -234,12 +236,30 @@ export class LogCore {
       if (snapshot !== null) this.writeSnapshot(nextBaseOffset, snapshot)
       this.#epochs?.write()
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      if (code !== 'ENOSPC' && code !== 'EDQUOT') throw error
+      if (!isDiskFull(error)) throw error
       this.env.runtime.logger.warn('no room for the indexes of a segment; they will be rebuilt', {
         directory: this.env.directory,
       })
     }
+  }
+
+  /** Files of segments that the log no longer has: out of the way by name now, removed in a while. */
+  discard(segments: readonly Segment[]): void {
+    const { fs } = this.env.runtime
+    const doomed: string[] = []
+    for (const segment of segments) {
+      segment.closeFile()
+      for (const suffix of INDEXED_SUFFIXES) {
+        const path = segment.path(suffix)
+        // The indexes may be missing: nothing was aborted, or there was no room for them.
+        if (suffix !== '.log' && !fs.exists(path)) continue
+        fs.rename(path, path + DELETED_SUFFIX)
+        doomed.push(path + DELETED_SUFFIX)
+      }
+      this.env.checksums.delete(segment.baseOffset)
+    }
+    this.env.checksums.write()
+    this.env.shared.removeLater(doomed, this.config.fileDeleteDelayMs)
   }
 
   /** What the first fsync of data needs around it: that the folder, and the files in it, are found after a power cut. */

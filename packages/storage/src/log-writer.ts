@@ -1,3 +1,4 @@
+import { isDiskFull } from './errors.ts'
 import type { AbortedTxn } from './index/transaction-index.ts'
 import type { LogCore } from './log-core.ts'
 import type { LogFlusher } from './log-flusher.ts'
@@ -251,8 +252,7 @@ export class LogWriter {
     const failed = this.#inFlight!
     this.#inFlight = null
     this.#queue = []
-    const { code } = error as NodeJS.ErrnoException
-    if (code !== 'ENOSPC' && code !== 'EDQUOT') {
+    if (!isDiskFull(error)) {
       this.#stopped = true
       this.#events.broken(error)
       this.#nowIdle()

@@ -3,7 +3,7 @@ import { batch } from '@ottla/protocol/records'
 import { readEndTxnMarker } from './append/markers.ts'
 import { type Refusal, refusal } from './append/refusal.ts'
 import { validateInternal, validateProduced, validateReplicated } from './append/validate.ts'
-import { StorageError } from './errors.ts'
+import { isDiskFull, StorageError } from './errors.ts'
 import { readTopicId } from './files/partition-metadata.ts'
 import type { AbortedTxn } from './index/transaction-index.ts'
 import type { EpochEndOffset } from './leader-epochs.ts'
@@ -24,6 +24,7 @@ import type {
 import { LogWriter } from './log-writer.ts'
 import { SEGMENT_SUFFIXES } from './names.ts'
 import { firstOffsetOf, lastSequenceOf } from './producers/producer-entry.ts'
+import { deletableSegments } from './retention.ts'
 import { Segment } from './segment.ts'
 import { LogTail } from './tail.ts'
 import type { AppendResult, LogConfig, LogSlice } from './types.ts'
@@ -426,6 +427,34 @@ export class PartitionLog {
     return true
   }
 
+  /**
+   * Lets the log begin behind what retention no longer wants, and says whether there are files to drop: that is
+   * `dropSegmentsBelowStart`, to be called once the new start is durable.
+   */
+  raiseStartForRetention(nowMs: number): boolean {
+    return this.#attempt(() => {
+      const { segments } = this.#core
+      const count = deletableSegments(this, nowMs)
+      if (count === 0) return false
+      if (count === segments.length && !this.roll()) return false
+      this.raiseLogStart(segments.at(count)!.baseOffset)
+      return true
+    }, false)
+  }
+
+  /** Takes out the segments that end at or before the log's start; their files go after `file.delete.delay.ms`. */
+  dropSegmentsBelowStart(): void {
+    this.#attempt(() => {
+      const { segments } = this.#core
+      let count = 0
+      while (count < segments.length - 1 && segments.at(count + 1)!.baseOffset <= this.logStartOffset) count++
+      if (count === 0) return
+      const removed = segments.replace(0, count)
+      this.#core.removeSnapshots((offset) => offset < segments.first.baseOffset)
+      this.#core.discard(removed)
+    }, undefined)
+  }
+
   /** A follower takes back what its leader does not have. Waits for writes under way; does nothing above the end. */
   truncateTo(offset: number, done: Done): void {
     this.#whenIdle(done, () => {
@@ -604,6 +633,8 @@ export class PartitionLog {
     if (error instanceof StorageError) {
       this.#shared.runtime.logger.error('log offline', { log: this.name, error: error.message })
       this.takeOffline(error)
+    } else if (isDiskFull(error)) {
+      this.#shared.runtime.logger.warn('the disk is full', { log: this.name, error: error.message })
     } else if ((error as NodeJS.ErrnoException).code !== undefined) {
       this.#diskFailed(error)
     } else {
@@ -630,7 +661,13 @@ export class PartitionLog {
   /** Runs when no write is under way; a failure takes the log offline. */
   #whenIdle(done: Done, action: () => void): void {
     this.#writer.whenIdle(() => {
-      this.#attempt(action, undefined)
+      try {
+        if (this.#offline === null) action()
+      } catch (error) {
+        this.#failed(error as Error)
+        // Cut half-way for want of room, the log is neither what it was nor what it should be.
+        this.takeOffline(error as Error)
+      }
       done(this.#offline)
     })
   }

@@ -1,4 +1,4 @@
-import { StorageError } from './errors.ts'
+import { isDiskFull, StorageError } from './errors.ts'
 import { writeTopicId } from './files/partition-metadata.ts'
 import { FolderRemover } from './folder-remover.ts'
 import { type LoadedLog, loadLog } from './load/load-log.ts'
@@ -10,6 +10,7 @@ import { IndexMemory, type LogShared } from './log-shared.ts'
 import type { DirectoryState, LogManagerOptions } from './manager-types.ts'
 import { assertTopicName, classifyDirectory, deletedDirectoryName, partitionDirectoryName } from './names.ts'
 import { OpenFiles } from './open-files.ts'
+import { Retention } from './retention.ts'
 import { Segment } from './segment.ts'
 import { SegmentList } from './segment-list.ts'
 import { TailBudget } from './tail.ts'
@@ -19,6 +20,7 @@ const TAIL_BYTES_MAX = 16 * 1024 * 1024
 const INDEX_BYTES_MAX = 32 * 1024 * 1024
 const OPEN_FILES_MAX = 512
 const CHECKPOINT_INTERVAL_MS = 60_000
+const RETENTION_CHECK_INTERVAL_MS = 300_000
 const INITIAL_TASK_DELAY_MS = 30_000
 const PRODUCER_ID_EXPIRATION_MS = 86_400_000
 /** `producer.id.expiration.check.interval.ms`. */
@@ -36,6 +38,7 @@ export class LogManager {
   readonly #shared: LogShared
   readonly #logs = new Map<string, PartitionLog>()
   readonly #remover: FolderRemover
+  readonly #retention: Retention
   readonly #timers = new Map<string, ReturnType<StorageRuntime['timers']['setTimer']>>()
   /** Topic by its name in lower case, where a disk cannot tell names apart by case. */
   readonly #topicsFolded = new Map<string, string>()
@@ -82,6 +85,11 @@ export class LogManager {
     this.#directories = directories
     this.#remover = new FolderRemover(runtime, (path, error) => {
       runtime.logger.warn('could not remove what was deleted', { path, error: error.message })
+    })
+    this.#retention = new Retention(runtime, (logs) => {
+      for (const directory of new Set(logs.map((log) => this.#directoryOf(log)!)))
+        if (directory.offline === null)
+          this.#guard(directory, () => directory.writeCriticalCheckpoints(this.#checkpointed(directory)))
     })
     this.#shared = {
       runtime,
@@ -337,6 +345,11 @@ export class LogManager {
         this.#guard(directory, () => directory.writeCheckpoints(this.#checkpointed(directory)))
   }
 
+  /** Begins a retention pass now; it goes on in slices. */
+  runRetention(): void {
+    this.#retention.start(this.#logs.values())
+  }
+
   // ---- periodic work
 
   #startTimers(): void {
@@ -345,9 +358,12 @@ export class LogManager {
       for (const directory of this.#directories)
         if (directory.offline === null)
           directory.writeCheckpointsInBackground(this.#checkpointed(directory), (error) =>
-            this.#failDirectory(directory, error),
+            this.#checkpointFailed(directory, error),
           )
     })
+    this.#every('retention', initialMs, this.#options.retentionCheckIntervalMs ?? RETENTION_CHECK_INTERVAL_MS, () =>
+      this.runRetention(),
+    )
     this.#every('producers', PRODUCER_EXPIRY_INTERVAL_MS, PRODUCER_EXPIRY_INTERVAL_MS, () => {
       const nowMs = this.#runtime.clock.nowMs()
       for (const log of this.#logs.values())
@@ -381,6 +397,7 @@ export class LogManager {
     for (const timer of this.#timers.values()) this.#runtime.timers.clearTimer(timer)
     this.#timers.clear()
     this.#remover.stop()
+    this.#retention.stop()
   }
 
   // ---- directories
@@ -412,8 +429,14 @@ export class LogManager {
     try {
       action()
     } catch (error) {
-      this.#failDirectory(directory, error as Error)
+      this.#checkpointFailed(directory, error as Error)
     }
+  }
+
+  /** On a full disk the old checkpoints stay: they cost a longer recovery, and retention may go on to make room. */
+  #checkpointFailed(directory: LogDirectory, error: Error): void {
+    if (!isDiskFull(error)) this.#failDirectory(directory, error)
+    else this.#runtime.logger.warn('no room for the checkpoints', { directory: directory.path })
   }
 
   /** The directory's disk can no longer be trusted (S6): its logs go offline, and no marker will be written. */
@@ -438,8 +461,12 @@ export class LogManager {
         directory.abandon(true)
         continue
       }
-      this.#guard(directory, () => directory.closeCleanly(this.#checkpointed(directory)))
-      if (directory.offline !== null) directory.abandon(true)
+      try {
+        directory.closeCleanly(this.#checkpointed(directory))
+      } catch (error) {
+        this.#failDirectory(directory, error as Error)
+        directory.abandon(true)
+      }
     }
     this.#shared.openFiles.closeAll()
   }

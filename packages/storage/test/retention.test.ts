@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { LogConfig, PartitionLog } from '../src/index.ts'
+import { batchOf, DIRECTORY, World } from './support/world.ts'
+
+function fill(world: World, log: PartitionLog, count: number, timestamp: (i: number) => number): void {
+  for (let i = 0; i < count; i++) world.append(log, batchOf([{ value: 'x'.repeat(900), timestamp: timestamp(i) }]))
+  world.settle()
+}
+
+function files(world: World, folder = 't-0'): string[] {
+  return world.runtime.fs.readdir(`${DIRECTORY}/${folder}`)
+}
+
+function bases(log: PartitionLog): number[] {
+  return log.core.segments.all().map((segment) => segment.baseOffset)
+}
+
+test('by time: segments go whose newest record is too old, and their files after a delay', () => {
+  const world = new World({ config: { retentionMs: 1000 } })
+  const log = world.createLog()
+  const nowMs = world.nowMs()
+  fill(world, log, 20, (i) => (i < 9 ? nowMs - 5000 : nowMs))
+  assert.deepEqual(bases(log), [0, 4, 8, 12, 16])
+  world.manager.runRetention()
+  world.settle()
+  assert.deepEqual(bases(log), [8, 12, 16])
+  assert.equal(log.logStartOffset, 8)
+  assert.equal(world.read(log, 7), 'out-of-range')
+  assert.ok(files(world).includes('00000000000000000004.log.deleted'))
+  world.settle(61_000)
+  assert.deepEqual(
+    files(world).filter((name) => name.startsWith('00000000000000000004')),
+    [],
+  )
+})
+
+test('by time: an active segment that is too old goes as well, and offsets go on', async () => {
+  const world = new World({ config: { retentionMs: 1000 } })
+  const log = world.createLog()
+  fill(world, log, 6, () => world.nowMs() - 5000)
+  world.manager.runRetention()
+  world.settle()
+  assert.deepEqual(bases(log), [6])
+  await world.stopAndRestart()
+  assert.equal(world.log().logStartOffset, 6)
+  assert.equal(world.append(world.log(), batchOf([{}])).baseOffset, 6)
+})
+
+test('by bytes: as many segments as fit stay', () => {
+  const world = new World({ config: { retentionBytes: 8000 } })
+  const log = world.createLog()
+  fill(world, log, 20, () => 1)
+  world.manager.runRetention()
+  world.settle()
+  assert.ok(log.sizeBytes >= 8000)
+  assert.deepEqual(bases(log), [8, 12, 16])
+})
+
+test('a compacted topic keeps what is old; DeleteRecords is obeyed whatever the policy', () => {
+  const config: Partial<LogConfig> = { retentionMs: 1, cleanupPolicy: { delete: false, compact: true } }
+  const world = new World({ config })
+  const log = world.createLog()
+  for (let i = 0; i < 20; i++) world.append(log, batchOf([{ key: `${i}`, value: 'x'.repeat(900) }]))
+  world.settle()
+  world.manager.runRetention()
+  world.settle()
+  assert.equal(bases(log)[0], 0)
+  assert.equal(log.deleteRecordsBefore(9), 9)
+  world.manager.runRetention()
+  world.settle()
+  assert.deepEqual(bases(log), [8, 12, 16])
+  assert.equal(log.logStartOffset, 9)
+})
+
+test('DeleteRecords holds after kill -9 and after a power cut', () => {
+  for (const keep of ['kill', 'none'] as const) {
+    const world = new World({ config: { flushMessages: 1 } })
+    const log = world.createLog()
+    fill(world, log, 10, () => 1)
+    assert.equal(log.deleteRecordsBefore(-1), 10)
+    assert.equal(log.deleteRecordsBefore(11), null)
+    if (keep === 'kill') world.killAndRestart()
+    else world.powerCutAndRestart({ keep })
+    assert.equal(world.log().logStartOffset, 10)
+    assert.equal(world.log().appendEndOffset, 10)
+  }
+})
+
+test('a deleted partition is out of the way at once, and gone after a delay', () => {
+  const world = new World()
+  const log = world.createLog()
+  fill(world, log, 5, () => 1)
+  world.manager.deleteLog('t', 0)
+  const again = world.createLog()
+  assert.equal(again.appendEndOffset, 0)
+  const folders = (): string[] => world.runtime.fs.readdir(DIRECTORY).filter((name) => name.startsWith('t-0'))
+  assert.equal(folders().length, 2)
+  assert.match(folders()[1], /^t-0\.[0-9a-f]{32}-delete$/)
+  world.settle(61_000)
+  assert.deepEqual(folders(), ['t-0'])
+  world.manager.deleteLog('t', 0)
+  world.killAndRestart()
+  world.settle()
+  assert.deepEqual(folders(), [])
+})
