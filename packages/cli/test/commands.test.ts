@@ -1,0 +1,265 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { startBroker, type TestBroker } from '../src/index.ts'
+import { bin, ottla } from './support/run.ts'
+
+let broker: TestBroker
+let folder: string
+
+before(async () => {
+  broker = await startBroker({ config: { 'auto.create.topics.enable': false } })
+  folder = mkdtempSync(join(tmpdir(), 'ottla-cli-'))
+})
+
+after(async () => {
+  await broker.close()
+  rmSync(folder, { recursive: true })
+})
+
+const run = (args: string, input?: string | Buffer) =>
+  ottla(args.split(' '), { input, env: { OTTLA_BOOTSTRAP: broker.bootstrap } })
+
+async function ok(args: string | string[], input?: string | Buffer): Promise<string> {
+  const words = typeof args === 'string' ? args.split(' ') : args
+  const { stdout, stderr, code } = await ottla(words, { input, env: { OTTLA_BOOTSTRAP: broker.bootstrap } })
+  assert.deepEqual({ stderr, code }, { stderr: '', code: 0 }, words.join(' '))
+  return stdout
+}
+
+test('topics are created, listed, described, altered and deleted', async () => {
+  assert.equal(await ok('topic create one -p 3 -c retention.ms=1000'), 'created one with 3 partitions\n')
+  assert.equal(
+    await ok('topic create --topic two --partitions 1 --replication-factor 1'),
+    'created two with 1 partition\n',
+  )
+  assert.equal(
+    await ok('topic list'),
+    'NAME  PARTITIONS  REPLICAS\none            3         1\ntwo            1         1\n',
+  )
+  assert.equal(await ok('topic list t* --names'), 'two\n')
+  assert.equal(await ok('topic add-partitions one --to 4'), 'one has 4 partitions\n')
+  assert.equal(await ok('topic alter one -c max.message.bytes=2000 --unset retention.ms'), 'changed one\n')
+  const [described] = JSON.parse(await ok('topic describe one -o json'))
+  assert.equal(described.partitions.length, 4)
+  assert.deepEqual(described.configs, { 'max.message.bytes': '2000' })
+  assert.deepEqual(described.partitions[0], {
+    partition: 0,
+    leader: broker.nodeId,
+    leaderEpoch: 0,
+    replicas: [broker.nodeId],
+    isr: [broker.nodeId],
+    startOffset: 0,
+    endOffset: 0,
+  })
+  const again = await run('topic create one')
+  assert.deepEqual([again.code, again.stdout], [1, ''])
+  assert.match(again.stderr, /^ottla: topic one: .*already exists.*\n$/)
+  assert.equal(await ok('topic create one --if-not-exists'), 'one was there already\n')
+  const partly = await run('topic delete two nope')
+  assert.deepEqual([partly.code, partly.stdout], [5, 'deleted two\n'])
+  assert.equal(await ok('topic delete one nope --if-exists'), 'deleted one\nnope was not there\n')
+})
+
+test('configs are set, shown and put back', async () => {
+  await ok('topic create conf')
+  assert.equal(await ok('config set topic/conf retention.ms=5 cleanup.policy+=compact'), 'changed topic/conf\n')
+  assert.equal(
+    await ok('config describe conf'),
+    'NAME            VALUE           SOURCE\ncleanup.policy  delete,compact  topic\nretention.ms    5               topic\n',
+  )
+  assert.equal(await ok('config unset conf retention.ms'), 'changed topic/conf\n')
+  const rows = JSON.parse(await ok('config describe --entity-type topics --entity-name conf --all -o json'))
+  assert.equal(rows.find((r: { name: string }) => r.name === 'retention.ms').source, 'default')
+  const refused = await run('config set conf retention.ms=soon')
+  assert.equal(refused.code, 1)
+  assert.match(refused.stderr, /^ottla: topic conf: .+\n$/)
+  const cluster = JSON.parse(await ok('cluster info -o json'))
+  assert.deepEqual([cluster.clusterId, cluster.brokers.length], [broker.clusterId, 1])
+})
+
+test('lines are produced with keys and headers, and consumed by place and format', async () => {
+  await ok('topic create lines -p 2')
+  assert.equal(await ok('produce lines -K : -p 1 -H src=test --timestamp 2026-01-31T00:00:00Z', 'a:1\nb:2\n:3\nx'), '')
+  assert.equal(
+    await ok(['consume', 'lines', '-f', '%p/%o %d{iso} [%k] %v %h\\n']),
+    '1/0 2026-01-31T00:00:00.000Z [a] 1 src=test\n' +
+      '1/1 2026-01-31T00:00:00.000Z [b] 2 src=test\n' +
+      '1/2 2026-01-31T00:00:00.000Z [] 3 src=test\n' +
+      '1/3 2026-01-31T00:00:00.000Z [] x src=test\n',
+  )
+  assert.equal(await ok('consume lines'), '1\n2\n3\nx\n')
+  assert.equal(await ok('consume lines --offset 1:3'), '2\n3\n')
+  assert.equal(await ok('consume lines --offset -1'), 'x\n')
+  assert.equal(await ok('consume lines --offset +2 --max 1'), '3\n')
+  assert.equal(await ok('consume lines --offset @2026-01-31'), '1\n2\n3\nx\n')
+  assert.equal(await ok('consume lines --offset @2026-02-01'), '')
+  assert.equal(await ok('consume lines -p 0'), '')
+  assert.equal(await ok('consume lines --offset end'), '')
+  const places = await ok('produce lines -p 0 -o jsonl --acks 1 -z lz4', 'y\n')
+  assert.deepEqual(Object.keys(JSON.parse(places)), ['topic', 'partition', 'offset', 'timestamp'])
+})
+
+test('what consume prints as JSON lines, produce writes as it was', async () => {
+  await ok('topic create from -p 2')
+  await ok('topic create to -p 2')
+  const kafka = await broker.kafka()
+  await kafka.producer().sendAll('from', [
+    {
+      partition: 1,
+      key: 'k',
+      value: 'väl\n"ue"',
+      headers: [
+        { key: 'h', value: Buffer.from([0xff, 0]) },
+        { key: 'h', value: null },
+      ],
+      timestamp: 123,
+    },
+    { partition: 1, key: null, value: null, timestamp: 456 },
+    { partition: 1, key: Buffer.from([0xc3, 0x28]), value: '', timestamp: 789 },
+  ])
+  const lines = await ok('consume from -o jsonl')
+  assert.equal(await ok('produce to -i jsonl --keep-partition', lines), '')
+  assert.equal((await ok('consume to -o jsonl')).replaceAll('"to"', '"from"'), lines)
+  writeFileSync(join(folder, 'records.jsonl'), lines.replaceAll('"from"', '"to"'))
+  await ok(['produce', 'to', join(folder, 'records.jsonl')])
+  assert.equal((await ok('consume to -o jsonl')).split('\n').length, 7)
+  const wrong = await run('produce to -i jsonl', '{"value":"a"}\n{"value":\n')
+  assert.equal(wrong.code, 2)
+  assert.match(wrong.stderr, /^ottla: standard input, line 2: not JSON: /)
+})
+
+test('every output format holds the same', async () => {
+  await ok('topic create formats')
+  await ok('produce formats --timestamp 1700000000000 -k k', 'v\n')
+  const record = { topic: 'formats', partition: 0, offset: 0, timestamp: 1700000000000, key: 'k', value: 'v' }
+  assert.deepEqual(JSON.parse(await ok('consume formats -o json')), [record])
+  assert.deepEqual(JSON.parse(await ok('consume formats -o jsonl')), record)
+  assert.equal(
+    await ok('consume formats -o yaml'),
+    '- topic: formats\n  partition: 0\n  offset: 0\n  timestamp: 1700000000000\n  key: k\n  value: v\n',
+  )
+  assert.equal(
+    await ok('consume formats -o table'),
+    'TIME\tTOPIC\tPARTITION\tOFFSET\tKEY\tVALUE\n2023-11-14T22:13:20.000Z\tformats\t0\t0\tk\tv\n',
+  )
+  const local = await ottla(['consume', 'formats', '-o', 'table', '--local'], {
+    env: { OTTLA_BOOTSTRAP: broker.bootstrap, TZ: 'Asia/Kolkata' },
+  })
+  assert.match(local.stdout, /\n2023-11-15T03:43:20.000\+05:30\t/)
+  assert.equal(await ok('consume formats -o json --offset end'), '[]\n')
+})
+
+test('--follow goes on until Ctrl-C, and the reader may leave at any time', async () => {
+  await ok('topic create flow')
+  const child = spawn(process.execPath, [bin, 'consume', 'flow', '--follow', '-b', broker.bootstrap])
+  const kafka = await broker.kafka()
+  const producer = kafka.producer()
+  await producer.send('flow', { value: 'first' })
+  const line = () => new Promise<string>((resolve) => child.stdout.once('data', (chunk: Buffer) => resolve(`${chunk}`)))
+  assert.equal(await line(), 'first\n')
+  const next = line()
+  await producer.send('flow', { value: 'second' })
+  assert.equal(await next, 'second\n')
+  const ended = new Promise((resolve) => child.once('close', resolve))
+  child.kill('SIGINT')
+  assert.equal(await ended, 130)
+
+  await producer.sendAll(
+    'flow',
+    Array.from({ length: 20_000 }, () => ({ value: 'x'.repeat(100) })),
+  )
+  const leaving = spawn(process.execPath, [bin, 'consume', 'flow', '-b', broker.bootstrap])
+  let stderr = ''
+  leaving.stderr.on('data', (chunk) => {
+    stderr += chunk
+  })
+  leaving.stdout.once('data', () => leaving.stdout.destroy())
+  assert.equal(await new Promise((resolve) => leaving.once('close', resolve)), 0)
+  assert.equal(stderr, '')
+})
+
+test('what goes wrong is one sentence and a stable exit code', async () => {
+  const cases: [string, number, RegExp][] = [
+    ['consume nope', 4, /^ottla: topic nope does not exist\n$/],
+    ['topic describe nope', 4, /^ottla: topic nope does not exist\n$/],
+    ['produce nope', 4, /topic nope does not exist\n$/],
+    ['consume formats --offset soon', 2, /^ottla: --offset "soon" is no offset: try /],
+    ['consume formats -f %z', 2, /^ottla: -f: %z is no verb\n$/],
+    ['consume formats -o xml', 2, /^ottla: --output is one of table, json, jsonl, yaml, not "xml"\n$/],
+    ['consume formats -p 9', 4, /^ottla: topic formats has no partition 9\n$/],
+    ['consume', 2, /^ottla: name the topic to read\n$/],
+    ['topic create x -p 0', 2, /^ottla: --partitions is a whole number from 1, not 0\n$/],
+    ['topic list -X nonsense=1', 2, /^ottla: there is no client property "nonsense"\n$/],
+    ['topic list --profile x', 2, /^ottla: there is no profile file/],
+    ['topic list --nope', 2, /^ottla: unknown option '--nope'/],
+    ['topic list -b 127.0.0.1:1', 3, /^ottla: connection to 127.0.0.1:1 refused: is a broker running there\?/],
+    ['topic list -b host:port', 2, /^ottla: bootstrap: "host:port" is not host:port\n$/],
+    ['tpic list', 2, /^ottla: there is no command "tpic"/],
+    ['topic lst', 2, /^ottla: topic has no command "lst"/],
+  ]
+  await Promise.all(
+    cases.map(async ([args, code, pattern]) => {
+      const ended = await run(args, 'x\n')
+      assert.deepEqual({ code: ended.code, stdout: ended.stdout }, { code, stdout: '' }, args)
+      assert.match(ended.stderr, pattern, args)
+    }),
+  )
+})
+
+test('the broker comes from option, property, environment or profile, in this order', async () => {
+  const profile = join(folder, '.ottla.json')
+  writeFileSync(
+    profile,
+    JSON.stringify({
+      default: 'dev',
+      profiles: {
+        dev: { bootstrap: broker.bootstrap, properties: { 'client.id': 'x' } },
+        gone: { bootstrap: '127.0.0.1:1', properties: { 'default.api.timeout.ms': 100 } },
+      },
+    }),
+  )
+  const names = (args: string, env: Record<string, string> = {}) => ottla(args.split(' '), { cwd: folder, env })
+  assert.equal((await names('topic list')).code, 0)
+  assert.equal((await names('topic list --profile gone')).code, 3)
+  assert.equal((await names('topic list', { OTTLA_PROFILE: 'gone' })).code, 3)
+  assert.equal((await names('topic list', { OTTLA_BOOTSTRAP: '127.0.0.1:1' })).code, 3)
+  assert.equal((await names(`topic list -b ${broker.bootstrap}`, { OTTLA_BOOTSTRAP: '127.0.0.1:1' })).code, 0)
+  writeFileSync(join(folder, 'client.properties'), `# comment\nbootstrap.servers=${broker.bootstrap}\nacks = all\n`)
+  assert.equal(
+    (await names('topic list --command-config client.properties', { OTTLA_BOOTSTRAP: '127.0.0.1:1' })).code,
+    0,
+  )
+  rmSync(profile)
+})
+
+test('help, version and completion', async () => {
+  assert.match((await ottla(['--version'])).stdout, /^ottla \d+\.\d+\.\d+ \(node .+\)\n$/)
+  const help = await ottla([])
+  assert.equal(help.code, 0)
+  for (const name of ['start', 'topic create', 'produce', 'consume', 'log dump', 'bench']) {
+    assert.match(help.stdout, new RegExp(`\n  ${name} +[A-Z]`))
+  }
+  assert.match((await ottla(['topic'])).stdout, /Usage: ottla topic <command>/)
+  const consume = await ottla(['consume', '--help'])
+  assert.match(consume.stdout, /--follow/)
+  assert.doesNotMatch(consume.stdout, /--max-messages/)
+  assert.deepEqual((await ottla(['__complete', 'topic', 'd'])).stdout.split('\n'), ['describe', 'delete', ''])
+  assert.equal((await ottla(['__complete', 'consume', '--fol'])).stdout, '--follow\n')
+  assert.match(await ok('__complete topic describe form'), /^formats\n$/)
+  for (const shell of ['bash', 'zsh', 'fish'])
+    assert.match((await ottla(['completion', shell])).stdout, /ottla __complete/)
+})
+
+test('bench measures and cleans up', async () => {
+  const rows = JSON.parse(await ok('bench -n 2000 -s 50 -o json'))
+  assert.deepEqual(
+    rows.map((r: { what: string }) => r.what),
+    ['produce', 'consume', 'end to end'],
+  )
+  assert.equal(rows[1].records, 2001)
+  assert.doesNotMatch(await ok('topic list'), /ottla-bench/)
+})

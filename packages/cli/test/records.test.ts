@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { toTable } from '../src/output/table.ts'
+import { toYaml } from '../src/output/yaml.ts'
+import { compileFormat } from '../src/records/format.ts'
+import { linesOf } from '../src/records/lines.ts'
+import { parseOffsetRange } from '../src/records/offset-spec.ts'
+import { parseDuration, parseTime } from '../src/records/time.ts'
+
+const NOW = Date.parse('2026-11-22T12:00:00Z')
+
+test('the grammar of offsets', () => {
+  const table: [string, string][] = [
+    ['start', '{"from":{"kind":"start"},"until":null}'],
+    ['end', '{"from":{"kind":"end"},"until":null}'],
+    ['+5', '{"from":{"kind":"after-start","records":5},"until":null}'],
+    ['-5', '{"from":{"kind":"before-end","records":5},"until":null}'],
+    ['42', '{"from":{"kind":"offset","offset":42},"until":null}'],
+    ['3:9', '{"from":{"kind":"offset","offset":3},"until":{"kind":"offset","offset":9}}'],
+    [':9', '{"from":{"kind":"start"},"until":{"kind":"offset","offset":9}}'],
+    [':end', '{"from":{"kind":"start"},"until":{"kind":"end"}}'],
+    ['3:', '{"from":{"kind":"offset","offset":3},"until":{"kind":"end"}}'],
+    ['3:+4', '{"from":{"kind":"offset","offset":3},"until":{"kind":"offset","offset":7}}'],
+    ['-9:+4', '{"from":{"kind":"before-end","records":9},"until":{"kind":"before-end","records":5}}'],
+    ['@-1h', `{"from":{"kind":"time","timeMs":${NOW - 3_600_000}},"until":null}`],
+    [
+      '@-2h:-1h',
+      `{"from":{"kind":"time","timeMs":${NOW - 7_200_000}},"until":{"kind":"time","timeMs":${NOW - 3_600_000}}}`,
+    ],
+    ['@1700000000:end', '{"from":{"kind":"time","timeMs":1700000000000},"until":{"kind":"end"}}'],
+    [
+      '@2026-01-31T10:20:30Z:2026-02-01',
+      `{"from":{"kind":"time","timeMs":${Date.parse('2026-01-31T10:20:30Z')}},"until":{"kind":"time","timeMs":${Date.parse('2026-02-01')}}}`,
+    ],
+  ]
+  for (const [text, expected] of table) assert.equal(JSON.stringify(parseOffsetRange(text, NOW)), expected, text)
+  for (const wrong of ['', 'soon', '1.5', '--3', '@', '@x:y', '99999999999999999999', 'end:+3']) {
+    assert.throws(() => parseOffsetRange(wrong, NOW), { name: 'UsageError' }, wrong)
+  }
+})
+
+test('times and durations', () => {
+  assert.equal(parseTime('1700000000', NOW), 1_700_000_000_000)
+  assert.equal(parseTime('1700000000123', NOW), 1_700_000_000_123)
+  assert.equal(parseTime('1700000000123456789', NOW), 1_700_000_000_123)
+  assert.equal(parseTime('2026-01-31 10:20', NOW), Date.parse('2026-01-31T10:20:00Z'))
+  assert.equal(parseTime('2026-01-31T10:20:00+02:00', NOW), Date.parse('2026-01-31T08:20:00Z'))
+  assert.equal(parseTime('2026-13-01', NOW), null)
+  assert.equal(parseDuration('1h30m'), 5_400_000)
+  assert.equal(parseDuration('1.5s'), 1500)
+  assert.equal(parseDuration('90'), null)
+})
+
+test('formats of a record', () => {
+  const record = {
+    topic: 'tö',
+    partition: 3,
+    offset: 260,
+    timestamp: 1_700_000_000_123,
+    key: Buffer.from('key'),
+    value: Buffer.from([0x00, 0xff]),
+    headers: [
+      { key: 'a', value: Buffer.from('1') },
+      { key: 'b', value: null },
+    ],
+    leaderEpoch: 7,
+  }
+  const format = (text: string) => compileFormat(text)(record, 12)
+  const table: [string, string][] = [
+    ['%t %p %o %e %i %k', 'tö 3 260 7 12 key'],
+    ['%T %K %V %S %H', '3 3 2 2 2'],
+    ['%v{hex} %v{base64} %k{json} %s{base64raw}', '00ff AP8= "key" AP8'],
+    ['%h|%h{%k:%v;}|%h{%K%V }', 'a=1,b=NULL|a:1;b:;|11 1-1 '],
+    ['%d %d{s} %d{iso}', '1700000000123 1700000000 2023-11-14T22:13:20.123Z'],
+    ['%d{strftime[%Y/%m/%d %H:%M:%S.%f %%]}', '2023/11/14 22:13:20.123 %'],
+    ['%% %{ %} \\t\\n\\\\ ö😀', '% { } \t\n\\ ö😀'],
+    ['%o{hex} %o{hex16} %p{bool}', '104 0104 true'],
+  ]
+  for (const [text, expected] of table) assert.equal(format(text).toString(), expected, text)
+  assert.deepEqual([...format('%o{big16}%o{little32}%p{byte}%R\\xff\\0')], [1, 4, 4, 1, 0, 0, 3, 0, 0, 0, 2, 0xff, 0])
+  assert.deepEqual([...format('%v')], [0x00, 0xff])
+  assert.equal(
+    compileFormat('[%k][%v]%K%V{big8}%R')({ ...record, key: null, value: null }, 1).toString('latin1'),
+    '[][]-1\xff\xff\xff\xff\xff',
+  )
+  for (const wrong of ['%', '%z', '%v{rot13}', '%o{big7}', '%d{x}', '%h{%z}', '%h{%k', '\\q']) {
+    assert.throws(() => compileFormat(wrong), { name: 'UsageError' }, wrong)
+  }
+})
+
+test('lines, however they are cut', async () => {
+  const read = async (...chunks: string[]) => {
+    const lines: string[] = []
+    const stream = (async function* () {
+      for (const chunk of chunks) yield Buffer.from(chunk)
+    })()
+    for await (const some of linesOf(stream)) lines.push(...some.map(String))
+    return lines
+  }
+  assert.deepEqual(await read('a\nb', 'c\n', '\nd'), ['a', 'bc', '', 'd'])
+  assert.deepEqual(await read('a', 'b', 'c'), ['abc'])
+  assert.deepEqual(await read('a\n'), ['a'])
+  assert.deepEqual(await read(), [])
+})
+
+test('YAML that every reader takes for what it is', () => {
+  assert.equal(
+    toYaml([{ a: 1, b: 'two words', c: [], d: { e: null, f: ['x', 'yes'] } }, {}, 'a: b']),
+    '- a: 1\n  b: two words\n  c: []\n  d:\n    e: null\n    f:\n      - x\n      - "yes"\n- {}\n- "a: b"\n',
+  )
+  assert.equal(
+    toYaml({ '1': '007', 'a:b': '', n: 'null', u: undefined, nested: [[1, 2]] }),
+    '"1": "007"\n"a:b": ""\n"n": "null"\nnested:\n  - - 1\n    - 2\n',
+  )
+})
+
+test('tables line up, whatever their cells hold', () => {
+  const columns = [
+    { title: 'name', value: (r: [string, number | null]) => r[0] },
+    { title: 'n', value: (r: [string, number | null]) => r[1], align: 'right' as const },
+  ]
+  assert.equal(
+    toTable(columns, [
+      ['数据', 10],
+      ['a\u001b[31m', null],
+    ]),
+    'NAME     N\n数据    10\na?[31m   -\n',
+  )
+  assert.equal(toTable(columns, []), 'NAME  N\n')
+})
