@@ -1,0 +1,199 @@
+import type { Broker } from '@ottla/broker'
+import type { SimMachine } from '@ottla/runtime/sim'
+import type { World } from '../world.ts'
+import type { Checks } from './invariants.ts'
+import type { PartitionLedger, TopicLedger } from './ledger.ts'
+import { LogFiles } from './log-files.ts'
+import { checkProducers, checkTimes } from './log-state.ts'
+import { checkLogStart, recheckLogStart } from './log-start.ts'
+import { compareWithFiles } from './restart.ts'
+
+/** How the last process ended; `clean-power`: cleanly, and then the power went. */
+export type StopKind = 'none' | 'clean' | 'kill' | 'power' | 'clean-power'
+
+type Partition = NonNullable<ReturnType<Broker['replicas']['partition']>>
+
+export interface Watched {
+  readonly partition: Partition
+  readonly ledger: PartitionLedger
+  readonly files: LogFiles
+  /** Bytes of this log failed to be written or synced: nothing may become visible any more. */
+  mustStandStill: boolean
+}
+
+/** New partitions are looked for after so many events. */
+const REFRESH_EVENTS = 16
+
+/** Looks into the running broker after every event. */
+export class BrokerWatch {
+  /** While the nemesis breaks the disk on purpose, a log may be offline. */
+  diskTrouble = false
+  /** Whether the last stop found all logs in service. */
+  wholeAndOnline = true
+  private readonly world: World
+  private readonly machine: SimMachine
+  private broker: Broker | null = null
+  private watched: Watched[] = []
+  private events = 0
+
+  constructor(world: World, machine: SimMachine) {
+    this.world = world
+    this.machine = machine
+  }
+
+  get partitions(): readonly Watched[] {
+    return this.watched
+  }
+
+  // ---- start and stop
+
+  /** A broker is up: what it has recovered is compared with what was there before. */
+  attach(broker: Broker, stop: StopKind): void {
+    this.broker = broker
+    this.watched = []
+    this.checkTopics(broker)
+    const { checks } = this.world
+    for (const partition of broker.replicas.all()) {
+      const ledger = this.ledgerOf(partition)
+      if (ledger.damaged) continue
+      const { log } = partition
+      if (log.offline !== null) {
+        if (!this.diskTrouble)
+          checks.fail(stop === 'power' ? 'S2' : 'S1', `${ledger.name} is served again`, `it is offline: ${log.offline.message}`)
+        continue
+      }
+      const files = compareWithFiles(this.world, this.machine.disk, ledger, log, stop)
+      recheckLogStart(this.world, ledger, log.logStartOffset, stop)
+      ledger.highWatermark = partition.highWatermark
+      this.watched.push({ partition, ledger, files, mustStandStill: false })
+    }
+    if (!this.diskTrouble) this.checkCaches('restart')
+  }
+
+  /** What the broker knows by heart, against a full scan. Not at every restart: asking makes it load things. */
+  private checkCaches(purpose: string): void {
+    const random = this.world.random(`watch/${purpose}/${this.world.scheduler.eventCount}`)
+    if (random.chance(0.5)) return
+    for (const watched of this.watched) {
+      checkProducers(this.world, watched)
+      checkTimes(this.world, watched, random)
+    }
+  }
+
+  /** The same at the end of a run, of everything. */
+  checkAll(): void {
+    const random = this.world.random('watch/all')
+    for (const watched of this.watched) {
+      if (watched.partition.log.offline !== null) continue
+      checkProducers(this.world, watched)
+      checkTimes(this.world, watched, random)
+    }
+  }
+
+  detach(): void {
+    if (this.broker === null) return
+    this.wholeAndOnline = this.watched.every(({ partition }) => partition.log.offline === null)
+    for (const { partition, ledger } of this.watched) {
+      // With a failed sync in between it means nothing.
+      if (!this.world.syncFailed) ledger.durableEnd = Math.max(ledger.durableEnd, Math.min(partition.log.recoveryPoint, ledger.endOffset))
+    }
+    this.broker = null
+    this.watched = []
+  }
+
+  // ---- after every event
+
+  step(): void {
+    if (this.broker === null) return
+    if (++this.events % REFRESH_EVENTS === 0) this.refresh()
+    const { watched } = this
+    for (let i = 0; i < watched.length; i++) {
+      const { partition, ledger } = watched[i]
+      const { highWatermark, log } = partition
+      if (partition.goneCode !== 0) {
+        this.watched = watched.filter((other) => other.partition.goneCode === 0)
+        return
+      }
+      if (highWatermark !== ledger.highWatermark) this.advance(watched[i], highWatermark)
+      if (highWatermark > log.appendEndOffset)
+        this.world.checks.fail('L6', `${ledger.name} ends at ${log.appendEndOffset}`, `its high watermark is ${highWatermark}`)
+      if (log.logStartOffset !== ledger.logStartOffset) checkLogStart(this.world, ledger, log.logStartOffset)
+    }
+  }
+
+  /** Takes up partitions that were made since. */
+  refresh(): void {
+    if (this.broker === null) return
+    let count = 0
+    for (const partition of this.broker.replicas.all()) {
+      if (count < this.watched.length && this.watched[count].partition === partition) {
+        count++
+        continue
+      }
+      if (this.watched.some((watched) => watched.partition === partition)) {
+        count++
+        continue
+      }
+      const ledger = this.ledgerOf(partition)
+      if (ledger.damaged || partition.log.offline !== null) continue
+      const files = new LogFiles(this.machine.disk, partition.log.directory, ledger.endOffset)
+      this.watched.push({ partition, ledger, files, mustStandStill: false })
+    }
+  }
+
+  private advance(watched: Watched, highWatermark: number): void {
+    const { ledger, files, partition } = watched
+    const { checks, nowMs } = this.world
+    checks.met('L6')
+    if (highWatermark < ledger.highWatermark)
+      checks.fail('L6', `the high watermark of ${ledger.name} was ${ledger.highWatermark}`, `it is ${highWatermark} now`)
+    checks.met('S6')
+    if (watched.mustStandStill)
+      checks.fail('S6', `a write or sync of ${ledger.name} failed`, `its high watermark rose to ${highWatermark} since`)
+    const result = files.readTo(highWatermark, (bytes, size) => ledger.add(bytes, 0, size, nowMs))
+    if (result !== 'done' || ledger.endOffset !== highWatermark)
+      checks.fail(
+        'L6',
+        `everything of ${ledger.name} below its high watermark ${highWatermark} is in the operating system's hands`,
+        `its files hold whole batches up to ${ledger.endOffset} (${result})`,
+      )
+    if (partition.lastStableOffset > highWatermark)
+      checks.fail('L6', `the high watermark of ${ledger.name} is ${highWatermark}`, `its LSO is ${partition.lastStableOffset}`)
+    ledger.highWatermark = highWatermark
+  }
+
+  // ---- topics
+
+  private ledgerOf(partition: Partition): PartitionLedger {
+    return this.topicOf(partition.topic, partition.topicId).partition(partition.index)
+  }
+
+  private topicOf(name: string, topicId: string): TopicLedger {
+    const known = this.world.topicById(topicId)
+    if (known !== undefined) return known
+    const unclear = this.world.topics.find(({ plan, state, topicId: id }) => plan.name === name && state === 'creating' && id === '')
+    const checks: Checks = this.world.checks
+    if (unclear === undefined) checks.fail('C3', 'topics are what was created', `nobody created ${name} with the id ${topicId}`)
+    unclear.topicId = topicId
+    return unclear
+  }
+
+  private checkTopics(broker: Broker): void {
+    const checks: Checks = this.world.checks
+    for (const topic of this.world.topics) {
+      const { name } = topic.plan
+      const found = topic.topicId === '' ? undefined : broker.topics.byId(topic.topicId)
+      checks.met('C3')
+      if (topic.state === 'deleted' && found !== undefined)
+        checks.fail('C3', `topic ${name} (${topic.topicId}) was deleted`, 'it is back after a restart')
+      if (topic.state !== 'live') continue
+      if (found === undefined) checks.fail('C3', `topic ${name} (${topic.topicId}) was created`, 'a restart has lost it')
+      const count = found.partitions.length
+      if (count < topic.partitionsAcked || count > topic.partitionsAsked)
+        checks.fail('C3', `topic ${name} has ${topic.partitionsAcked} partitions`, `after a restart it has ${count}`)
+      for (let i = 0; i < count; i++)
+        if (broker.replicas.partition(name, i) === undefined)
+          checks.fail('C3', `topic ${name} has ${count} partitions`, `after a restart ${name}-${i} is not served`)
+    }
+  }
+}

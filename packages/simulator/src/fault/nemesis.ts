@@ -1,0 +1,331 @@
+import type { CrashOptions, DiskCall, SeededRandom } from '@ottla/runtime/sim'
+import type { BrokerHost } from '../broker-host.ts'
+import { BROKER_HOST } from '../client/link.ts'
+import type { FaultKind } from '../options.ts'
+import type { World } from '../world.ts'
+import { damageCaches, rotBit } from './tamper.ts'
+
+/** A quarter of the periods is quiet. */
+const QUIET_PROBABILITY = 0.25
+/** After a fault the world needs a moment until nothing of it is under way any more. */
+const AFTERMATH_MS = 1_200
+/** Disk calls that a recovery may have made when it is cut. */
+const RECOVERY_CALLS_MAX = 80
+/** Where a sync is left out: one that fails would take its data with it, which a crash does not. */
+const CALLS: readonly DiskCall[] = ['open', 'read', 'write', 'truncate', 'rename', 'unlink', 'mkdir', 'rmdir', 'sync-dir']
+
+/** Breaks things, one period after the other, of the kinds that the seed has drawn. */
+export class Nemesis {
+  private readonly world: World
+  private readonly host: BrokerHost
+  private readonly clients: readonly string[]
+  private readonly random: SeededRandom
+  private readonly kinds: readonly FaultKind[]
+  private active = false
+  private readonly undo = new Set<() => void>()
+  private bitRotted = false
+
+  constructor(world: World, host: BrokerHost, clients: readonly string[]) {
+    this.world = world
+    this.host = host
+    this.clients = clients
+    this.random = world.random('nemesis')
+    this.kinds = [...world.options.faults]
+  }
+
+  start(): void {
+    this.active = true
+    if (this.world.options.lossProbability > 0) this.world.calmSinceMs = Number.POSITIVE_INFINITY
+    if (this.kinds.length > 0) this.nextPeriod()
+  }
+
+  private nextPeriod(): void {
+    this.after(this.random.between(400, 1_800), () => {
+      if (!this.active) return
+      if (!this.random.chance(QUIET_PROBABILITY)) this.strike(this.kinds[this.random.below(this.kinds.length)])
+      this.nextPeriod()
+    })
+  }
+
+  private after(delayMs: number, fn: () => void): void {
+    this.world.scheduler.schedule(delayMs, 'sim/nemesis', 0, 0, fn)
+  }
+
+  /** A fault for a while; `heal` undoes it early. */
+  private during(name: string, durationMs: number, undo: () => void): void {
+    this.happened(name, durationMs)
+    const once = (): void => {
+      if (this.undo.delete(once)) undo()
+    }
+    this.undo.add(once)
+    this.after(durationMs, once)
+  }
+
+  private happened(name: string, durationMs = 0): void {
+    const { world } = this
+    world.fault(name)
+    world.say(`fault ${name}${durationMs > 0 ? ` for ${durationMs.toFixed(0)} ms` : ''}`)
+    world.calmSinceMs = Math.max(world.calmSinceMs, world.nowMs + durationMs + AFTERMATH_MS)
+  }
+
+  private strike(kind: FaultKind): void {
+    const { random, host } = this
+    const { network } = this.world.simulation
+    const client = this.clients[random.below(this.clients.length)]
+    const durationMs = random.between(200, 2_500)
+    switch (kind) {
+      case 'kill':
+      case 'power-cut':
+      case 'clean-restart':
+        return this.stopBroker(kind)
+      case 'crash-in-recovery':
+        return this.crashInRecovery()
+      case 'bit-rot':
+      case 'lost-caches':
+        return this.tamper(kind)
+      case 'reset':
+        this.happened(kind)
+        network.resetBetween(BROKER_HOST, client)
+        return
+      case 'black-hole': {
+        const connections = network.connections()
+        if (connections.length === 0) return
+        this.happened(kind, 3_500)
+        connections[random.below(connections.length)].blackHole()
+        return
+      }
+      case 'partition':
+        network.partition([BROKER_HOST], [client])
+        return this.during(kind, durationMs, () => {
+          network.unblock(BROKER_HOST, client)
+          network.unblock(client, BROKER_HOST)
+        })
+      case 'one-way': {
+        const [from, to] = random.chance(0.5) ? [BROKER_HOST, client] : [client, BROKER_HOST]
+        network.block(from, to)
+        return this.during(kind, durationMs, () => network.unblock(from, to))
+      }
+      case 'slow-link': {
+        const [from, to] = random.chance(0.5) ? [BROKER_HOST, client] : [client, BROKER_HOST]
+        network.setDelay(from, to, [20, 300])
+        return this.during(kind, durationMs, () => network.setDelay(from, to, undefined))
+      }
+      case 'slow-disk':
+        host.machine.disk.slowFactor = random.between(10, 80)
+        return this.during(kind, durationMs, () => {
+          host.machine.disk.slowFactor = 1
+        })
+      case 'disk-full':
+        return this.fillDisk(durationMs)
+      case 'disk-error':
+        return this.breakDisk()
+      case 'clock-jump': {
+        const byMs = Math.floor(random.between(-600_000, 600_000))
+        this.happened(kind)
+        host.machine.jumpWallClock(byMs)
+        this.world.say(`the broker's clock jumps by ${byMs} ms`)
+        return
+      }
+    }
+  }
+
+  // ---- stops
+
+  private crashOptions(): CrashOptions {
+    const keep = (['none', 'all', 'prefix', 'subset', 'subset'] as const)[this.random.below(5)]
+    return keep === 'subset' ? { keep, model: this.random.chance(0.5) ? 'ordered' : 'arbitrary' } : { keep }
+  }
+
+  /** No power is cut after a failed sync: what then is lost is nobody's fault but the kernel's. */
+  private get mayCutPower(): boolean {
+    return this.world.options.faults.has('power-cut') && !this.world.syncFailed
+  }
+
+  private stopBroker(kind: 'kill' | 'power-cut' | 'clean-restart'): void {
+    const { host, random } = this
+    if (host.state === 'down') return
+    const downMs = random.between(10, 500)
+    if (kind === 'clean-restart' && host.state === 'up') {
+      this.happened('clean-restart', downMs + 1_500)
+      host.stopCleanly(() => {
+        if (this.mayCutPower && random.chance(0.3)) {
+          this.happened('power cut after a clean stop')
+          host.powerOff(this.crashOptions())
+        }
+        this.restartAfter(downMs)
+      })
+      // Now and then it does not get to the end.
+      if (random.chance(0.3))
+        this.after(random.between(0, 20), () => {
+          if (host.state !== 'closing') return
+          this.happened('kill while closing')
+          this.cut()
+          this.restartAfter(downMs)
+        })
+      return
+    }
+    if (kind === 'power-cut' && !this.mayCutPower) return
+    this.happened(kind, downMs + 500)
+    if (kind === 'power-cut') host.powerOff(this.crashOptions())
+    else host.kill()
+    this.restartAfter(downMs)
+  }
+
+  private cut(): void {
+    if (this.mayCutPower && this.random.chance(0.5)) this.host.powerOff(this.crashOptions())
+    else this.host.kill()
+  }
+
+  private restartAfter(delayMs: number): void {
+    this.after(delayMs, () => this.restart())
+  }
+
+  private restart(): void {
+    const { host } = this
+    if (host.state !== 'down') return
+    host.onStarted = (error) => {
+      if (error === null) return
+      // A full or broken disk is an excuse; then it is tried again later.
+      if (!host.watch.diskTrouble)
+        this.world.checks.fail('LV', 'the broker starts on a sound disk', `start failed: ${error.stack ?? error.message}`)
+      this.restartAfter(300)
+    }
+    host.start()
+  }
+
+  /** The process dies in the middle of its start, at some disk call. */
+  private crashInRecovery(): void {
+    const { host, random } = this
+    if (host.state !== 'up') return
+    this.happened('crash in recovery', 1_500)
+    this.cut()
+    const disk = host.machine.disk
+    let calls = 0
+    const limit = random.below(RECOVERY_CALLS_MAX)
+    const disarm = CALLS.map((call) => disk.inject({ call, times: Number.POSITIVE_INFINITY, path: () => ++calls > limit }))
+    this.after(random.between(5, 100), () => {
+      const armed = host.state === 'down'
+      const before = host.watch.diskTrouble
+      const end = (): void => {
+        for (const undo of disarm) undo()
+        host.watch.diskTrouble = before
+      }
+      if (!armed) return end()
+      host.watch.diskTrouble = true
+      host.onStarted = (error) => {
+        end()
+        this.world.say(`recovery ${calls > limit ? `was cut at disk call ${limit}` : 'needed fewer calls'}${error === null ? '' : ', start failed'}`)
+        if (calls <= limit && error === null) return
+        // What a process does after its death never happens: it must not run on with a disk that works again.
+        this.cut()
+        this.restartAfter(random.between(5, 100))
+      }
+      host.start()
+    })
+  }
+
+  private tamper(kind: 'bit-rot' | 'lost-caches'): void {
+    const { host, random, world } = this
+    if (host.state !== 'up' || (kind === 'bit-rot' && this.bitRotted)) return
+    this.happened(kind, 1_500)
+    const then = (): void => {
+      if (kind === 'lost-caches') damageCaches(world, host, random)
+      else this.bitRotted = rotBit(world, host, random)
+      this.restartAfter(random.between(5, 100))
+    }
+    if (random.chance(0.5)) host.stopCleanly(then)
+    else {
+      host.kill()
+      then()
+    }
+  }
+
+  // ---- the disk
+
+  private fillDisk(durationMs: number): void {
+    const { host, random } = this
+    const { disk } = host.machine
+    if (host.watch.diskTrouble) return
+    host.watch.diskTrouble = true
+    disk.capacityBytes = disk.usedBytes() + random.below(6_000)
+    this.during('disk-full', durationMs, () => {
+      disk.capacityBytes = Number.POSITIVE_INFINITY
+      host.watch.diskTrouble = false
+      this.after(1_500, () => this.checkServing(durationMs))
+    })
+  }
+
+  /** S7: there is room again. */
+  private checkServing(durationMs: number): void {
+    const { host, world } = this
+    if (host.state !== 'up' || host.watch.diskTrouble) return
+    world.checks.met('S7')
+    for (const { partition, ledger } of host.watch.partitions)
+      if (partition.log.offline !== null && !ledger.damaged)
+        world.checks.fail(
+          'S7',
+          `${ledger.name} is served again after ${durationMs.toFixed(0)} ms of a full disk`,
+          `it is offline: ${partition.log.offline.message}`,
+        )
+  }
+
+  /** One or all calls of a kind fail on the files of the logs; then somebody restarts the broker. */
+  private breakDisk(): void {
+    const { host, random, world } = this
+    if (host.state !== 'up' || host.watch.diskTrouble) return
+    const call = (['write', 'sync', 'read', 'sync-dir', 'rename'] as const)[random.below(5)]
+    const { disk } = host.machine
+    const inLogs = (path: string): boolean => /\/[tx]\d+-\d+(\/\d+\.log)?$/.test(path)
+    const times = random.chance(0.5) ? 1 : Number.POSITIVE_INFINITY
+    const disarm = disk.inject({ call, path: inLogs, after: random.below(15), times })
+    host.watch.diskTrouble = true
+    const before = disk.faultCounts.get(`${call} EIO`) ?? 0
+    this.during(`disk-error ${call}`, random.between(500, 2_000), () => {
+      disarm()
+      const hit = (disk.faultCounts.get(`${call} EIO`) ?? 0) > before
+      if (hit && call === 'sync') world.syncFailed = true
+      if (!hit) {
+        host.watch.diskTrouble = false
+        return
+      }
+      world.say('the disk works again, somebody restarts the broker')
+      this.bringDown(() => {
+        host.watch.diskTrouble = false
+        this.restartAfter(50)
+      })
+    })
+  }
+
+  /** Ends the process whatever it is doing. */
+  private bringDown(then: () => void): void {
+    const { host, random } = this
+    if (host.state === 'up' && random.chance(0.5)) return host.stopCleanly(then)
+    host.kill()
+    then()
+  }
+
+  // ---- the end
+
+  /** Everything works from now on. `up` is called when the broker serves. */
+  heal(up: () => void): void {
+    const { host, world } = this
+    this.active = false
+    for (const undo of [...this.undo]) undo()
+    const { network } = world.simulation
+    network.heal()
+    network.profile.lossProbability = 0
+    world.say('all faults end')
+    const ready = (): void => {
+      if (host.state !== 'up' || host.watch.diskTrouble) return this.after(50, ready)
+      if (host.watch.partitions.some(({ partition, ledger }) => partition.log.offline !== null && !ledger.damaged)) {
+        world.say('somebody restarts the broker, for logs that are offline')
+        host.kill()
+        this.restartAfter(20)
+        return this.after(50, ready)
+      }
+      world.calmSinceMs = world.nowMs + AFTERMATH_MS
+      up()
+    }
+    ready()
+  }
+}
