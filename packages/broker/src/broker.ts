@@ -76,9 +76,7 @@ export class Broker {
     const guardOf: { current: DiskGuard | null } = { current: null }
     const replicas = new ReplicaManager({
       gate: { refusal: () => guardOf.current?.refusal() ?? null },
-      minInsyncReplicas: (topic) => topicsOf.current?.configOf(topic).minInsyncReplicas ?? 1,
     })
-    const topicsOf: { current: Topics | null } = { current: null }
     const { nodeId } = config
     const held = { directories: config.logDirs, nodeId, identity: options.identity, isAlive: options.isAlive }
     const locked = LogManager.lock(runtime, { ...held, adopt: options.adopt, clusterId: null })
@@ -97,7 +95,6 @@ export class Broker {
       const managed = { ...held, adopt: options.adopt, clusterId: metadata.clusterId, configOf, listener: replicas }
       const logs = LogManager.open(runtime, { ...managed, ...logManagerSettings(config) }, locked)
       const broker = new Broker(options, runtime, { live, replicas, logs, metadata })
-      topicsOf.current = broker.topics
       guardOf.current = broker.guard
       try {
         await broker.run(options)

@@ -104,6 +104,7 @@ export class Connection {
       { host: options.host, port: options.port, connectTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS },
       {
         onConnect: () => this.connected.resolve(),
+        readBuffer: () => this.assembler.readBuffer(),
         onData: (chunk) => this.assembler.push(chunk),
         onDrain: () => options.onDrain?.(),
         onClose: (error) => this.fail(error === null ? this.closedByPeer() : connectionError(this.peer, error)),

@@ -5,12 +5,22 @@
  * buffer whose size follows the bytes that have arrived and not the size that was announced: `SMALL_FRAME_BYTES` at
  * first, then doubled. A connection that has carried a large frame before may ask for as much again at once, up to
  * `TRUSTED_BYTES_MAX`, so that a steady stream of large frames is copied once and not twice.
+ *
+ * A socket that asks `readBuffer` where to put its bytes spares even that copy: small frames come to lie one behind the
+ * other in a block, and stay there, also when they arrive in pieces; what is still missing of a large one is read
+ * straight into its buffer. Blocks are few and large where frames could come with a buffer each, which is what the
+ * garbage collector feels.
  */
 
 /** Bytes that any announcement may claim at once. */
 export const SMALL_FRAME_BYTES: number = 64 * 1024
 /** Bytes that an announcement may claim at once after a frame that large has arrived whole. */
 export const TRUSTED_BYTES_MAX: number = 1024 * 1024
+/** Size of a connection's first block; each further one is twice as large, up to `BLOCK_BYTES_MAX`. */
+export const BLOCK_BYTES_MIN: number = 8 * 1024
+export const BLOCK_BYTES_MAX: number = 512 * 1024
+/** A new block is begun when less than this share of one is left. */
+const BLOCK_REST_SHARE = 8
 /** `socket.request.max.bytes` of Apache Kafka. */
 export const MAX_FRAME_BYTES_DEFAULT: number = 104_857_600
 
@@ -79,6 +89,12 @@ export class FrameAssembler {
   private partialSize = 0
   private trustedBytes = SMALL_FRAME_BYTES
 
+  /** Where `readBuffer` lets the socket read to, filled up to `blockFilled`. */
+  private block: Buffer | null = null
+  private blockFilled = 0
+  /** A frame has begun in the block and can end in it: nothing to do until more has come. */
+  private awaiting = false
+
   constructor(options: FrameAssemblerOptions) {
     this.maxFrameBytes = options.maxFrameBytes ?? MAX_FRAME_BYTES_DEFAULT
     this.onFrame = options.onFrame
@@ -94,7 +110,7 @@ export class FrameAssembler {
 
   /** True while a frame has begun and not ended: a peer that closes now cuts it off. */
   get midFrame(): boolean {
-    return this.sizeCount > 0 || this.partial !== null
+    return this.sizeCount > 0 || this.partial !== null || this.awaiting
   }
 
   get stopped(): boolean {
@@ -104,8 +120,43 @@ export class FrameAssembler {
   /** The chunk's memory belongs to the assembler from here on. */
   push(chunk: Buffer): void {
     if (this.state === 'ended' || chunk.length === 0) return
-    this.chunks.push(chunk)
+    if (!this.takeInPlace(chunk)) this.chunks.push(chunk)
+    this.awaiting = false
     if (this.state === 'flowing') this.drain()
+  }
+
+  /** Where the socket may put what it reads next; never empty. What it puts there is given to `push` at once. */
+  readBuffer(): Buffer {
+    const { partial } = this
+    if (partial !== null && this.chunks.length === 0 && this.partialFilled < this.partialSize) {
+      if (this.partialFilled === partial.length) this.growPartial(partial, 1)
+      return this.partial!.subarray(this.partialFilled)
+    }
+    let { block } = this
+    if (block === null || (!this.awaiting && block.length - this.blockFilled < block.length / BLOCK_REST_SHARE)) {
+      const bytes = block === null ? BLOCK_BYTES_MIN : Math.min(2 * block.length, BLOCK_BYTES_MAX)
+      block = this.block = Buffer.allocUnsafeSlow(bytes)
+      this.blockFilled = 0
+    }
+    return block.subarray(this.blockFilled)
+  }
+
+  /** Whether the chunk lies where `readBuffer` said, and is taken account of there. */
+  private takeInPlace(chunk: Buffer): boolean {
+    const { partial, block } = this
+    if (partial !== null && follows(chunk, partial, this.partialFilled)) {
+      this.partialFilled += chunk.length
+      return true
+    }
+    if (block === null || !follows(chunk, block, this.blockFilled)) return false
+    const from = this.blockFilled
+    this.blockFilled = from + chunk.length
+    const last = this.chunks.length - 1
+    if (last < 0) return false
+    const before = this.chunks[last]
+    if (!follows(chunk, before, before.length)) return false
+    this.chunks[last] = block.subarray(before.byteOffset - block.byteOffset, this.blockFilled)
+    return true
   }
 
   /** Goes on after `onFrame` returned `false`, first with what is left over. */
@@ -123,13 +174,16 @@ export class FrameAssembler {
     this.partial = null
     this.partialFilled = 0
     this.sizeCount = 0
+    this.block = null
+    this.awaiting = false
   }
 
   private drain(): void {
     if (this.draining) return
     this.draining = true
     try {
-      while (this.state === 'flowing' && this.chunks.length > 0) {
+      if (this.state === 'flowing' && this.partial !== null) this.finishPartial(this.partial)
+      while (this.state === 'flowing' && !this.awaiting && this.chunks.length > 0) {
         const chunk = this.chunks[0]
         this.cut(chunk)
         // `close` has emptied the list when the state is `ended`.
@@ -146,13 +200,15 @@ export class FrameAssembler {
   /** Cuts frames from `chunk` until it is used up or the state changes. */
   private cut(chunk: Buffer): void {
     const end = chunk.length
-    while (this.state === 'flowing' && this.position < end) {
+    while (this.state === 'flowing' && !this.awaiting && this.position < end) {
       if (this.partial !== null) {
         this.gather(chunk, this.partial)
         continue
       }
       const at = this.position
-      if (this.sizeCount > 0 || end - at < 4) {
+      if (this.sizeCount === 0 && end - at < 4 && this.canEndInBlock(chunk, at, 4)) {
+        this.awaiting = true
+      } else if (this.sizeCount > 0 || end - at < 4) {
         this.sizeValue = (this.sizeValue << 8) | chunk[at]
         this.position = at + 1
         if (++this.sizeCount === 4) {
@@ -181,32 +237,60 @@ export class FrameAssembler {
       this.deliver(chunk.subarray(from, from + size))
       return
     }
+    // The size is read again when more has come.
+    if (from >= 4 && this.canEndInBlock(chunk, from - 4, 4 + size)) {
+      this.position = from - 4
+      this.awaiting = true
+      return
+    }
     this.partial = Buffer.allocUnsafeSlow(Math.min(size, this.trustedBytes))
     this.partialFilled = 0
     this.partialSize = size
+  }
+
+  /** Whether `size` bytes from `at` of the chunk will come to lie in the block without a gap. */
+  private canEndInBlock(chunk: Buffer, at: number, size: number): boolean {
+    const { block } = this
+    if (block === null || this.chunks.length > 1) return false
+    if (!follows(chunk, block, this.blockFilled - chunk.length)) return false
+    return this.blockFilled - chunk.length + at + size <= block.length
   }
 
   private gather(chunk: Buffer, partial: Buffer): void {
     const size = this.partialSize
     const filled = this.partialFilled
     const count = Math.min(chunk.length - this.position, size - filled)
-    let target = partial
-    if (filled + count > target.length) {
-      target = Buffer.allocUnsafeSlow(Math.min(size, Math.max(2 * target.length, filled + count)))
-      partial.copy(target, 0, 0, filled)
-      this.partial = target
-    }
+    const target = filled + count > partial.length ? this.growPartial(partial, count) : partial
     chunk.copy(target, filled, this.position, this.position + count)
     this.position += count
     this.partialFilled = filled + count
+    this.finishPartial(target)
+  }
+
+  /** Makes room for at least `count` more bytes. */
+  private growPartial(partial: Buffer, count: number): Buffer {
+    const filled = this.partialFilled
+    const target = Buffer.allocUnsafeSlow(Math.min(this.partialSize, Math.max(2 * partial.length, filled + count)))
+    partial.copy(target, 0, 0, filled)
+    this.partial = target
+    return target
+  }
+
+  private finishPartial(partial: Buffer): void {
+    const size = this.partialSize
     if (this.partialFilled < size) return
     if (size > this.trustedBytes) this.trustedBytes = Math.min(size, TRUSTED_BYTES_MAX)
     this.partial = null
     this.partialFilled = 0
-    this.deliver(target)
+    this.deliver(partial)
   }
 
   private deliver(frame: Buffer): void {
     if (this.onFrame(frame) === false && this.state === 'flowing') this.state = 'stopped'
   }
+}
+
+/** Whether `chunk` begins `at` bytes into the memory of `before`. */
+function follows(chunk: Buffer, before: Buffer, at: number): boolean {
+  return chunk.buffer === before.buffer && chunk.byteOffset === before.byteOffset + at
 }

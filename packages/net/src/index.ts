@@ -4,6 +4,8 @@ export { type BackOffOptions, backOffMs } from './back-off.ts'
 export { type CallOptions, Connection, type ConnectionDeps, type ConnectionOptions, type Done } from './connection.ts'
 export { ConnectionError, type ConnectionErrorCode, KafkaError } from './errors.ts'
 export {
+  BLOCK_BYTES_MAX,
+  BLOCK_BYTES_MIN,
   FrameAssembler,
   type FrameAssemblerOptions,
   FrameSizeError,

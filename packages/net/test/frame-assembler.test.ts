@@ -61,6 +61,56 @@ test('any cutting into chunks gives the same frames', () => {
   )
 })
 
+/** What a socket does that reads into `readBuffer`, at most `count` bytes at a time. */
+function receive(assembler: FrameAssembler, bytes: Buffer, count: number): number {
+  const target = assembler.readBuffer()
+  const read = Math.min(target.length, count, bytes.length)
+  bytes.copy(target, 0, 0, read)
+  assembler.push(target.subarray(0, read))
+  return read
+}
+
+test('read in place, whatever the sizes and the cuts, the frames are the same and stay what they are', () => {
+  const sizes = fc.array(fc.oneof(fc.nat(40), fc.integer({ min: 7_000, max: 9_000 }), fc.nat(150_000)), {
+    maxLength: 30,
+  })
+  const cuts = fc.array(fc.oneof(fc.integer({ min: 1, max: 9 }), fc.nat(70_000)), { minLength: 1 })
+  fc.assert(
+    fc.property(sizes, cuts, fc.nat(5), (lengths, counts, foreignEvery) => {
+      const { frames, errors, assembler } = collect()
+      const payloads = lengths.map((length, i) => Buffer.alloc(length, i + 1))
+      const bytes = framed(...payloads)
+      let at = 0
+      for (let i = 0; at < bytes.length; i++) {
+        const count = Math.max(1, counts[i % counts.length])
+        if (foreignEvery > 0 && i % (foreignEvery + 1) === foreignEvery) {
+          assembler.push(Buffer.from(bytes.subarray(at, at + count)))
+          at += Math.min(count, bytes.length - at)
+        } else {
+          at += receive(assembler, bytes.subarray(at), count)
+        }
+      }
+      assert.equal(frames.length, payloads.length)
+      for (const [i, frame] of frames.entries()) assert.ok(frame.equals(payloads[i]), `frame ${i}`)
+      assert.deepEqual(errors, [])
+      assert.equal(assembler.bufferedBytes, 0)
+      assert.equal(assembler.midFrame, false)
+    }),
+    { seed: 7002 },
+  )
+})
+
+test('small frames read in place share a block although they come in pieces', () => {
+  const { frames, assembler } = collect()
+  const bytes = framed(Buffer.alloc(1000, 1), Buffer.alloc(2000, 2), Buffer.alloc(3000, 3))
+  for (let at = 0; at < bytes.length; ) at += receive(assembler, bytes.subarray(at), 700)
+  assert.deepEqual(
+    frames.map((f) => f.length),
+    [1000, 2000, 3000],
+  )
+  assert.equal(new Set(frames.map((f) => f.buffer)).size, 1)
+})
+
 test('memory follows the bytes received, not the bytes announced', () => {
   const { frames, assembler } = collect()
   const announced = 100_000_000

@@ -25,7 +25,7 @@ export interface TailEntry {
 /** Up to this many bytes an append is copied out of the memory that it came in. */
 const COPY_BYTES_MAX = 4096
 /** So is a larger one that is less than this share of it. */
-const SHARE_MIN = 1 / 8
+const SHARE_MIN = 1 / 64
 
 /**
  * The memory that the tails of all logs of a broker may take together. What goes first is what was appended first.

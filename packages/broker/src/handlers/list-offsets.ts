@@ -52,11 +52,15 @@ export function listOffsetsHandler({ replicas }: ListOffsetsDeps): Handler {
         if (partition === undefined) return failed(wanted, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
         const fenced = replicas.checkLeaderEpoch(partition, wanted.currentLeaderEpoch)
         if (fenced !== ErrorCode.NONE) return failed(wanted, fenced)
-        if (partition.log.offline !== null) return failed(wanted, ErrorCode.KAFKA_STORAGE_ERROR)
-        if (request.apiVersion === 0) return oldStyle(partition, wanted)
-        if (!isSupported(wanted.timestamp, request.apiVersion)) return failed(wanted, ErrorCode.UNSUPPORTED_VERSION)
-        const found = lookUp(partition, wanted.timestamp, readCommitted)
-        return { partitionIndex: wanted.partitionIndex, ...found }
+        if (request.apiVersion > 0 && !isSupported(wanted.timestamp, request.apiVersion)) {
+          return failed(wanted, ErrorCode.UNSUPPORTED_VERSION)
+        }
+        const found =
+          request.apiVersion === 0
+            ? oldStyle(partition, wanted)
+            : { partitionIndex: wanted.partitionIndex, ...lookUp(partition, wanted.timestamp, readCommitted) }
+        // Asked afterwards: a look-up that meets a broken disk finds nothing and takes the log offline.
+        return partition.log.offline === null ? found : failed(wanted, ErrorCode.KAFKA_STORAGE_ERROR)
       }
       return {
         topics: body.topics.map(({ name, partitions }) => ({

@@ -30,6 +30,8 @@ export class Partition {
   readonly index: number
   readonly log: PartitionLog
   leaderEpoch: number
+  /** `min.insync.replicas`. */
+  minInsyncReplicas = 1
   /** Why the partition is no longer here; 0 while it is. */
   goneCode: number = ErrorCode.NONE
   /** In order of append. */

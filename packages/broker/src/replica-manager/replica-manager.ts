@@ -23,9 +23,10 @@ export interface AppendGate {
 
 export interface ReplicaManagerDeps {
   readonly gate: AppendGate
-  /** `min.insync.replicas` of a topic. */
-  readonly minInsyncReplicas: (topic: string) => number
 }
+
+/** What a partition obeys: its log's settings, and how many replicas acks=all asks for. */
+export type ReplicaConfig = LogConfig & { readonly minInsyncReplicas: number }
 
 /** The partitions this broker holds, and the one door to them for handlers. */
 export class ReplicaManager implements LogListener {
@@ -63,7 +64,7 @@ export class ReplicaManager implements LogListener {
    * Takes up those partitions of a topic that it does not have yet, opening their logs or making them.
    * Throws `StorageError` when no directory can hold them.
    */
-  host(logs: LogManager, topic: HostedTopic, config: LogConfig): void {
+  host(logs: LogManager, topic: HostedTopic, config: ReplicaConfig): void {
     const { name, topicId } = topic
     let replicas = this.topics.get(name)
     if (replicas === undefined) {
@@ -74,6 +75,7 @@ export class ReplicaManager implements LogListener {
     for (let index = replicas.partitions.length; index < topic.partitions.length; index++) {
       const log = logs.getLog(name, index) ?? logs.createLog(name, index, topicId, config)
       const partition = new Partition(name, topicId, index, log, topic.partitions[index].leaderEpoch)
+      partition.minInsyncReplicas = config.minInsyncReplicas
       replicas.partitions.push(partition)
       this.byLog.set(log, partition)
     }
@@ -91,8 +93,11 @@ export class ReplicaManager implements LogListener {
     }
   }
 
-  updateConfig(topic: string, config: LogConfig): void {
-    for (const { log } of this.partitionsOf(topic)) log.updateConfig(config)
+  updateConfig(topic: string, config: ReplicaConfig): void {
+    for (const partition of this.partitionsOf(topic)) {
+      partition.minInsyncReplicas = config.minInsyncReplicas
+      partition.log.updateConfig(config)
+    }
   }
 
   /** What a client believes of the leader must not be older or newer than what is true (KIP-320); -1 is no belief. */
@@ -110,7 +115,7 @@ export class ReplicaManager implements LogListener {
     waiter: AppendWaiter | null,
     slot: number,
   ): AppendResult {
-    if (acks === -1 && this.deps.minInsyncReplicas(partition.topic) > 1) {
+    if (acks === -1 && partition.minInsyncReplicas > 1) {
       return refused(partition, ErrorCode.NOT_ENOUGH_REPLICAS, 'one replica in sync, min.insync.replicas asks for more')
     }
     const refusal = this.deps.gate.refusal()

@@ -60,6 +60,7 @@ export class Connection implements AtTurnEnd {
       onError: (error) => this.refuse(error.message),
     })
     socket.handle({
+      readBuffer: () => this.assembler.readBuffer(),
       onData: (chunk) => {
         this.lastActivityMs = this.server.clock.monotonicMs()
         this.assembler.push(chunk)

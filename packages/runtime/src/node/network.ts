@@ -11,8 +11,39 @@ const lingerMs = 1_000
 /** How long pending bytes may take to leave once either side has asked for the end. */
 const flushMsMax = 30_000
 
+/** What `net.Socket` needs to read into memory of the receiver's. */
+interface ReadInPlace {
+  readonly buffer: () => Uint8Array
+  readonly callback: (bytes: number, buffer: Uint8Array) => boolean
+}
+
+/**
+ * A socket over an accepted connection's handle that reads in place. `onread` is documented for sockets that connect;
+ * for accepted ones Node has no way to ask for it, so the handle moves to a socket of our own making. `null` where it
+ * cannot: the bytes then come in buffers of Node's.
+ */
+function adoptHandle(accepted: net.Socket, onread: ReadInPlace): net.Socket | null {
+  const owner = accepted as unknown as { _handle: { useUserBuffer?: unknown } | null }
+  const handle = owner._handle
+  if (typeof handle?.useUserBuffer !== 'function') return null
+  owner._handle = null
+  return new net.Socket({ handle, onread, allowHalfOpen: false, manualStart: true } as object)
+}
+
+function readInPlace(handlers: SocketHandlers, isEnding: () => boolean): ReadInPlace | null {
+  if (handlers.readBuffer === undefined) return null
+  return {
+    buffer: () => handlers.readBuffer!(),
+    callback: (bytes, buffer) => {
+      if (!isEnding()) handlers.onData((buffer as Buffer).subarray(0, bytes))
+      return true
+    },
+  }
+}
+
 class NodeSocket implements Socket {
-  readonly #socket: net.Socket
+  #socket: net.Socket
+  readonly #accepted: boolean
   #handlers: SocketHandlers | undefined
   #error: Error | null = null
   #timer: NodeJS.Timeout | undefined
@@ -21,14 +52,20 @@ class NodeSocket implements Socket {
   #ending = false
   readonly #onWritten: () => void
 
-  constructor(socket: net.Socket) {
+  /** `accepted`: by a server, and paused until `handle`. */
+  constructor(socket: net.Socket, accepted: boolean) {
     this.#socket = socket
+    this.#accepted = accepted
     this.#onWritten = () => {
       if (!this.#blocked || this.#socket.writableLength > 0 || this.#socket.destroyed) return
       this.#blocked = false
       this.#handlers?.onDrain?.()
     }
-    // Present from the first moment: an `error` event without a listener would end the process.
+    this.#listen(socket)
+  }
+
+  /** From the first moment: an `error` event without a listener would end the process. */
+  #listen(socket: net.Socket): void {
     socket.on('error', (error) => {
       this.#error ??= error
     })
@@ -36,6 +73,10 @@ class NodeSocket implements Socket {
       realClearTimeout(this.#timer)
       this.#handlers?.onClose(this.#error)
     })
+  }
+
+  get ending(): boolean {
+    return this.#ending
   }
 
   get remoteAddress(): string {
@@ -57,14 +98,29 @@ class NodeSocket implements Socket {
   handle(handlers: SocketHandlers): void {
     if (this.#handlers !== undefined) throw new Error('the socket has its handlers already')
     this.#handlers = handlers
+    if (!this.#readInPlace(handlers)) {
+      this.#socket.on('data', (chunk: Buffer) => {
+        if (!this.#ending) handlers.onData(chunk)
+      })
+    }
     const socket = this.#socket
-    socket.on('data', (chunk: Buffer) => {
-      if (!this.#ending) handlers.onData(chunk)
-    })
     socket.on('end', () => {
       if (!this.#ending) handlers.onEnd?.()
       if (!socket.destroyed) this.#closeWithin(flushMsMax)
     })
+    if (this.#accepted) socket.resume()
+  }
+
+  /** Whether the bytes will come through `onread`. */
+  #readInPlace(handlers: SocketHandlers): boolean {
+    if (!this.#accepted) return handlers.readBuffer !== undefined
+    const onread = readInPlace(handlers, () => this.#ending)
+    if (onread === null) return false
+    const adopted = adoptHandle(this.#socket, onread)
+    if (adopted === null) return false
+    this.#socket = adopted
+    this.#listen(adopted)
+    return true
   }
 
   /** For `connect`: reports the connection, or gives up on it after `timeoutMs`. */
@@ -154,9 +210,12 @@ class NodeListener implements Listener {
 export const nodeNetwork: Network = {
   listen(options: ListenOptions, onConnection: (socket: Socket) => void): Promise<Listener> {
     return new Promise((resolve, reject) => {
-      const server = net.createServer({ noDelay: true, keepAlive: true, allowHalfOpen: false }, (socket) => {
-        onConnection(new NodeSocket(socket))
-      })
+      const server = net.createServer(
+        { noDelay: true, keepAlive: true, allowHalfOpen: false, pauseOnConnect: true },
+        (socket) => {
+          onConnection(new NodeSocket(socket, true))
+        },
+      )
       server.once('error', reject)
       server.listen({ host: options.host, port: options.port, backlog: options.backlog ?? backlogDefault }, () => {
         server.off('error', reject)
@@ -168,10 +227,15 @@ export const nodeNetwork: Network = {
   },
 
   connect(options: ConnectOptions, handlers: SocketHandlers): Socket {
-    const socket = new net.Socket({ allowHalfOpen: false })
+    let wrapped: NodeSocket | undefined
+    const onread = readInPlace(handlers, () => wrapped!.ending)
+    const socket = new net.Socket({
+      allowHalfOpen: false,
+      ...(onread === null ? {} : { onread }),
+    } as net.SocketConstructorOpts)
     socket.setNoDelay(true)
     socket.setKeepAlive(true)
-    const wrapped = new NodeSocket(socket)
+    wrapped = new NodeSocket(socket, false)
     wrapped.handle(handlers)
     wrapped.awaitConnect(options.connectTimeoutMs ?? connectTimeoutMsDefault, `${options.host}:${options.port}`)
     try {

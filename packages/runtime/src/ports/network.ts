@@ -33,6 +33,11 @@ export interface ConnectOptions {
 
 export interface SocketHandlers {
   onConnect?(): void
+  /**
+   * Where the next bytes may be put, not empty; asked for before each read. What was put there comes with `onData` as a
+   * view on it. An implementation that has its bytes already does not ask.
+   */
+  readBuffer?(): Buffer
   /** The bytes belong to the receiver from now on: no one else writes into this memory. */
   onData(chunk: Buffer): void
   /** Everything handed to `write` has left for the kernel; called only after `write` returned `false`. */
