@@ -32,6 +32,7 @@ export function explain(error: unknown): { message: string; exitCode: number } {
       return { message: error.message, exitCode: exitCodes.usage }
     case 'UNKNOWN_TOPIC_OR_PARTITION':
     case 'UNKNOWN_TOPIC_ID':
+    case 'BROKER_NOT_AVAILABLE':
       return { message: error.message, exitCode: exitCodes.notFound }
     case 'ENOENT':
       return { message: `no such file: ${(error as NodeJS.ErrnoException).path}`, exitCode: exitCodes.notFound }

@@ -29,8 +29,8 @@ export class ConfigError extends KafkaError {
 
 /** The client, producer or consumer is closed. Code `CLOSED`. */
 export class ClosedError extends KafkaError {
-  constructor(message: string, retriable = false) {
-    super('CLOSED', message, { retriable })
+  constructor(message: string) {
+    super('CLOSED', message)
     this.name = 'ClosedError'
   }
 }

@@ -26,17 +26,18 @@ export class Kafka implements AsyncDisposable {
     this.admin = new Admin(this.cluster)
   }
 
+  /** Throws `ConfigError` for options that cannot be. */
   producer(options: ProducerOptions = {}): Producer {
-    return this.adopt(new Producer(options, this.cluster))
+    const producer: Producer = new Producer(options, this.cluster, () => this.children.delete(producer))
+    this.children.add(producer)
+    return producer
   }
 
+  /** Throws `ConfigError` for options that cannot be. */
   consumer(options: ConsumerOptions): Consumer {
-    return this.adopt(new Consumer(options, this.cluster))
-  }
-
-  private adopt<T extends { close(): Promise<void> }>(child: T): T {
-    this.children.add(child)
-    return child
+    const consumer: Consumer = new Consumer(options, this.cluster, () => this.children.delete(consumer))
+    this.children.add(consumer)
+    return consumer
   }
 
   /** Closes what was made of this client, then its connections. Idempotent. */

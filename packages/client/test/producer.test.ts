@@ -254,3 +254,22 @@ test('flush waits for what was sent before it, close for everything', async (t) 
   assert.equal(settled, 20)
   await producer.close()
 })
+
+test('a broker that dies and comes back has every acked record once, in order, and the rest arrives', async (t) => {
+  const { broker, kafka } = await setUp(t, { topics: ['killed'] })
+  const producer = kafka.producer({ batchBytes: 300 })
+  const sent: Promise<RecordMetadata>[] = []
+  const send = () => sent.push(producer.send('killed', { value: `${sent.length}` }))
+  for (let round = 0; round < 3; round++) {
+    for (let i = 0; i < 200; i++) send()
+    await sent[sent.length - 100]
+    await broker.kill()
+    for (let i = 0; i < 50; i++) send()
+    await broker.restart()
+  }
+  await Promise.all(sent)
+  assert.deepEqual(
+    (await readAll(kafka, 'killed')).map(text),
+    sent.map((_, i) => `${i}`),
+  )
+})

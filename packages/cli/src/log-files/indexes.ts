@@ -9,13 +9,13 @@ export function baseOffsetOf(file: string): number {
   return Number.parseInt(path.basename(file), 10) || 0
 }
 
-/** `.index`: relative offset and position, 8 bytes each. A file that is not closed is padded with zeros. */
+/** `.index`: relative offset and position, 8 bytes each. A file that is not closed is padded with zeros, and no entry is zero. */
 export function offsetIndexRows(bytes: Buffer, baseOffset: number): Row[] {
   const rows: Row[] = []
   for (let at = 0; at + 8 <= bytes.length; at += 8) {
     const relative = bytes.readInt32BE(at)
     const position = bytes.readInt32BE(at + 4)
-    if (relative === 0 && position === 0 && at > 0) break
+    if (relative === 0 && position === 0) break
     rows.push({ offset: baseOffset + relative, position })
   }
   return rows
@@ -26,7 +26,7 @@ export function timeIndexRows(bytes: Buffer, baseOffset: number): Row[] {
   const rows: Row[] = []
   for (let at = 0; at + 12 <= bytes.length; at += 12) {
     const timestamp = header.readInt64(bytes, at)
-    if (timestamp === 0 && bytes.readInt32BE(at + 8) === 0 && at > 0) break
+    if (timestamp === 0 && bytes.readInt32BE(at + 8) === 0) break
     rows.push({ timestamp, offset: baseOffset + bytes.readInt32BE(at + 8) })
   }
   return rows

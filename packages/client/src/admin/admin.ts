@@ -295,7 +295,6 @@ export class Admin {
   async describeLogDirs(options: { brokers?: readonly number[]; topics?: readonly string[] } = {}): Promise<LogDir[]> {
     const { brokers } = await this.describeCluster()
     const ids = options.brokers ?? brokers.map((b) => b.id)
-    await this.cluster.metadata.fetch([])
     const topics =
       options.topics === undefined
         ? null
@@ -308,7 +307,7 @@ export class Admin {
     const perBroker = await Promise.all(
       ids.map(async (brokerId) => {
         const response = await this.retrying(async () => {
-          const connection = await this.cluster.pool.get(brokerId, 'general')
+          const connection = await this.toBroker(brokerId)
           return connection.call(describeLogDirsApi, { topics })
         })
         if (response.errorCode !== 0) throw new BrokerError(response.errorCode, `log directories of broker ${brokerId}`)
@@ -342,6 +341,15 @@ export class Admin {
     return retry(this.cluster.deps, { timeoutMs: apiTimeoutMs, backOff }, attempt)
   }
 
+  /** Rejects at once when the cluster has no such broker. */
+  private async toBroker(id: number): Promise<Connection> {
+    await this.cluster.metadata.fetch([])
+    if (this.cluster.pool.broker(id) === undefined) {
+      throw new KafkaError('BROKER_NOT_AVAILABLE', `there is no broker ${id}`)
+    }
+    return this.cluster.pool.get(id, 'general')
+  }
+
   /** Brokers of a ZooKeeper cluster do not forward to the controller; those of a KRaft cluster name any of them. */
   private async onController<T extends object>(ask: (connection: Connection) => Promise<T>): Promise<T> {
     const { metadata, pool } = this.cluster
@@ -371,9 +379,7 @@ export class Admin {
     const answers = await Promise.all(
       [...groups].map(([broker, some]) =>
         this.retrying(async () => {
-          if (broker !== '') await this.cluster.metadata.fetch([])
-          const { pool } = this.cluster
-          const connection = await (broker === '' ? pool.any() : pool.get(Number(broker), 'general'))
+          const connection = await (broker === '' ? this.cluster.pool.any() : this.toBroker(Number(broker)))
           return ask(connection, some)
         }),
       ),

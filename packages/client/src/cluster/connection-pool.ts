@@ -1,6 +1,6 @@
 import { backOffMs, Connection, type ConnectionError } from '@ottla/net'
 import type { ClientDeps } from '../deps.ts'
-import { ClosedError } from '../errors.ts'
+import { ClosedError, KafkaError } from '../errors.ts'
 import type { ConnectionSettings } from '../options.ts'
 import { sleep } from './retry.ts'
 
@@ -20,7 +20,8 @@ export type Purpose = 'general' | 'produce' | 'fetch'
 
 /** One connection that is wanted, there or not. */
 interface Slot {
-  broker: Broker
+  readonly broker: Broker
+  readonly purpose: Purpose
   connection: Connection | null
   opening: Promise<Connection> | null
   /** Connection attempts that failed since the last success. */
@@ -74,14 +75,16 @@ export class ConnectionPool {
   /** The connection to a broker of the metadata. Rejects with a `ConnectionError`, after waiting out its back-off. */
   async get(id: number, purpose: Purpose): Promise<Connection> {
     const broker = this.brokers.get(id)
-    if (broker === undefined) throw new ClosedError(`broker ${id} is not in the cluster's metadata`, true)
-    return this.connect(`${id}/${purpose}`, broker)
+    if (broker === undefined) {
+      throw new KafkaError('BROKER_NOT_AVAILABLE', `broker ${id} is not in the cluster's metadata`, { retriable: true })
+    }
+    return this.connect(`${id}/${purpose}`, broker, purpose)
   }
 
   /** A connection to any broker: one that is there already, else the known ones, else the bootstrap addresses. */
   async any(): Promise<Connection> {
     for (const slot of this.slots.values()) {
-      if (slot.connection !== null && !slot.connection.closed) return slot.connection
+      if (slot.purpose === 'general' && slot.connection !== null && !slot.connection.closed) return slot.connection
     }
     let failure: ConnectionError | null = null
     const candidates: [string, Broker][] = [...this.brokers.values()].map((b) => [`${b.id}/general`, b])
@@ -91,7 +94,7 @@ export class ConnectionPool {
     }
     for (const [key, broker] of candidates) {
       try {
-        return await this.connect(key, broker)
+        return await this.connect(key, broker, 'general')
       } catch (error) {
         if (this.closed) throw error
         failure = error as ConnectionError
@@ -106,11 +109,11 @@ export class ConnectionPool {
     this.slots.clear()
   }
 
-  private connect(key: string, broker: Broker): Promise<Connection> {
+  private connect(key: string, broker: Broker, purpose: Purpose): Promise<Connection> {
     if (this.closed) return Promise.reject(new ClosedError('the client is closed'))
     let slot = this.slots.get(key)
     if (slot === undefined) {
-      slot = { broker, connection: null, opening: null, failures: 0, notBeforeMs: 0 }
+      slot = { broker, purpose, connection: null, opening: null, failures: 0, notBeforeMs: 0 }
       this.slots.set(key, slot)
     }
     if (slot.connection !== null && !slot.connection.closed) return Promise.resolve(slot.connection)

@@ -43,8 +43,11 @@ export class Consumer implements AsyncIterable<ConsumerRecord>, AsyncDisposable 
   private error: KafkaError | null = null
   private closed = false
   private wakeReader: (() => void) | null = null
+  private readonly onClosed: () => void
 
-  constructor(options: ConsumerOptions, cluster: Cluster) {
+  /** @internal Use `kafka.consumer()`. */
+  constructor(options: ConsumerOptions, cluster: Cluster, onClosed: () => void) {
+    this.onClosed = onClosed
     this.options = options
     this.cluster = cluster
     this.settings = consumerSettingsOf(options)
@@ -92,6 +95,7 @@ export class Consumer implements AsyncIterable<ConsumerRecord>, AsyncDisposable 
   /** Ends the loops. Idempotent. */
   async close(): Promise<void> {
     this.closed = true
+    this.onClosed()
     this.fetcher?.close()
     this.chunks.length = 0
     this.open = null

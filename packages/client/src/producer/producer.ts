@@ -69,8 +69,11 @@ export class Producer implements AsyncDisposable {
   private state: 'open' | 'closing' | 'closed' = 'open'
   private closing: Promise<void> | null = null
   private readonly unsubscribe: () => void
+  private readonly onClosed: () => void
 
-  constructor(options: ProducerOptions, cluster: Cluster) {
+  /** @internal Use `kafka.producer()`. */
+  constructor(options: ProducerOptions, cluster: Cluster, onClosed: () => void) {
+    this.onClosed = onClosed
     this.cluster = cluster
     this.settings = producerSettingsOf(options, cluster.settings.requestTimeoutMs)
     this.sender = new Sender(cluster, this.settings, (batch) => this.onSettled(batch))
@@ -179,6 +182,7 @@ export class Producer implements AsyncDisposable {
     for (const batch of this.unsettled) batch.fail(error)
     this.unsettled.clear()
     for (const resolve of this.whenRoom.splice(0)) resolve()
+    this.onClosed()
   }
 
   private isFull(): boolean {

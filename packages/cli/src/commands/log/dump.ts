@@ -88,15 +88,17 @@ async function dump(context: CommandContext, file: string): Promise<number> {
   else
     throw new UsageError(`${file}: not a file of a log (.log, .index, .timeindex, .txnindex, .snapshot, checkpoints)`)
   if (!context.options.check && context.options.format === undefined) {
-    const columns = Object.keys(rows[0] ?? { empty: '' })
-    await context.output.rows(
-      rows,
-      columns.map((title) => ({
-        title,
-        value: (row) => (title === 'timestamp' ? context.output.time(Number(row[title])) : row[title]),
-        align: typeof rows[0]?.[title] === 'number' && title !== 'timestamp' ? 'right' : 'left',
-      })),
-    )
+    const columns = Object.keys(rows[0] ?? {})
+    if (rows.length === 0 && context.output.format === 'table') await context.output.line('no entries')
+    else
+      await context.output.rows(
+        rows,
+        columns.map((title) => ({
+          title,
+          value: (row) => (title === 'timestamp' ? context.output.time(Number(row[title])) : row[title]),
+          align: typeof rows[0]?.[title] === 'number' && title !== 'timestamp' ? 'right' : 'left',
+        })),
+      )
   }
   if (problem === null) return 0
   process.stderr.write(`ottla: ${file}: ${problem}\n`)
