@@ -69,7 +69,7 @@ const rows = [
   [35, 'UNSUPPORTED_VERSION', 'fatal', 'The broker does not serve this version of the request.'],
   [36, 'TOPIC_ALREADY_EXISTS', 'fatal', 'The topic exists.'],
   [37, 'INVALID_PARTITIONS', 'fatal', 'The number of partitions is not legal.'],
-  [38, 'INVALID_REPLICATION_FACTOR', 'fatal', 'The replication factor is below 1 or above the number of brokers.'],
+  [38, 'INVALID_REPLICATION_FACTOR', 'fatal', 'The replication factor is not legal, or higher than there are brokers.'],
   [39, 'INVALID_REPLICA_ASSIGNMENT', 'fatal', 'The replica assignment is not legal.'],
   [40, 'INVALID_CONFIG', 'fatal', 'The configuration is not legal.'],
   [41, 'NOT_CONTROLLER', 'retry', 'Another broker is the controller.'],

@@ -45,7 +45,7 @@ export const ConsumerGroupHeartbeatResponse = response(shape, () => ({
   memberEpoch: int32(),
   /** Milliseconds between heartbeats. */
   heartbeatIntervalMs: int32(),
-  /** Null if unchanged: only then may it be. */
+  /** Null if unchanged. */
   assignment: struct(
     {
       topicPartitions: array(topicPartitions),

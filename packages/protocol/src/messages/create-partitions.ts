@@ -17,7 +17,7 @@ export const CreatePartitionsRequest = request(shape, () => ({
       { nullable: '0+' },
     ),
   }),
-  /** How long to wait for the partitions to be created, in milliseconds. */
+  /** Milliseconds to wait at most until the partitions exist. */
   timeoutMs: int32(),
   validateOnly: boolean(),
 }))

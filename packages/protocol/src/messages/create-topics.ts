@@ -21,7 +21,7 @@ export const CreateTopicsRequest = request(shape, () => ({
       value: string({ nullable: '0+' }),
     }),
   }),
-  /** How long to wait for the topics to appear on all brokers, in milliseconds. */
+  /** Milliseconds to wait at most until all brokers know the topics. */
   timeoutMs: int32({ default: 60000 }),
   /** Checks everything and creates nothing. */
   validateOnly: boolean({ v: '1+' }),

@@ -13,7 +13,7 @@ export const DeleteRecordsRequest = request(shape, () => ({
       offset: int64(),
     }),
   }),
-  /** How long to wait for the replicas, in milliseconds. */
+  /** Milliseconds to wait at most until all replicas have moved theirs. */
   timeoutMs: int32(),
 }))
 

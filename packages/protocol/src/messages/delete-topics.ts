@@ -14,7 +14,7 @@ export const DeleteTopicsRequest = request(shape, () => ({
     { v: '6+' },
   ),
   topicNames: array(string(), { v: '0-5', ignorable: true, entity: 'topicName' }),
-  /** How long to wait for the deletion, in milliseconds. */
+  /** Milliseconds to wait at most until the topics are gone. */
   timeoutMs: int32(),
 }))
 

@@ -15,7 +15,7 @@ export const ElectLeadersRequest = request(shape, () => ({
     },
     { nullable: '0+' },
   ),
-  /** How long to wait for the elections, in milliseconds. */
+  /** Milliseconds to wait at most until the elections are over. */
   timeoutMs: int32({ default: 60000 }),
 }))
 
