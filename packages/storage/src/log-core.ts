@@ -7,7 +7,7 @@ import type { AbortedTxn } from './index/transaction-index.ts'
 import { LeaderEpochs, NO_EPOCH } from './leader-epochs.ts'
 import type { LogEnvironment } from './log-environment.ts'
 import type { LogShared } from './log-shared.ts'
-import { DELETED_SUFFIX, PARTITION_METADATA, segmentFileName } from './names.ts'
+import { DELETED_SUFFIX, PARTITION_METADATA, SWAP_SUFFIX, segmentFileName } from './names.ts'
 import type { OpenFiles } from './open-files.ts'
 import { decodeSnapshot } from './producers/producer-snapshot.ts'
 import { ProducerState } from './producers/producer-state.ts'
@@ -40,6 +40,8 @@ export class LogCore {
   appendEndOffset = 0
   /** Counts the times that written batches were taken out of the log: reads under way must not trust what they got. */
   generation = 0
+  /** Of these, the times that the log was cut. */
+  truncations = 0
   #snapshotOffsets: number[]
   #producers: ProducerState | null = null
   #epochs: LeaderEpochs | null = null
@@ -260,6 +262,39 @@ export class LogCore {
     }
     this.env.checksums.write()
     this.env.shared.removeLater(doomed, this.config.fileDeleteDelayMs)
+  }
+
+  /**
+   * Puts a cleaned segment, complete and on the device, in the place of neighbours (`UnifiedLog.replaceSegments`):
+   *
+   * | step | after a crash behind it, `settleTemporaryFiles` |
+   * |---|---|
+   * | (`.cleaned` is written) | drops it: the log is as before |
+   * | 1. rename to `.swap` | removes the old segments, takes `.swap` off: the log is as after |
+   * | 2. old files out of the way | the same |
+   * | 3. rename to its name | finds nothing to do |
+   *
+   * Each step is durable before the next. False, and nothing done, when the neighbours are no longer there.
+   */
+  swap(old: readonly Segment[], cleaned: Segment): boolean {
+    const { fs } = this.env.runtime
+    const { directory } = this.env
+    const index = this.segments.all().indexOf(old[0])
+    if (index < 0 || old.some((segment, i) => this.segments.at(index + i) !== segment)) return false
+    fs.syncDir(directory)
+    cleaned.advance(SWAP_SUFFIX)
+    fs.syncDir(directory)
+    this.discard(old)
+    fs.syncDir(directory)
+    cleaned.advance('')
+    fs.syncDir(directory)
+    cleaned.entrySynced = true
+    this.segments.replace(index, old.length, cleaned)
+    this.generation++
+    const gone = new Set(old.slice(1).map((segment) => segment.baseOffset))
+    this.removeSnapshots((offset) => gone.has(offset))
+    cleaned.seal()
+    return true
   }
 
   /** What the first fsync of data needs around it: that the folder, and the files in it, are found after a power cut. */

@@ -11,6 +11,7 @@ import { DirectoryLock } from './files/directory-lock.ts'
 import { type DirectoryOrigin, inspectDirectory, stampDirectory } from './files/format-stamp.ts'
 import { type MetaProperties, readMetaProperties, writeMetaProperties } from './files/meta-properties.ts'
 import {
+  CLEANER_CHECKPOINT,
   HIGH_WATERMARK_CHECKPOINT,
   LOG_START_CHECKPOINT,
   type OffsetsByPartition,
@@ -38,6 +39,7 @@ export class LogDirectory {
   readonly #checkpoints: CheckpointWriter
   meta: MetaProperties | null
   #offline: Error | null = null
+  #cleaned: OffsetsByPartition | null = null
   /** The disk does not tell `a` from `A`. */
   readonly caseInsensitive: boolean
   /** How the directory was left; taken when it was opened. */
@@ -136,6 +138,24 @@ export class LogDirectory {
     const { recoveryPoints, logStarts } = collect(logs)
     this.#checkpoints.write(LOG_START_CHECKPOINT, logStarts)
     this.#checkpoints.write(RECOVERY_POINT_CHECKPOINT, recoveryPoints)
+  }
+
+  /** How far the cleaner has come in a log; undefined when it never has. */
+  lastCleanOffset(name: string): number | undefined {
+    return this.#cleanOffsets().get(name)
+  }
+
+  /** A lost update costs a second cleaning. */
+  setCleanOffset(name: string, offset: number | null, failed: (error: Error) => void): void {
+    const offsets = this.#cleanOffsets()
+    if (offset === null && !offsets.delete(name)) return
+    if (offset !== null) offsets.set(name, offset)
+    this.#checkpoints.writeInBackground(CLEANER_CHECKPOINT, offsets, failed)
+  }
+
+  #cleanOffsets(): OffsetsByPartition {
+    this.#cleaned ??= readOffsetCheckpoint(this.#runtime.fs, this.path, CLEANER_CHECKPOINT)
+    return this.#cleaned
   }
 
   /** Without blocking the event loop on the device; what has not changed is not written. */

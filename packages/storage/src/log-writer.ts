@@ -138,7 +138,11 @@ export class LogWriter {
 
   /** Segments created together should not all roll together. */
   #drawAge(): void {
-    const { segmentMs, segmentJitterMs } = this.#core.config
+    const { segmentJitterMs, maxCompactionLagMs, cleanupPolicy } = this.#core.config
+    // Only closed segments are compacted, so the lag bounds the age of the active one.
+    const segmentMs = cleanupPolicy.compact
+      ? Math.min(this.#core.config.segmentMs, maxCompactionLagMs)
+      : this.#core.config.segmentMs
     const jitterMs = Math.min(segmentJitterMs, segmentMs)
     this.#segmentAgeMaxMs =
       segmentMs - (jitterMs > 0 ? Math.floor(this.#core.env.runtime.random.float() * jitterMs) : 0)

@@ -60,6 +60,8 @@ export class PartitionLog {
   #active = false
   #flushTimer: ReturnType<LogShared['runtime']['timers']['setTimer']> | undefined
   #closed = false
+  /** How often the log had been truncated when cleaning began; -1 while it is not being cleaned. */
+  #cleaningFrom = -1
 
   constructor(topic: string, partition: number, shared: LogShared, loaded: LoadedLog) {
     this.topic = topic
@@ -497,6 +499,7 @@ export class PartitionLog {
   #afterTruncation(offset: number): void {
     const core = this.#core
     core.generation++
+    core.truncations++
     core.appendEndOffset = offset
     this.#writtenEndOffset = offset
     this.#tail.truncateTo(offset)
@@ -612,6 +615,35 @@ export class PartitionLog {
   #release(): void {
     this.#tail.clear()
     for (const segment of this.#core.segments.all()) segment.closeFile()
+  }
+
+  // ---- the cleaner
+
+  /** Retention keeps its hands off the segments until `endCleaning`. */
+  beginCleaning(): void {
+    this.#cleaningFrom = this.#core.truncations
+  }
+
+  endCleaning(): void {
+    this.#cleaningFrom = -1
+  }
+
+  get cleaning(): boolean {
+    return this.#cleaningFrom >= 0
+  }
+
+  /** What is being cleaned is not what it was, or is gone. */
+  get cleaningSpoilt(): boolean {
+    return this.#closed || this.#offline !== null || this.#core.truncations !== this.#cleaningFrom
+  }
+
+  /** Runs something that may meet a broken disk or a damaged file, which then take the log offline. */
+  guarded<T>(action: () => T, otherwise: T): T {
+    return this.#attempt(action, otherwise)
+  }
+
+  fail(error: Error): void {
+    this.#failed(error)
   }
 
   // ---- failure

@@ -1,3 +1,4 @@
+import { LogCleaner } from './cleaner/log-cleaner.ts'
 import { isDiskFull, StorageError } from './errors.ts'
 import { writeTopicId } from './files/partition-metadata.ts'
 import { FolderRemover } from './folder-remover.ts'
@@ -39,6 +40,7 @@ export class LogManager {
   readonly #logs = new Map<string, PartitionLog>()
   readonly #remover: FolderRemover
   readonly #retention: Retention
+  readonly #cleaner: LogCleaner
   readonly #timers = new Map<string, ReturnType<StorageRuntime['timers']['setTimer']>>()
   /** Topic by its name in lower case, where a disk cannot tell names apart by case. */
   readonly #topicsFolded = new Map<string, string>()
@@ -91,6 +93,15 @@ export class LogManager {
         if (directory.offline === null)
           this.#guard(directory, () => directory.writeCriticalCheckpoints(this.#checkpointed(directory)))
     })
+    this.#cleaner = new LogCleaner(
+      runtime,
+      {
+        logs: () => this.#logs.values(),
+        lastCleanOffset: (log) => this.#directoryOf(log)?.lastCleanOffset(log.name),
+        cleaned: (log, endOffset) => this.#setCleanOffset(log, endOffset),
+      },
+      options.cleaner,
+    )
     this.#shared = {
       runtime,
       listener: options.listener,
@@ -143,6 +154,7 @@ export class LogManager {
     if (lastError !== null && this.#directories.every((directory) => directory.offline !== null))
       throw ioError(this.#directories.map((directory) => directory.path).join(', '), lastError)
     this.#startTimers()
+    this.#cleaner.start()
   }
 
   #openLogs(directory: LogDirectory, clean: boolean, endsAreKnown: boolean): void {
@@ -310,6 +322,7 @@ export class LogManager {
     this.#logs.delete(name)
     if (!this.#hasTopic(topic)) this.#topicsFolded.delete(topic.toLowerCase())
     log.abandon()
+    this.#setCleanOffset(log, null)
     const unique = Array.from({ length: 4 }, () => random.uint32().toString(16).padStart(8, '0')).join('')
     const target = `${directory.path}/${deletedDirectoryName(topic, partition, unique)}`
     try {
@@ -348,6 +361,16 @@ export class LogManager {
   /** Begins a retention pass now; it goes on in slices. */
   runRetention(): void {
     this.#retention.start(this.#logs.values())
+  }
+
+  /** Compacts now what needs it, one log after the other, in slices. */
+  runCleaner(): void {
+    this.#cleaner.cleanDirtiest()
+  }
+
+  #setCleanOffset(log: PartitionLog, endOffset: number | null): void {
+    const directory = this.#directoryOf(log)
+    directory?.setCleanOffset(log.name, endOffset, (error) => this.#checkpointFailed(directory, error))
   }
 
   // ---- periodic work
@@ -454,6 +477,7 @@ export class LogManager {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#stopTimers()
+    await new Promise<void>((resolve) => this.#cleaner.stop(resolve))
     await this.#closeLogs()
     for (const directory of this.#directories) {
       const logs = [...this.#logsOf(directory)]
@@ -492,6 +516,7 @@ export class LogManager {
   /** Lets go of the handles and timers and writes nothing more: what a test calls instead of `kill -9`. */
   abandon(): void {
     this.#stopTimers()
+    this.#cleaner.stop(() => {})
     for (const log of this.#logs.values()) log.abandon()
     for (const directory of this.#directories) directory.abandon(false)
     this.#shared.openFiles.closeAll()

@@ -75,7 +75,8 @@ export class Retention {
         this.#carryOut()
         return
       }
-      if (next.value.offline === null && next.value.raiseStartForRetention(clock.nowMs())) this.#raised.push(next.value)
+      const log = next.value
+      if (log.offline === null && !log.cleaning && log.raiseStartForRetention(clock.nowMs())) this.#raised.push(log)
       if (this.#raised.length >= BATCH_LOGS) this.#carryOut()
       if (clock.monotonicMs() < endMs) continue
       timers.immediate(() => this.#slice())
@@ -88,6 +89,6 @@ export class Retention {
     this.#raised = []
     if (logs.length === 0) return
     this.#makeStartsDurable(logs)
-    for (const log of logs) if (log.offline === null) log.dropSegmentsBelowStart()
+    for (const log of logs) if (log.offline === null && !log.cleaning) log.dropSegmentsBelowStart()
   }
 }

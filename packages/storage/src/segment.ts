@@ -6,7 +6,7 @@ import { OffsetIndex } from './index/offset-index.ts'
 import { TimeIndex } from './index/time-index.ts'
 import { type AbortedTxn, decodeAbortedTxns, encodeAbortedTxns } from './index/transaction-index.ts'
 import type { LogEnvironment } from './log-environment.ts'
-import { segmentFileName } from './names.ts'
+import { CLEANED_SUFFIX, type SWAP_SUFFIX, segmentFileName } from './names.ts'
 import type { Handle } from './open-files.ts'
 import { VerifiedRanges } from './verified-ranges.ts'
 
@@ -32,6 +32,7 @@ export class Segment {
   readonly baseOffset: number
   readonly #env: LogEnvironment
   #created: boolean
+  #marker: typeof CLEANED_SUFFIX | typeof SWAP_SUFFIX | '' = ''
   #sizeBytes: number
   #indexes: Indexes | null = null
   #sealed: boolean
@@ -73,8 +74,23 @@ export class Segment {
     return new Segment(env, baseOffset, -1, true, -1)
   }
 
+  /** The cleaner's copy: a `.cleaned` file, until it takes the place of others. */
+  static cleaned(env: LogEnvironment, baseOffset: number, nowMs: number): Segment {
+    const segment = Segment.planned(env, baseOffset, nowMs)
+    segment.#marker = CLEANED_SUFFIX
+    return segment
+  }
+
   path(suffix: string): string {
-    return `${this.#env.directory}/${segmentFileName(this.baseOffset, suffix)}`
+    return `${this.#env.directory}/${segmentFileName(this.baseOffset, suffix)}${this.#marker}`
+  }
+
+  /** The file's name is the next one on its way from `.cleaned` over `.swap` to that of a segment. */
+  advance(marker: typeof SWAP_SUFFIX | ''): void {
+    const from = this.path('.log')
+    this.closeFile()
+    this.#marker = marker
+    this.#env.runtime.fs.rename(from, this.path('.log'))
   }
 
   get sizeBytes(): number {

@@ -1,0 +1,159 @@
+import { isDiskFull } from '../errors.ts'
+import type { PartitionLog } from '../log.ts'
+import type { CleanerOptions } from '../manager-types.ts'
+import type { StorageRuntime } from '../types.ts'
+import type { Steps } from './batch-source.ts'
+import { type CleanResult, cleanLog } from './clean-log.ts'
+import { type CleanPlan, planCleaning } from './plan.ts'
+
+/** What cleaning takes of the event loop before it lets others have their turn. */
+const SLICE_MS = 2
+/** Between slices: half of the time is left to the rest. */
+const PAUSE_MS = 2
+const DEDUPE_BUFFER_SIZE = 134_217_728
+const BUFFER_LOAD_FACTOR = 0.9
+const BACKOFF_MS = 15_000
+
+export interface CleanerHost {
+  logs(): Iterable<PartitionLog>
+  /** Of the `cleaner-offset-checkpoint`. */
+  lastCleanOffset(log: PartitionLog): number | undefined
+  cleaned(log: PartitionLog, endOffset: number): void
+}
+
+/**
+ * Compacts one log at a time, the dirtiest first, in slices. A run that is interrupted, by a truncation, a deletion or
+ * the end of the process, leaves the log as it was.
+ */
+export class LogCleaner {
+  readonly #runtime: StorageRuntime
+  readonly #host: CleanerHost
+  readonly #options: Required<CleanerOptions>
+  #timer: ReturnType<StorageRuntime['timers']['setTimer']> | undefined
+  #running: { readonly log: PartitionLog; readonly steps: Steps<CleanResult | null> } | null = null
+  #stopped = false
+  #idleWaiter: (() => void) | null = null
+
+  constructor(runtime: StorageRuntime, host: CleanerHost, options: CleanerOptions = {}) {
+    this.#runtime = runtime
+    this.#host = host
+    this.#options = {
+      enable: options.enable ?? true,
+      dedupeBufferSize: options.dedupeBufferSize ?? DEDUPE_BUFFER_SIZE,
+      bufferLoadFactor: options.bufferLoadFactor ?? BUFFER_LOAD_FACTOR,
+      backoffMs: options.backoffMs ?? BACKOFF_MS,
+    }
+  }
+
+  start(): void {
+    if (this.#options.enable) this.#lookAgainIn(this.#options.backoffMs)
+  }
+
+  #lookAgainIn(delayMs: number): void {
+    if (this.#stopped) return
+    this.#timer = this.#runtime.timers.setTimer(() => this.cleanDirtiest(), delayMs, { keepAlive: false })
+  }
+
+  /** Starts on the log that needs it most; looks again after a while when none does. */
+  cleanDirtiest(): void {
+    this.#runtime.timers.clearTimer(this.#timer)
+    if (this.#running !== null || this.#stopped) return
+    const plan = this.#choose()
+    if (plan === null) {
+      this.#lookAgainIn(this.#options.backoffMs)
+      return
+    }
+    const { log } = plan
+    log.beginCleaning()
+    this.#running = { log, steps: cleanLog(plan, this.#options) }
+    this.#runtime.logger.debug('cleaning', {
+      log: log.name,
+      from: plan.firstDirtyOffset,
+      to: plan.firstUncleanableOffset,
+    })
+    this.#slice()
+  }
+
+  #choose(): CleanPlan | null {
+    const nowMs = this.#runtime.clock.nowMs()
+    let best: CleanPlan | null = null
+    for (const log of this.#host.logs()) {
+      if (!log.config.cleanupPolicy.compact || log.offline !== null) continue
+      const plan = log.guarded(() => planCleaning(log, this.#host.lastCleanOffset(log), nowMs), null)
+      if (plan === null || !(plan.overdue || plan.dirtyRatio > log.config.minCleanableDirtyRatio)) continue
+      if (
+        best === null ||
+        (plan.overdue && !best.overdue) ||
+        (plan.overdue === best.overdue && plan.dirtyRatio > best.dirtyRatio)
+      )
+        best = plan
+    }
+    return best
+  }
+
+  #slice(): void {
+    const { clock, timers } = this.#runtime
+    const endMs = clock.monotonicMs() + SLICE_MS
+    const { log, steps } = this.#running!
+    try {
+      for (;;) {
+        if (this.#stopped || log.cleaningSpoilt) {
+          steps.return(null)
+          this.#finish(null)
+          return
+        }
+        const step = steps.next()
+        if (step.done === true) {
+          this.#finish(step.value)
+          return
+        }
+        if (step.value !== undefined) {
+          step.value((error) => {
+            if (error === null) this.#slice()
+            else this.#failed(error)
+          })
+          return
+        }
+        if (clock.monotonicMs() >= endMs) {
+          timers.setTimer(() => this.#slice(), PAUSE_MS)
+          return
+        }
+      }
+    } catch (error) {
+      this.#failed(error as Error)
+    }
+  }
+
+  #failed(error: Error): void {
+    const { log, steps } = this.#running!
+    try {
+      steps.return(null)
+    } catch (cleanupError) {
+      this.#runtime.logger.warn('could not clean up', { log: log.name, error: (cleanupError as Error).message })
+    }
+    if (isDiskFull(error)) this.#runtime.logger.warn('no room to clean a log', { log: log.name })
+    else log.fail(error)
+    this.#finish(null)
+  }
+
+  #finish(result: CleanResult | null): void {
+    const { log } = this.#running!
+    this.#running = null
+    log.endCleaning()
+    if (result !== null) {
+      const { endOffset, bytesRead, bytesWritten } = result
+      this.#runtime.logger.info('cleaned', { log: log.name, endOffset, bytesRead, bytesWritten })
+      this.#host.cleaned(log, endOffset)
+    }
+    this.#idleWaiter?.()
+    this.#lookAgainIn(result === null ? this.#options.backoffMs : 0)
+  }
+
+  /** Calls back once no run is under way; none begins any more. */
+  stop(idle: () => void): void {
+    this.#stopped = true
+    this.#runtime.timers.clearTimer(this.#timer)
+    if (this.#running === null) idle()
+    else this.#idleWaiter = idle
+  }
+}
