@@ -269,14 +269,19 @@ export class Fetcher {
       this.onFailure(asked, new BrokerError(response.errorCode, 'fetch'))
       return
     }
+    // The broker answers in the order of the request; looking there first spares the search.
+    const ordered = [...Map.groupBy(asked, (p) => p.topic).values()].flat()
+    let guess = 0
     for (const topic of response.responses) {
       for (const answer of topic.partitions) {
-        const p = asked.find(
-          (a) =>
-            a.partition === answer.partitionIndex &&
-            (a.topic === topic.topic || (topic.topic === '' && infos.get(a.topic)?.topicId === topic.topicId)),
-        )
-        if (p !== undefined) this.onAnswer(p, answer)
+        const fits = (p: FetchedPartition | undefined) =>
+          p !== undefined &&
+          p.partition === answer.partitionIndex &&
+          (p.topic === topic.topic || (topic.topic === '' && infos.get(p.topic)?.topicId === topic.topicId))
+        const found = fits(ordered[guess]) ? ordered[guess] : ordered.find(fits)
+        if (found === undefined) continue
+        guess += 1
+        this.onAnswer(found, answer)
       }
     }
   }
