@@ -31,7 +31,7 @@ export function compareWithFiles(
     if (batch.baseOffset(bytes, 0) >= ledger.endOffset) ledger.add(bytes, 0, size, world.nowMs)
   })
   if (result !== 'done')
-    checks.fail(lossInvariant(stop), `${ledger.name} holds batches up to ${endOffset}`, `its files hold them up to ${ledger.endOffset} (${result})`)
+    checks.fail(lossInvariant(stop), `${ledger.name} holds batches up to ${endOffset}`, `its files hold them up to ${ledger.endOffset} (${result}), segments ${bases.join(' ')}`)
   // More was deleted than has survived: the log goes on where it was.
   if (ledger.endOffset < endOffset && endOffset === log.logStartOffset) ledger.endOffset = endOffset
   checks.met('L6')

@@ -137,7 +137,9 @@ export class Consumer {
   }
 
   private remove(position: Position): void {
-    this.positions.splice(this.positions.indexOf(position), 1)
+    const index = this.positions.indexOf(position)
+    if (index < 0) return
+    this.positions.splice(index, 1)
     if (position.told !== null && this.withSession) this.forgotten.push(position.ledger)
   }
 
@@ -343,7 +345,7 @@ export class Consumer {
     if (underWay.maxWaitMs < 1_000 || underWay.minBytes > 1 || world.calmSinceMs > underWay.sentMs || bytes === 0) return
     let readyMs = Number.POSITIVE_INFINITY
     for (const { position, fetchOffset } of underWay.asked) {
-      const fact = position.ledger.factAt(fetchOffset)
+      const fact = position.ledger.damaged ? undefined : position.ledger.factAt(fetchOffset)
       if (fact !== undefined) readyMs = Math.min(readyMs, Math.max(fact.visibleAtMs, underWay.sentMs))
     }
     if (readyMs === Number.POSITIVE_INFINITY) return

@@ -226,7 +226,8 @@ export class Nemesis {
 
   private tamper(kind: 'bit-rot' | 'lost-caches'): void {
     const { host, random, world } = this
-    if (host.state !== 'up' || (kind === 'bit-rot' && this.bitRotted)) return
+    // What is done to the files goes through the same disk.
+    if (host.state !== 'up' || host.watch.diskTrouble || (kind === 'bit-rot' && this.bitRotted)) return
     this.happened(kind, 1_500)
     const then = (): void => {
       if (kind === 'lost-caches') damageCaches(world, host, random)

@@ -49,7 +49,8 @@ function flip(fs: ReturnType<BrokerHost['machine']['disk']['mount']>, path: stri
 export function rotBit(world: World, host: BrokerHost, random: SeededRandom): boolean {
   const { disk } = host.machine
   const candidates = world.livePartitions().filter(({ facts }) => facts.length > 3)
-  if (candidates.length === 0) return false
+  // Something must be left to work with.
+  if (candidates.length < 2) return false
   const ledger = candidates[random.below(candidates.length)]
   for (const root of host.directories) {
     const directory = `${root}/${ledger.topic.plan.name}-${ledger.index}`
