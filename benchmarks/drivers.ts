@@ -3,7 +3,7 @@ import { createInterface, type Interface } from 'node:readline'
 import { apacheKafkaClassPath } from '../tools/peers/apache-kafka.ts'
 import { run } from '../tools/peers/folders.ts'
 import { goProgram } from '../tools/peers/go.ts'
-import { track } from '../tools/peers/running-broker.ts'
+import { endProcess, track } from '../tools/peers/running-broker.ts'
 
 type Flags = Record<string, string | number | undefined>
 
@@ -72,19 +72,22 @@ export class HeldDriver {
   finish(): void {
     this.#child.stdin!.end()
   }
+
+  /** Ends the driver if it still runs. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#reader.close()
+    await endProcess(this.#child, 'SIGKILL')
+  }
 }
 
-function tool(toolClass: string, args: string[], heap: string): Promise<{ stdout: Buffer }> {
-  const jvm = [
-    '-cp',
-    apacheKafkaClassPath('4.3.1'),
-    `-Xmx${heap}`,
-    '-server',
-    '-XX:+UseG1GC',
-    '-XX:MaxGCPauseMillis=20',
-  ]
-  return run('java', [...jvm, toolClass, ...args])
-}
+const jvm = (heap: string) => [
+  '-cp',
+  apacheKafkaClassPath('4.3.1'),
+  `-Xmx${heap}`,
+  '-server',
+  '-XX:+UseG1GC',
+  '-XX:MaxGCPauseMillis=20',
+]
 
 /** Apache Kafka's ProducerPerformance, with the heap its script gives it. Its rates leave out its own start. */
 export async function producerPerformance(
@@ -96,11 +99,8 @@ export async function producerPerformance(
 ): Promise<{ recordsPerSecond: number; megabytesPerSec: number; p99Ms: number }> {
   const properties = ['--command-property', `bootstrap.servers=${bootstrap}`, `batch.size=${batchBytes}`]
   const sizes = ['--num-records', String(records), '--record-size', String(valueBytes), '--throughput', '-1']
-  const { stdout } = await tool(
-    'org.apache.kafka.tools.ProducerPerformance',
-    ['--topic', topic, ...sizes, ...properties],
-    '512M',
-  )
+  const toolClass = 'org.apache.kafka.tools.ProducerPerformance'
+  const { stdout } = await run('java', [...jvm('512M'), toolClass, '--topic', topic, ...sizes, ...properties])
   const last = stdout.toString().trim().split('\n').at(-1)!
   const match = /^(\d+) records sent, ([\d.]+) records\/sec .* (\d+) ms 99th/.exec(last)
   if (match === null || Number(match[1]) !== records) throw new Error(`ProducerPerformance said: ${last}`)
@@ -108,7 +108,10 @@ export async function producerPerformance(
   return { recordsPerSecond, megabytesPerSec: (recordsPerSecond * valueBytes) / 1e6, p99Ms: Number(match[3]) }
 }
 
-/** Apache Kafka's EndToEndLatency; it gives whole milliseconds. */
+/**
+ * Apache Kafka's EndToEndLatency; it gives whole milliseconds. Its last act, after it has printed, is to commit the
+ * offsets of a group, which belongs to no figure: it is ended when the figures are there.
+ */
 export async function endToEndLatency(
   bootstrap: string,
   topic: string,
@@ -116,14 +119,25 @@ export async function endToEndLatency(
   valueBytes: number,
 ): Promise<{ averageMs: number; p50Ms: number; p99Ms: number; p999Ms: number }> {
   const sizes = ['--num-records', String(records), '--record-size', String(valueBytes), '--producer-acks', '1']
-  const { stdout } = await tool(
-    'org.apache.kafka.tools.EndToEndLatency',
-    ['--bootstrap-server', bootstrap, '--topic', topic, ...sizes],
-    '256M',
-  )
-  const text = stdout.toString()
-  const average = /Avg latency: ([\d.]+) ms/.exec(text)
-  const at = /50th = (\d+), 99th = (\d+), 99.9th = (\d+)/.exec(text)
-  if (average === null || at === null) throw new Error(`EndToEndLatency said: ${text.slice(-500)}`)
-  return { averageMs: Number(average[1]), p50Ms: Number(at[1]), p99Ms: Number(at[2]), p999Ms: Number(at[3]) }
+  const toolClass = 'org.apache.kafka.tools.EndToEndLatency'
+  const args = [...jvm('256M'), toolClass, '--bootstrap-server', bootstrap, '--topic', topic, ...sizes]
+  const child = track(spawn('java', args, { stdio: ['ignore', 'pipe', 'pipe'] }))
+  let errors = ''
+  child.stderr.on('data', (chunk: Buffer) => {
+    errors = (errors + chunk.toString()).slice(-2000)
+  })
+  const timer = setTimeout(() => child.kill('SIGKILL'), 120_000)
+  try {
+    let average: string | undefined
+    for await (const line of createInterface({ input: child.stdout })) {
+      average ??= /Avg latency: ([\d.]+) ms/.exec(line)?.[1]
+      const at = /50th = (\d+), 99th = (\d+), 99.9th = (\d+)/.exec(line)
+      if (at === null) continue
+      return { averageMs: Number(average), p50Ms: Number(at[1]), p99Ms: Number(at[2]), p999Ms: Number(at[3]) }
+    }
+    throw new Error(`EndToEndLatency gave no figures: ${errors.split('\n')[0]}`)
+  } finally {
+    clearTimeout(timer)
+    await endProcess(child, 'SIGKILL')
+  }
 }

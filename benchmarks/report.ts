@@ -26,7 +26,7 @@ function cpuBeside(metric: Metric, all: readonly Metric[]): string {
 /** All figures as Markdown: a table per row; every cell is median (min–max). */
 export function markdown(results: Results): string {
   const out = [
-    `Measured by \`${results.command}\` at commit ${results.commit}, ${results.rounds} alternating rounds,`,
+    `Measured by \`${results.command}\` at commit ${results.commit}, in alternating rounds,`,
     `${results.minutes.toFixed(1)} minutes, on ${results.machine}. Every cell is the median (minimum–maximum).`,
     'Apache Kafka is 4.3.1 with the settings it ships and a heap of 1 GB; Ottla has its defaults.',
   ]
@@ -34,7 +34,8 @@ export function markdown(results: Results): string {
   for (const metric of results.metrics) {
     if (metric.row !== row) {
       row = metric.row
-      out.push('', `### ${row}`, '')
+      const rounds = Math.max(metric.ottla.length, metric.kafka.length)
+      out.push('', `### ${row} (${rounds} rounds)`, '')
       out.push('| | Ottla | Apache Kafka | ratio | broker CPU s/M records | wanted |', '|---|--:|--:|--:|--:|---|')
     }
     const { ottla, kafka, ratio, verdict } = judge(metric, results.metrics)

@@ -20,6 +20,8 @@ export interface OwnRow extends RowBase {
   kind: 'own'
   /** Fewer rounds than the others, where one takes long. */
   atMostRounds?: number
+  /** No further round begins when this share of the time for the whole run has passed. */
+  untilShare: number
   measure(contender: Contender, context: RowContext): Promise<Samples>
 }
 

@@ -27,6 +27,7 @@ async function until(what: string, condition: () => boolean, seconds: number): P
 const compaction: Row = {
   kind: 'own',
   id: 'produce while 2 GB are compacted',
+  untilShare: 1,
   atMostRounds: 3,
   async measure(contender, context) {
     const broker = await startContender(contender, context.folder())
@@ -42,7 +43,7 @@ const compaction: Row = {
       if (!existsSync(dir)) throw new Error(`no folder ${dir}`)
       const fullBytes = folderBytes(dir, '.log')
 
-      const producer = new HeldDriver('paced', broker.bootstrap, { topic: paced, rate: 500, seconds: 0 })
+      await using producer = new HeldDriver('paced', broker.bootstrap, { topic: paced, rate: 500, seconds: 0 })
       // The first window warms up, the second is at rest, the third waits for the cleaner, the fourth is beside it.
       await delay(2000)
       producer.mark()

@@ -6,12 +6,13 @@ import type { Row, Samples } from '../row.ts'
 const delay = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** How long a broker is left alone before its idle figures are taken. */
-const idleMs = 3000
+const idleMs = 2500
 
 /** A broker on an empty folder: its start, its memory and CPU while idle, with connections, and after 2 GB in and out. */
 const lifecycle: Row = {
   kind: 'own',
   id: 'start, memory, connections',
+  untilShare: 0.75,
   async measure(contender, context) {
     const broker = await startContender(contender, context.folder())
     try {
@@ -25,7 +26,7 @@ const lifecycle: Row = {
       samples['idle CPU %'] = ((cpuSeconds(broker.pid) - idleCpu) / (idleMs / 1000)) * 100
       samples['RssAnon idle MB'] = rssAnonMegabytes(broker.pid)
 
-      const connections = new HeldDriver('idle', broker.bootstrap, { connections: 1000 })
+      await using connections = new HeldDriver('idle', broker.bootstrap, { connections: 1000 })
       const opened = await connections.line<{ seconds: number }>()
       samples['1,000 connections: opened and answered ms'] = opened.seconds * 1000
       samples['1,000 connections: RssAnon MB'] = rssAnonMegabytes(broker.pid)

@@ -9,6 +9,8 @@ import type { Row, Samples } from '../row.ts'
 const thousand: Row = {
   kind: 'own',
   id: '1,000 partitions',
+  untilShare: 0.82,
+  atMostRounds: 3,
   async measure(contender, context) {
     const broker = await startContender(contender, context.folder())
     try {
@@ -38,6 +40,9 @@ const topics = ['many-0', 'many-1', 'many-2', 'many-3', 'many-4']
 const fiveThousand: Row = {
   kind: 'own',
   id: '5,000 partitions',
+  untilShare: 0.9,
+  // Apache Kafka takes most of a minute for each start, and two to make them.
+  atMostRounds: 2,
   async measure(contender, context) {
     const dir = context.keptFolder
     const done = join(dir, 'prepared')
