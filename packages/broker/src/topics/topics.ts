@@ -1,6 +1,6 @@
 import { ErrorCode } from '@ottla/protocol'
 import type { Logger } from '@ottla/runtime'
-import type { LogManager } from '@ottla/storage'
+import { type LogManager, StorageError } from '@ottla/storage'
 import { replaceTopicConfig, resolveTopicConfig, type TopicConfig } from '../config/index.ts'
 import type { LiveConfig } from '../config/live-config.ts'
 import type { ReplicaManager } from '../replica-manager/replica-manager.ts'
@@ -124,7 +124,13 @@ export class Topics {
       if (validateOnly) return { ...DONE, created }
       const topic = await this.deps.store.create(spec.name, replicas, configs)
       if ('errorCode' in topic) return { ...topic, created: null }
-      this.host(topic)
+      const problem = this.tryHost(topic)
+      if (problem !== null) {
+        // Nobody has seen it yet: better no topic than one without a place.
+        await this.deps.store.delete(spec.name)
+        this.unhost(topic)
+        return { ...problem, created: null }
+      }
       this.deps.logger.info('created topic', { topic: topic.name, partitions: replicas.length })
       return { ...DONE, created: { ...created, topicId: topic.topicId } }
     })
@@ -159,8 +165,8 @@ export class Topics {
       if (validateOnly) return DONE
       const grown = await this.deps.store.addPartitions(name, present, replicas)
       if ('errorCode' in grown) return grown
-      this.host(grown)
-      return DONE
+      // The partitions exist from here on, and get their logs at the next start at the latest.
+      return this.tryHost(grown) ?? DONE
     })
   }
 
@@ -170,8 +176,7 @@ export class Topics {
       if (topic === undefined) return refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `there is no topic ${name}`)
       const outcome = await this.deps.store.delete(name)
       if (outcome.errorCode !== ErrorCode.NONE) return outcome
-      this.deps.replicas.release(name)
-      for (let index = 0; index < topic.partitions.length; index++) this.deps.logs.deleteLog(name, index)
+      this.unhost(topic)
       this.deps.logger.info('deleted topic', { topic: name })
       return DONE
     })
@@ -193,6 +198,27 @@ export class Topics {
   private host(topic: TopicInfo): void {
     const { replicas, logs } = this.deps
     replicas.host(logs, topic, this.configOf(topic.name))
+  }
+
+  /** A disk that is full or broken is no bug of ours: the client is told. */
+  private tryHost(topic: TopicInfo): ItemOutcome | null {
+    try {
+      this.host(topic)
+      return null
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error
+      this.deps.logger.warn('a partition could not be made', { topic: topic.name, reason: error.message })
+      return refusal(ErrorCode.KAFKA_STORAGE_ERROR, error.message)
+    }
+  }
+
+  /** Lets go of the partitions and deletes their logs, those that there are. */
+  private unhost(topic: TopicInfo): void {
+    const { replicas, logs } = this.deps
+    replicas.release(topic.name)
+    for (let index = 0; index < topic.partitions.length; index++) {
+      if (logs.getLog(topic.name, index) !== undefined) logs.deleteLog(topic.name, index)
+    }
   }
 
   private oneByOne<T>(change: () => Promise<T>): Promise<T> {
