@@ -96,7 +96,8 @@ function finishDeclarations(dist: string): { usesNodeTypes: boolean } {
 
 /**
  * `index.cjs` and its types. Node itself can `require` an ES module, but test runners with a module system of their own
- * (jest) cannot: this loads through Node's own `require`, wherever it is called from.
+ * (jest) cannot, and their `node:module` is their own too: so ask the realm outside the runner's sandbox for the real
+ * one.
  */
 function addCommonJsDoor(target: string): void {
   const values = [...readFileSync(join(target, 'dist/index.js'), 'utf8').matchAll(/^export \{([^}]*)\}/gm)]
@@ -111,7 +112,8 @@ function addCommonJsDoor(target: string): void {
   writeFileSync(
     join(target, 'index.cjs'),
     `'use strict'
-const { createRequire } = process.getBuiltinModule('node:module')
+const outside = require('node:vm').runInThisContext('process')
+const { createRequire } = outside.getBuiltinModule('node:module')
 module.exports = createRequire(__filename)('./dist/index.js')
 `,
   )

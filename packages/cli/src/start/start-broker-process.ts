@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { basename, resolve } from 'node:path'
 import { argumentLayer, Broker, BrokerConfig, type ConfigLayer, fileLayer, objectLayer } from '@ottla/broker'
+import { onNativeMissing } from '@ottla/protocol/records'
 import { type NodeLogger, nodeLogger, nodeRuntime } from '@ottla/runtime/node'
 import { type HttpEndpoint, serveHttp } from './http-endpoint.ts'
 import { isAlive, newInstance } from './process-identity.ts'
@@ -61,6 +62,7 @@ export async function startBrokerProcess(settings: StartSettings, config: Broker
   const logger: NodeLogger = nodeLogger({ level: settings.logLevel })
   for (const warning of config.warnings) logger.warn(warning)
   if (config.inertKeys.length > 0) logger.info('settings without effect here', { keys: config.inertKeys })
+  onNativeMissing(({ message }) => logger.warn(message))
   const instance = newInstance()
   const runtime = nodeRuntime({ logger })
   const options = { config, identity: instance.identity, isAlive, adopt: settings.adopt, machineName: hostname() }
