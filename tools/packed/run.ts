@@ -16,6 +16,8 @@ const NODE_VERSIONS = ['22.18.0', '26.10.0']
 const USING_SINCE = 24
 const PEERS = ['vitest@5.1.1', 'jest@30.5.2', 'typescript@7.0.2', 'typescript-5@npm:typescript@5.9.3']
 const NATIVE_PACKAGES = ['@node-rs', 'snappy', '@napi-rs', 'lz4-napi', '@antoniomuso']
+/** Not so short that native code would not be asked. */
+const LINES = `alpha\nbeta\n${Array.from({ length: 999 }, (_, i) => i * i).join(' ')}\n`
 const QUIET = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', '--prefer-offline']
 
 const root = new URL('../..', import.meta.url).pathname
@@ -98,9 +100,9 @@ class App {
       pid = ready.pid
       if (ready.event !== 'ready') throw new Error(`the first line is no ready line: ${JSON.stringify(ready)}`)
       const to = ['-b', ready.bootstrap]
-      await this.run('npx', ['ottla', 'produce', 'letters', ...to, '-z', codec], 'alpha\nbeta\ngamma\n')
+      await this.run('npx', ['ottla', 'produce', 'letters', ...to, '-z', codec], LINES)
       const read = await this.run('npx', ['ottla', 'consume', 'letters', ...to, '--offset', ':end', '-f', '%v\n'])
-      if (read.stdout !== 'alpha\nbeta\ngamma\n') throw new Error(`consumed ${JSON.stringify(read.stdout)}`)
+      if (read.stdout !== LINES) throw new Error(`consumed ${JSON.stringify(read.stdout)}`)
       process.kill(pid, 'SIGTERM')
       const { code, stderr } = await started.ended()
       if (code !== 0) throw new Error(`ottla start ended with ${code} after SIGTERM\n${stderr}`)
