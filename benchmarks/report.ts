@@ -35,7 +35,7 @@ export function markdown(results: Results): string {
     if (metric.row !== row) {
       row = metric.row
       const rounds = Math.max(metric.ottla.length, metric.kafka.length)
-      out.push('', `### ${row} (${rounds} rounds)`, '')
+      out.push('', `### ${row} (${rounds} ${rounds === 1 ? 'round' : 'rounds'})`, '')
       out.push('| | Ottla | Apache Kafka | ratio | broker CPU s/M records | wanted |', '|---|--:|--:|--:|--:|---|')
     }
     const { ottla, kafka, ratio, verdict } = judge(metric, results.metrics)

@@ -8,6 +8,7 @@ import { relative } from 'node:path'
 import { installApacheKafka } from './apache-kafka.ts'
 import { type Installed, projectDir } from './folders.ts'
 import { installGoProgram } from './go.ts'
+import { installJavaScenarios } from './java-scenarios.ts'
 import { installKafkaClients } from './kafka-clients.ts'
 import { installKcat } from './kcat.ts'
 import { installNodeClients } from './node-clients.ts'
@@ -19,6 +20,8 @@ const steps: Record<string, () => Promise<Installed>> = {
   'kafka-clients-3.9.2': () => installKafkaClients('3.9.2'),
   'kafka-clients-4.3.1': () => installKafkaClients('4.3.1'),
   'kafka-clients-4.4.0': () => installKafkaClients('4.4.0'),
+  'java-scenarios-4.3.1': () => installJavaScenarios('4.3.1'),
+  'java-scenarios-3.9.2': () => installJavaScenarios('3.9.2'),
   kcat: installKcat,
   python: installPython,
   node: installNodeClients,
