@@ -8,6 +8,8 @@ import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
 
 const root = new URL('..', import.meta.url).pathname
+// Each test file is a process of its own: what one has compiled the next need not.
+process.env.NODE_COMPILE_CACHE ??= `${root}node_modules/.cache/compile`
 const only = process.argv.slice(2)
 
 interface Tally {

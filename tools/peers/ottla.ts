@@ -16,6 +16,10 @@ export interface OttlaOptions {
   proxied?: { port: number; advertisedPort: number }
   /** Broker settings, as `--set name=value`. */
   set?: Record<string, string>
+  /** Default: `dir/data`. */
+  dataDir?: string
+  /** Takes over data that Apache Kafka wrote. */
+  adopt?: boolean
 }
 
 /** Starts our broker as a user would, by its command, and resolves when it answers. */
@@ -23,8 +27,9 @@ export async function startOttla(options: OttlaOptions): Promise<RunningBroker> 
   const { dir } = options
   mkdirSync(dir, { recursive: true })
   const port = options.port ?? (await freePort())
-  const dataDir = join(dir, 'data')
+  const dataDir = options.dataDir ?? join(dir, 'data')
   const args = ['start', '--dir', dataDir, '--json']
+  if (options.adopt === true) args.push('--adopt')
   const settings = { ...options.set }
   if (options.proxied === undefined) {
     args.push('--port', String(port))

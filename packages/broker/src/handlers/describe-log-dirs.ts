@@ -41,7 +41,7 @@ function sizes(
 ): { name: string; partitions: { partitionIndex: number; partitionSize: number; offsetLag: number }[] }[] {
   const topics = new Map<string, { partitionIndex: number; partitionSize: number; offsetLag: number }[]>()
   for (const log of logs.logs()) {
-    if (log.directory !== directory) continue
+    if (!log.directory.startsWith(`${directory}/`)) continue
     if (wanted !== null && wanted.get(log.topic)?.has(log.partition) !== true) continue
     let partitions = topics.get(log.topic)
     if (partitions === undefined) topics.set(log.topic, (partitions = []))
