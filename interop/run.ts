@@ -67,6 +67,15 @@ async function attempt(scenario: Scenario, context: Omit<Parameters<Scenario['ru
   }
 }
 
+/** Without this check a dead broker would cost every client's patience in every cell. */
+function alive(broker: RunningBroker): boolean {
+  try {
+    return process.kill(broker.pid, 0)
+  } catch {
+    return false
+  }
+}
+
 type Start = (dir: string, proxied: { port: number; advertisedPort: number }) => Promise<RunningBroker>
 
 /** All chosen cells against one broker. */
@@ -83,7 +92,9 @@ async function drive(name: string, start: Start): Promise<Outcomes> {
       const startedMs = performance.now()
       for (const scenario of chosenScenarios) {
         const began = performance.now()
-        const outcome = await attempt(scenario, { broker, client: program, helper, proxy })
+        const outcome: Outcome = alive(broker)
+          ? await attempt(scenario, { broker, client: program, helper, proxy })
+          : { outcome: 'fail', reason: 'the broker is gone' }
         outcomes[client.name]![scenario.name] = outcome
         if (values.verbose || outcome.outcome === 'fail') {
           const why = outcome.outcome === 'pass' ? JSON.stringify(outcome.facts) : outcome.reason
