@@ -71,7 +71,6 @@ const CLOSING: Readonly<Record<string, () => Buffer>> = {
   'a million tags': () => frame(header(3, 9, Buffer.from([0xff, 0xff, 0xc0, 0x84, 0x3d]))),
   'a varint of six bytes': () => frame(header(3, 9, Buffer.from([0xff, 0xff, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01]))),
   'the same tag twice': () => frame(header(3, 9, Buffer.from([0xff, 0xff, 0x02, 0x05, 0x00, 0x05, 0x00]))),
-  'bytes behind the message': () => frame(metadata9.subarray(4), Buffer.from([0])),
 }
 
 for (const [name, bytes] of Object.entries(CLOSING)) {
@@ -84,6 +83,14 @@ for (const [name, bytes] of Object.entries(CLOSING)) {
     await bystanderIsServed(bystander)
   })
 }
+
+test('bytes behind a request are ignored, as Apache Kafka does', async (t) => {
+  const { connect } = await startBroker(t)
+  const client = await connect()
+  client.sendBytes(frame(metadata9.subarray(4), Buffer.from([1, 2, 3])))
+  const { body } = await client.receive(MetadataResponse, 9)
+  assert.equal(body.topics[0].name, 'a')
+})
 
 test('a request cut at every byte is never answered and never hurts', async (t) => {
   const { connect } = await startBroker(t)

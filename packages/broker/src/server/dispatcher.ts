@@ -72,7 +72,7 @@ export class Dispatcher {
       const header = decodeRequestHeader(frame, message, request.apiVersion)
       request.clientId = header.clientId
       body = message.read(header.reader, request.apiVersion)
-      header.reader.finish()
+      // Bytes behind the last field are ignored, as Apache Kafka does: librdkafka 2.16 sends some.
       unsafe = header.reader.unsafeInt64
     } catch (error) {
       if (!(error instanceof CodecError)) throw error
