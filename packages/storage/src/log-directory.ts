@@ -197,8 +197,6 @@ export interface CheckpointedLog {
   readonly recoveryPoint: number
   readonly logStartOffset: number
   readonly writtenEndOffset: number
-  /** The log start that the segments show by themselves. */
-  readonly firstBaseOffset: number
 }
 
 function collect(logs: Iterable<CheckpointedLog>): {
@@ -212,7 +210,7 @@ function collect(logs: Iterable<CheckpointedLog>): {
   for (const log of logs) {
     recoveryPoints.set(log.name, log.recoveryPoint)
     highWatermarks.set(log.name, log.writtenEndOffset)
-    if (log.logStartOffset > log.firstBaseOffset) logStarts.set(log.name, log.logStartOffset)
+    if (log.logStartOffset > 0) logStarts.set(log.name, log.logStartOffset)
   }
   return { recoveryPoints, logStarts, highWatermarks }
 }

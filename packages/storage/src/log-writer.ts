@@ -77,9 +77,17 @@ export class LogWriter {
     return this.#queue.length === 0 && this.#inFlight === null
   }
 
+  /**
+   * Decides whether the next append begins a new segment; to be asked before the append changes the producer state, of
+   * which the roll takes a snapshot.
+   */
+  rollIfNeeded(bytes: number, nextOffset: number, maxTimestamp: number, nowMs: number): void {
+    // At the log's end, even where a follower's next batch begins later: recovery takes a gap for a lost segment.
+    if (this.#mustRoll(bytes, nextOffset, maxTimestamp, nowMs)) this.#planRoll(this.#core.appendEndOffset, nowMs)
+  }
+
   /** Takes over whole batches with their final offsets. Nothing is written before this turn of the event loop ends. */
-  append(item: Appendable, nowMs: number): void {
-    if (this.#mustRoll(item, nowMs)) this.#planRoll(item.baseOffset, nowMs)
+  append(item: Appendable): void {
     const entry: TailEntry = {
       owner: this.#tail,
       segment: this.#planned,
@@ -112,16 +120,16 @@ export class LogWriter {
   }
 
   /** `LogSegment.shouldRoll`. */
-  #mustRoll(item: Appendable, nowMs: number): boolean {
+  #mustRoll(bytes: number, nextOffset: number, maxTimestamp: number, nowMs: number): boolean {
     const { config } = this.#core
     if (this.#plannedBytes === 0) return false
-    if (this.#plannedBytes + item.bytes.length > config.segmentBytes) return true
-    if (item.nextOffset - 1 - this.#planned.baseOffset > RELATIVE_OFFSET_MAX) return true
+    if (this.#plannedBytes + bytes > config.segmentBytes) return true
+    if (nextOffset - 1 - this.#planned.baseOffset > RELATIVE_OFFSET_MAX) return true
     if (this.#plannedEntries >= Math.floor(config.segmentIndexBytes / OFFSET_INDEX_ENTRY_BYTES)) return true
     if (this.#plannedEntries >= Math.floor(config.segmentIndexBytes / TIME_INDEX_ENTRY_BYTES) - 1) return true
     const ageMs =
-      this.#plannedFirstTimestamp >= 0 && item.maxTimestamp >= 0
-        ? item.maxTimestamp - this.#plannedFirstTimestamp
+      this.#plannedFirstTimestamp >= 0 && maxTimestamp >= 0
+        ? maxTimestamp - this.#plannedFirstTimestamp
         : nowMs - this.#planned.createdMs
     return ageMs > this.#segmentAgeMaxMs
   }

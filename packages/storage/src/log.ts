@@ -251,29 +251,33 @@ export class PartitionLog {
     const baseOffset = core.appendEndOffset
     batch.setBaseOffset(bytes, 0, baseOffset)
     batch.setPartitionLeaderEpoch(bytes, 0, options.leaderEpoch)
-    core.epochs().assign(options.leaderEpoch, baseOffset)
-    const aborted = applyToProducers(core.producers(), bytes, 0)
     const nextOffset = batch.lastOffset(bytes, 0) + 1
     const maxTimestamp = batch.maxTimestamp(bytes, 0)
-    return this.#enqueue(bytes, baseOffset, nextOffset, maxTimestamp, aborted === null ? null : [aborted], nowMs)
+    this.#writer.rollIfNeeded(bytes.length, nextOffset, maxTimestamp, nowMs)
+    core.epochs().assign(options.leaderEpoch, baseOffset)
+    const aborted = applyToProducers(core.producers(), bytes, 0)
+    return this.#enqueue(bytes, baseOffset, nextOffset, maxTimestamp, aborted === null ? null : [aborted])
   }
 
   /** Batches of a leader keep their offsets and epochs. */
   #appendReplicated(valid: Buffer, nowMs: number): AppendResult {
     const core = this.#core
     const bytes = this.#shared.tailBudget.own(valid)
-    const aborted: AbortedTxn[] = []
     let maxTimestamp = -1
     let nextOffset = core.appendEndOffset
+    for (let at = 0; at < bytes.length; at += batch.sizeInBytes(bytes, at)) {
+      maxTimestamp = Math.max(maxTimestamp, batch.maxTimestamp(bytes, at))
+      nextOffset = batch.lastOffset(bytes, at) + 1
+    }
+    this.#writer.rollIfNeeded(bytes.length, nextOffset, maxTimestamp, nowMs)
+    const aborted: AbortedTxn[] = []
     for (let at = 0; at < bytes.length; at += batch.sizeInBytes(bytes, at)) {
       core.epochs().assign(batch.partitionLeaderEpoch(bytes, at), batch.baseOffset(bytes, at))
       const transaction = applyToProducers(core.producers(), bytes, at)
       if (transaction !== null) aborted.push(transaction)
-      maxTimestamp = Math.max(maxTimestamp, batch.maxTimestamp(bytes, at))
-      nextOffset = batch.lastOffset(bytes, at) + 1
     }
     const baseOffset = batch.baseOffset(bytes, 0)
-    return this.#enqueue(bytes, baseOffset, nextOffset, maxTimestamp, aborted.length === 0 ? null : aborted, nowMs)
+    return this.#enqueue(bytes, baseOffset, nextOffset, maxTimestamp, aborted.length === 0 ? null : aborted)
   }
 
   #enqueue(
@@ -282,9 +286,8 @@ export class PartitionLog {
     nextOffset: number,
     maxTimestamp: number,
     aborted: readonly AbortedTxn[] | null,
-    nowMs: number,
   ): AppendResult {
-    this.#writer.append({ bytes, baseOffset, nextOffset, maxTimestamp, aborted }, nowMs)
+    this.#writer.append({ bytes, baseOffset, nextOffset, maxTimestamp, aborted })
     this.#core.appendEndOffset = nextOffset
     if (this.#core.config.flushMs !== Number.POSITIVE_INFINITY) this.#startFlushTimer()
     return {

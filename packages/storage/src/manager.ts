@@ -6,7 +6,7 @@ import { type LoadedLog, loadLog } from './load/load-log.ts'
 import { LockedDirectories, type LockOptions } from './locked-directories.ts'
 import { PartitionLog } from './log.ts'
 import { LogCore } from './log-core.ts'
-import { type CheckpointedLog, LogDirectory } from './log-directory.ts'
+import { LogDirectory } from './log-directory.ts'
 import { IndexMemory, type LogShared } from './log-shared.ts'
 import type { DirectoryState, LogManagerOptions } from './manager-types.ts'
 import { assertTopicName, classifyDirectory, deletedDirectoryName, partitionDirectoryName } from './names.ts'
@@ -91,7 +91,7 @@ export class LogManager {
     this.#retention = new Retention(runtime, (logs) => {
       for (const directory of new Set(logs.map((log) => this.#directoryOf(log)!)))
         if (directory.offline === null)
-          this.#guard(directory, () => directory.writeCriticalCheckpoints(this.#checkpointed(directory)))
+          this.#guard(directory, () => directory.writeCriticalCheckpoints(this.#logsOf(directory)))
     })
     this.#cleaner = new LogCleaner(
       runtime,
@@ -112,7 +112,7 @@ export class LogManager {
       validateCompressed: options.validateCompressed ?? false,
       checkpointDirectoryOf: (log) => {
         const directory = this.#directoryOf(log)
-        directory?.writeCriticalCheckpoints(this.#checkpointed(directory))
+        directory?.writeCriticalCheckpoints(this.#logsOf(directory))
       },
       diskFailed: (log, error) => {
         const directory = this.#directoryOf(log)
@@ -184,6 +184,7 @@ export class LogManager {
         endIsKnown: endsAreKnown,
         recoveryPoint: recoveryPoints.get(name),
         logStartOffset: logStarts.get(name),
+        contiguous: directory.origin !== 'foreign',
       })
       this.#add(directory, topic, partition, loaded)
       count++
@@ -346,7 +347,7 @@ export class LogManager {
       if (directory.offline !== null) continue
       this.#guard(directory, () => {
         this.#runtime.fs.syncDir(directory.path)
-        directory.writeCriticalCheckpoints(this.#checkpointed(directory))
+        directory.writeCriticalCheckpoints(this.#logsOf(directory))
       })
     }
   }
@@ -354,8 +355,7 @@ export class LogManager {
   /** Writes the checkpoints of recovery points and log starts now. */
   checkpoint(): void {
     for (const directory of this.#directories)
-      if (directory.offline === null)
-        this.#guard(directory, () => directory.writeCheckpoints(this.#checkpointed(directory)))
+      if (directory.offline === null) this.#guard(directory, () => directory.writeCheckpoints(this.#logsOf(directory)))
   }
 
   /** Begins a retention pass now; it goes on in slices. */
@@ -380,7 +380,7 @@ export class LogManager {
     this.#every('checkpoints', initialMs, this.#options.checkpointIntervalMs ?? CHECKPOINT_INTERVAL_MS, () => {
       for (const directory of this.#directories)
         if (directory.offline === null)
-          directory.writeCheckpointsInBackground(this.#checkpointed(directory), (error) =>
+          directory.writeCheckpointsInBackground(this.#logsOf(directory), (error) =>
             this.#checkpointFailed(directory, error),
           )
     })
@@ -435,19 +435,6 @@ export class LogManager {
     for (const log of this.#logs.values()) if (this.#directoryOf(log) === directory) yield log
   }
 
-  *#checkpointed(directory: LogDirectory): Iterable<CheckpointedLog> {
-    for (const log of this.#logsOf(directory)) {
-      const { name, recoveryPoint, logStartOffset, writtenEndOffset } = log
-      yield {
-        name,
-        recoveryPoint,
-        logStartOffset,
-        writtenEndOffset,
-        firstBaseOffset: log.core.segments.first.baseOffset,
-      }
-    }
-  }
-
   #guard(directory: LogDirectory, action: () => void): void {
     try {
       action()
@@ -486,7 +473,7 @@ export class LogManager {
         continue
       }
       try {
-        directory.closeCleanly(this.#checkpointed(directory))
+        directory.closeCleanly(this.#logsOf(directory))
       } catch (error) {
         this.#failDirectory(directory, error as Error)
         directory.abandon(true)

@@ -1,4 +1,5 @@
 import { batch } from '@ottla/protocol/records'
+import { LeaderEpochs } from '../leader-epochs.ts'
 import { applyToProducers, LogCore } from '../log-core.ts'
 import type { LogShared } from '../log-shared.ts'
 import { baseOffsetOf, SEGMENT_SUFFIXES, segmentFileName } from '../names.ts'
@@ -17,6 +18,8 @@ export interface LoadOptions {
   /** Whether `recoveryPoint` may be believed to be the end without looking. */
   readonly endIsKnown: boolean
   readonly logStartOffset: number | undefined
+  /** Every segment begins where the one before it ends, as we write them; Apache Kafka leaves gaps when it compacts. */
+  readonly contiguous: boolean
 }
 
 export interface LoadedLog {
@@ -50,7 +53,7 @@ export function loadLog(shared: LogShared, options: LoadOptions): LoadedLog {
   core.segments = new SegmentList(segments)
   if (segments.length === 0) beginEmpty(core, options.logStartOffset ?? 0)
   else if (options.clean) findEnd(core, options)
-  else recover(core, options.recoveryPoint ?? 0)
+  else recover(core, options)
   settleStart(core, options.logStartOffset ?? 0)
   removeStraySnapshots(core)
   return { core, recoveryPoint: core.appendEndOffset }
@@ -71,11 +74,23 @@ function findEnd(core: LogCore, options: LoadOptions): void {
   core.appendEndOffset = core.readEndOffset()
 }
 
-/** `LogLoader.recoverLog`: cuts the torn tail, rebuilds indexes, producers and epochs, and waits for the device. */
-function recover(core: LogCore, recoveryPoint: number): void {
+/**
+ * `LogLoader.recoverLog`: cuts the torn tail, rebuilds indexes, producers and epochs, and waits for the device.
+ *
+ * A power cut may take a whole segment that was not flushed yet and leave the next one. What is kept is a prefix all the
+ * same, or the end of a transaction could outlive its beginning: behind such a gap everything goes, as behind a torn tail.
+ */
+function recover(core: LogCore, options: LoadOptions): void {
+  const recoveryPoint = options.recoveryPoint ?? 0
+  const logStartOffset = options.logStartOffset ?? 0
   const { fs, logger } = core.env.runtime
   const { directory } = core.env
   dropEmptySegments(core)
+  if (options.contiguous && core.segments.first.baseOffset > Math.max(logStartOffset, recoveryPoint)) {
+    logger.warn('the beginning of the log is lost', { directory, logStartOffset })
+    beginAnew(core, logStartOffset)
+    return
+  }
   const from = Math.max(0, core.segments.floorIndex(recoveryPoint))
   const fromOffset = core.segments.at(from)!.baseOffset
   // Snapshots above tell of batches that may not have survived.
@@ -97,9 +112,11 @@ function recover(core: LogCore, recoveryPoint: number): void {
     })
     producers.confirm(result.nextOffset)
     endOffset = result.nextOffset
-    if (result.validEnd === sizeBefore) continue
+    const next = core.segments.at(i + 1)
+    const gap = options.contiguous && next !== undefined && next.baseOffset !== endOffset
+    if (result.validEnd === sizeBefore && !gap) continue
     changed = true
-    logger.warn('cut a torn tail', {
+    logger.warn(gap ? 'a segment is lost' : 'cut a torn tail', {
       segment: segment.path('.log'),
       droppedBytes: sizeBefore - result.validEnd,
       endOffset,
@@ -144,6 +161,18 @@ function removeFiles(core: LogCore, segment: Segment): void {
   core.env.checksums.delete(segment.baseOffset)
 }
 
+/** Drops everything; the log is empty and goes on at `offset`. */
+function beginAnew(core: LogCore, offset: number): void {
+  dropSegmentsAfter(core, -1)
+  core.removeSnapshots(() => true)
+  core.useProducers(null)
+  core.useEpochs(new LeaderEpochs(core.env.runtime.fs, core.env.directory))
+  beginEmpty(core, offset)
+  core.segments.last.createFile(0)
+  core.env.runtime.fs.syncDir(core.env.directory)
+  core.segments.last.entrySynced = true
+}
+
 /** The log begins where DeleteRecords or retention has put it; segments before that are leftovers of a deletion. */
 function settleStart(core: LogCore, checkpointed: number): void {
   const { segments } = core
@@ -154,14 +183,7 @@ function settleStart(core: LogCore, checkpointed: number): void {
       endOffset: core.appendEndOffset,
       logStartOffset: checkpointed,
     })
-    for (let i = segments.length - 1; i >= 0; i--) removeFiles(core, segments.at(i)!)
-    core.removeSnapshots(() => true)
-    core.useProducers(null)
-    core.epochs().clear()
-    beginEmpty(core, checkpointed)
-    core.segments.last.createFile(0)
-    core.env.runtime.fs.syncDir(core.env.directory)
-    core.segments.last.entrySynced = true
+    beginAnew(core, checkpointed)
     return
   }
   core.logStartOffset = Math.max(checkpointed, segments.first.baseOffset)

@@ -47,6 +47,8 @@ export const DIRECTORY = '/data'
 export interface WorldOptions {
   readonly seed?: number
   readonly config?: Partial<LogConfig>
+  /** On top of `config`, for one topic. */
+  readonly topics?: Readonly<Record<string, Partial<LogConfig>>>
   readonly manager?: Partial<LogManagerOptions>
   readonly image?: DiskImage
   readonly record?: boolean
@@ -60,12 +62,14 @@ export class World implements LogListener {
   runtime: Runtime
   manager: LogManager
   readonly written: { readonly log: string; readonly endOffset: number }[] = []
+  whenWritten: ((log: PartitionLog) => void) | undefined
   readonly failed: { readonly log: string; readonly fromOffset: number; readonly code: string }[] = []
   readonly #managerOptions: Partial<LogManagerOptions>
+  readonly #topics: Readonly<Record<string, Partial<LogConfig>>>
   #starts = 0
 
   constructor(options: WorldOptions = {}) {
-    this.simulation = new Simulation({ seed: options.seed ?? 1 })
+    this.simulation = new Simulation({ seed: options.seed ?? 1, traceEntriesMax: 64 })
     const disk = {
       image: options.image,
       record: options.record,
@@ -76,6 +80,7 @@ export class World implements LogListener {
     this.machine = this.simulation.addMachine('m', { disk })
     this.config = { ...smallConfig, ...options.config }
     this.#managerOptions = options.manager ?? {}
+    this.#topics = options.topics ?? {}
     this.runtime = this.machine.start()
     this.manager = this.#open()
   }
@@ -87,14 +92,19 @@ export class World implements LogListener {
       clusterId: 'cluster',
       identity: { pid: ++this.#starts, startedAt: '0', bootId: 'b' },
       isAlive: () => false,
-      configOf: () => this.config,
+      configOf: (topic) => this.configOf(topic),
       listener: this,
       ...this.#managerOptions,
     })
   }
 
+  configOf(topic: string): LogConfig {
+    return { ...this.config, ...this.#topics[topic] }
+  }
+
   onWritten(log: PartitionLog): void {
     this.written.push({ log: log.name, endOffset: log.writtenEndOffset })
+    this.whenWritten?.(log)
   }
 
   onAppendFailed(log: PartitionLog, fromOffset: number, error: Error): void {
@@ -102,7 +112,7 @@ export class World implements LogListener {
   }
 
   createLog(topic = 't', partition = 0, config: Partial<LogConfig> = {}): PartitionLog {
-    return this.manager.createLog(topic, partition, 'AAAAAAAAAAAAAAAAAAAAAQ', { ...this.config, ...config })
+    return this.manager.createLog(topic, partition, 'AAAAAAAAAAAAAAAAAAAAAQ', { ...this.configOf(topic), ...config })
   }
 
   log(topic = 't', partition = 0): PartitionLog {
