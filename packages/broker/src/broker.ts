@@ -1,4 +1,4 @@
-import type { Runtime } from '@ottla/runtime'
+import { BufferPool, type Runtime } from '@ottla/runtime'
 import { LogManager, type ProcessIdentity } from '@ottla/storage'
 import { ClusterMetadata } from './cluster-metadata.ts'
 import { type BrokerConfig, type ListenerConfig, resolveTopicConfig } from './config/index.ts'
@@ -27,6 +27,8 @@ export interface BrokerOptions {
   readonly adopt?: boolean
   /** Where listeners that take every address are said to be, when nothing is advertised. Default `localhost`. */
   readonly machineName?: string
+  /** Overwrites pooled memory when nobody holds it any more, so that a mistake shows; for tests. */
+  readonly poisonBuffers?: boolean
 }
 
 /** An address the broker listens on. */
@@ -36,6 +38,8 @@ export interface BoundListener {
   readonly port: number
 }
 
+/** Memory kept for requests and reads to come. */
+const IDLE_BUFFER_BYTES_MAX = 32 * 1024 * 1024
 /** Within the first log directory; no topic's folder can have this name. */
 const METADATA_FOLDER = '.metadata'
 /** How long answers under way may take to leave when the broker stops. */
@@ -73,6 +77,7 @@ export class Broker {
   static async start(options: BrokerOptions, runtime: Runtime): Promise<Broker> {
     const { config } = options
     const live = new LiveConfig(config)
+    const pool = new BufferPool({ idleBytesMax: IDLE_BUFFER_BYTES_MAX, poison: options.poisonBuffers })
     const guardOf: { current: DiskGuard | null } = { current: null }
     const replicas = new ReplicaManager({
       gate: { refusal: () => guardOf.current?.refusal() ?? null },
@@ -92,9 +97,16 @@ export class Broker {
       live.setDynamic(metadata.brokerConfigs())
       const configOf = (topic: string) =>
         resolveTopicConfig(metadata.topics.get(topic)?.configs ?? new Map(), live.current)
-      const managed = { ...held, adopt: options.adopt, clusterId: metadata.clusterId, configOf, listener: replicas }
+      const managed = {
+        ...held,
+        adopt: options.adopt,
+        clusterId: metadata.clusterId,
+        configOf,
+        listener: replicas,
+        bufferPool: pool,
+      }
       const logs = LogManager.open(runtime, { ...managed, ...logManagerSettings(config) }, locked)
-      const broker = new Broker(options, runtime, { live, replicas, logs, metadata })
+      const broker = new Broker(options, runtime, { live, replicas, logs, metadata, pool })
       guardOf.current = broker.guard
       try {
         await broker.run(options)
@@ -112,10 +124,16 @@ export class Broker {
   private constructor(
     options: BrokerOptions,
     runtime: Runtime,
-    parts: { live: LiveConfig; replicas: ReplicaManager; logs: LogManager; metadata: ClusterMetadata },
+    parts: {
+      live: LiveConfig
+      replicas: ReplicaManager
+      logs: LogManager
+      metadata: ClusterMetadata
+      pool: BufferPool
+    },
   ) {
     const { config } = options
-    const { live, replicas, logs, metadata } = parts
+    const { live, replicas, logs, metadata, pool } = parts
     const { clock, timers, random, fs, net, logger } = runtime
     this.runtime = runtime
     this.nodeId = config.nodeId
@@ -149,6 +167,7 @@ export class Broker {
       clock,
       timers,
       turnEnd,
+      pool,
       fs,
       logs,
       replicas,
@@ -173,7 +192,7 @@ export class Broker {
       deleteEnabled: () => live.current.get('delete.topic.enable'),
     })
     const dispatcher = new Dispatcher({ clock, logger, handlers: this.handlers, interceptor: this.interceptor })
-    this.server = new Server(serverLimits(config), { clock, timers, net, logger, dispatcher, turnEnd })
+    this.server = new Server(serverLimits(config), { clock, timers, net, logger, dispatcher, turnEnd, pool })
   }
 
   private async run(options: BrokerOptions): Promise<void> {

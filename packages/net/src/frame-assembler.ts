@@ -1,3 +1,5 @@
+import type { BufferPool } from '@ottla/runtime'
+
 /**
  * Cuts a byte stream into Kafka's frames: an int32 size, then that many bytes (protocol guide, "Network").
  *
@@ -27,6 +29,11 @@ export const MAX_FRAME_BYTES_DEFAULT: number = 104_857_600
 export interface FrameAssemblerOptions {
   /** A frame that announces more is an error. Default `MAX_FRAME_BYTES_DEFAULT`. */
   readonly maxFrameBytes?: number
+  /**
+   * Where the memory of blocks and large frames comes from and goes back to. A frame's memory then stays what it is only
+   * during `onFrame`, or while the receiver retains it. Default: memory is the receiver's for good.
+   */
+  readonly pool?: BufferPool
   /**
    * A whole frame without its size; it and the views on it belong to the receiver. Returning `false` stops the
    * assembler until `resume`; the caller then pauses its socket, and what arrives in spite of that is kept.
@@ -69,6 +76,7 @@ type State =
 
 export class FrameAssembler {
   private readonly maxFrameBytes: number
+  private readonly pool: BufferPool | undefined
   private readonly onFrame: (frame: Buffer) => boolean | undefined
   private readonly onError: (error: FrameSizeError) => void
   private state: State = 'flowing'
@@ -97,6 +105,7 @@ export class FrameAssembler {
 
   constructor(options: FrameAssemblerOptions) {
     this.maxFrameBytes = options.maxFrameBytes ?? MAX_FRAME_BYTES_DEFAULT
+    this.pool = options.pool
     this.onFrame = options.onFrame
     this.onError = options.onError
   }
@@ -120,22 +129,27 @@ export class FrameAssembler {
   /** The chunk's memory belongs to the assembler from here on. */
   push(chunk: Buffer): void {
     if (this.state === 'ended' || chunk.length === 0) return
-    if (!this.takeInPlace(chunk)) this.chunks.push(chunk)
+    if (!this.takeInPlace(chunk)) {
+      this.pool?.retain(chunk.buffer)
+      this.chunks.push(chunk)
+    }
     this.awaiting = false
     if (this.state === 'flowing') this.drain()
   }
 
   /** Where the socket may put what it reads next; never empty. What it puts there is given to `push` at once. */
   readBuffer(): Buffer {
+    if (this.state === 'ended') return SCRATCH
     const { partial } = this
     if (partial !== null && this.chunks.length === 0 && this.partialFilled < this.partialSize) {
       if (this.partialFilled === partial.length) this.growPartial(partial, 1)
-      return this.partial!.subarray(this.partialFilled)
+      return this.partial!.subarray(this.partialFilled, this.partialSize)
     }
     let { block } = this
     if (block === null || (!this.awaiting && block.length - this.blockFilled < block.length / BLOCK_REST_SHARE)) {
       const bytes = block === null ? BLOCK_BYTES_MIN : Math.min(2 * block.length, BLOCK_BYTES_MAX)
-      block = this.block = Buffer.allocUnsafeSlow(bytes)
+      if (block !== null) this.pool?.release(block.buffer)
+      block = this.block = this.allocate(bytes)
       this.blockFilled = 0
     }
     return block.subarray(this.blockFilled)
@@ -169,6 +183,11 @@ export class FrameAssembler {
   /** Drops what is buffered and ignores what comes. */
   close(): void {
     this.state = 'ended'
+    if (this.pool !== undefined) {
+      for (const chunk of this.chunks) this.pool.release(chunk.buffer)
+      if (this.partial !== null) this.pool.release(this.partial.buffer)
+      if (this.block !== null) this.pool.release(this.block.buffer)
+    }
     this.chunks = []
     this.position = 0
     this.partial = null
@@ -189,6 +208,7 @@ export class FrameAssembler {
         // `close` has emptied the list when the state is `ended`.
         if (this.chunks.length > 0 && this.position === chunk.length) {
           this.chunks.shift()
+          this.pool?.release(chunk.buffer)
           this.position = 0
         }
       }
@@ -243,7 +263,7 @@ export class FrameAssembler {
       this.awaiting = true
       return
     }
-    this.partial = Buffer.allocUnsafeSlow(Math.min(size, this.trustedBytes))
+    this.partial = this.allocate(Math.min(size, this.trustedBytes))
     this.partialFilled = 0
     this.partialSize = size
   }
@@ -270,8 +290,9 @@ export class FrameAssembler {
   /** Makes room for at least `count` more bytes. */
   private growPartial(partial: Buffer, count: number): Buffer {
     const filled = this.partialFilled
-    const target = Buffer.allocUnsafeSlow(Math.min(this.partialSize, Math.max(2 * partial.length, filled + count)))
+    const target = this.allocate(Math.min(this.partialSize, Math.max(2 * partial.length, filled + count)))
     partial.copy(target, 0, 0, filled)
+    this.pool?.release(partial.buffer)
     this.partial = target
     return target
   }
@@ -282,13 +303,21 @@ export class FrameAssembler {
     if (size > this.trustedBytes) this.trustedBytes = Math.min(size, TRUSTED_BYTES_MAX)
     this.partial = null
     this.partialFilled = 0
-    this.deliver(partial)
+    this.deliver(partial.length === size ? partial : partial.subarray(0, size))
+    this.pool?.release(partial.buffer)
+  }
+
+  private allocate(bytes: number): Buffer {
+    return this.pool === undefined ? Buffer.allocUnsafeSlow(bytes) : this.pool.take(bytes)
   }
 
   private deliver(frame: Buffer): void {
     if (this.onFrame(frame) === false && this.state === 'flowing') this.state = 'stopped'
   }
 }
+
+/** Where a socket reads to whose bytes nobody wants any more. */
+const SCRATCH = Buffer.alloc(BLOCK_BYTES_MIN)
 
 /** Whether `chunk` begins `at` bytes into the memory of `before`. */
 function follows(chunk: Buffer, before: Buffer, at: number): boolean {

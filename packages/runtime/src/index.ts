@@ -1,3 +1,4 @@
+export { BufferPool, POOLED_BYTES_MAX } from './memory/buffer-pool.ts'
 export type { Clock, TimerHandle, TimerOptions, Timers } from './ports/clock.ts'
 export type {
   DiskSpace,

@@ -55,7 +55,7 @@ export class BrokerHost {
       })
     }
     const identity = { pid: process, startedAt: String(process), bootId: 'sim' }
-    Broker.start({ config: this.config(), identity, isAlive: () => false }, runtime).then(
+    Broker.start({ config: this.config(), identity, isAlive: () => false, poisonBuffers: true }, runtime).then(
       (broker) => settled(broker, null),
       (error) => settled(null, error as Error),
     )

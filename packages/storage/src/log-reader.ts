@@ -1,4 +1,5 @@
 import { batch } from '@ottla/protocol/records'
+import type { BufferPool } from '@ottla/runtime'
 import { isPlausibleHeader } from './batch-scan.ts'
 import { StorageError } from './errors.ts'
 import type { LogCore } from './log-core.ts'
@@ -15,30 +16,35 @@ const SLACK_BYTES = 16 * 1024
 
 /**
  * Reads from the files: one positional read, beginning at the offset index's entry, that mostly holds all that is
- * asked for. Checksums are verified before anything is handed on.
+ * asked for. Checksums are verified before anything is handed on. The slice stays what it is only during `done`, or while
+ * the caller retains its memory in the pool.
  */
 export class LogReader {
   readonly #core: LogCore
+  readonly #pool: BufferPool
 
-  constructor(core: LogCore) {
+  constructor(core: LogCore, pool: BufferPool) {
     this.#core = core
+    this.#pool = pool
   }
 
   read(offset: number, options: ReadOptions, done: ReadFromDiskDone): void {
-    new DiskRead(this.#core, offset, options, done).begin()
+    new DiskRead(this.#core, this.#pool, offset, options, done).begin()
   }
 }
 
 class DiskRead {
   readonly #core: LogCore
+  readonly #pool: BufferPool
   readonly #offset: number
   readonly #options: ReadOptions
   readonly #done: ReadFromDiskDone
   #segmentIndex = -1
   readonly #generation: number
 
-  constructor(core: LogCore, offset: number, options: ReadOptions, done: ReadFromDiskDone) {
+  constructor(core: LogCore, pool: BufferPool, offset: number, options: ReadOptions, done: ReadFromDiskDone) {
     this.#core = core
+    this.#pool = pool
     this.#offset = offset
     this.#options = options
     this.#done = done
@@ -88,16 +94,20 @@ class DiskRead {
       this.#readNextSegment()
       return
     }
-    const bytes = Buffer.allocUnsafeSlow(length)
+    const bytes = this.#pool.take(length)
     const handle = segment.acquire()
     handle.file.read(bytes, 0, length, position, (error, bytesRead) => {
       segment.release(handle)
-      if (error !== null) return this.#done(error, null)
-      this.#guard(() => {
-        // Cut, and perhaps written anew, meanwhile: what was read may be of both.
-        if (this.#core.generation !== this.#generation) return this.#done(null, EMPTY)
-        this.#take(segment, position, bytesRead === length ? bytes : bytes.subarray(0, bytesRead))
-      })
+      if (error !== null) {
+        this.#done(error, null)
+      } else {
+        this.#guard(() => {
+          // Cut, and perhaps written anew, meanwhile: what was read may be of both.
+          if (this.#core.generation !== this.#generation) return this.#done(null, EMPTY)
+          this.#take(segment, position, bytes.subarray(0, bytesRead))
+        })
+      }
+      this.#pool.release(bytes.buffer)
     })
   }
 

@@ -1,3 +1,4 @@
+import type { BufferPool } from '@ottla/runtime'
 import type { PartitionLog } from './log.ts'
 import type { OpenFiles } from './open-files.ts'
 import type { Segment } from './segment.ts'
@@ -10,6 +11,8 @@ export interface LogShared {
   readonly listener: LogListener
   readonly openFiles: OpenFiles
   readonly tailBudget: TailBudget
+  /** Of reads from disk, and of the frames that appends are views on. */
+  readonly bufferPool: BufferPool
   readonly indexMemory: IndexMemory
   /** `producer.id.expiration.ms`. */
   readonly producerIdExpirationMs: number

@@ -76,7 +76,7 @@ export class PartitionLog {
       failed: (fromOffset, error) => this.#appendFailed(fromOffset, error),
       broken: (error) => this.#diskFailed(error),
     })
-    this.#reader = new LogReader(this.#core)
+    this.#reader = new LogReader(this.#core, shared.bufferPool)
   }
 
   // ---- what is known without a look at the disk

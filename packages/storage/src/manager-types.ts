@@ -1,3 +1,4 @@
+import type { BufferPool } from '@ottla/runtime'
 import type { LogConfig, LogListener } from './types.ts'
 
 /** Who holds a directory: enough to tell a live process from one that reuses its pid. */
@@ -21,6 +22,11 @@ export interface LogManagerOptions {
   readonly adopt?: boolean
   readonly configOf: (topic: string) => LogConfig
   readonly listener: LogListener
+  /**
+   * Memory of appended frames and of reads. A slice that was read stays what it is only in the turn in which it came, or
+   * while its reader retains it here. Default: a pool of its own that uses nothing again.
+   */
+  readonly bufferPool?: BufferPool
   /** Memory for the tails of all logs. Default 16 MiB. */
   readonly tailBytesMax?: number
   /** Files kept open. Default 512. */

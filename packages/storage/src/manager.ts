@@ -1,3 +1,4 @@
+import { BufferPool } from '@ottla/runtime'
 import { LogCleaner } from './cleaner/log-cleaner.ts'
 import { isDiskFull, StorageError } from './errors.ts'
 import { writeTopicId } from './files/partition-metadata.ts'
@@ -102,11 +103,13 @@ export class LogManager {
       },
       options.cleaner,
     )
+    const bufferPool = options.bufferPool ?? new BufferPool({ idleBytesMax: 0 })
     this.#shared = {
       runtime,
       listener: options.listener,
       openFiles: new OpenFiles(runtime.fs, options.openFilesMax ?? OPEN_FILES_MAX),
-      tailBudget: new TailBudget(options.tailBytesMax ?? TAIL_BYTES_MAX),
+      tailBudget: new TailBudget(options.tailBytesMax ?? TAIL_BYTES_MAX, bufferPool),
+      bufferPool,
       indexMemory: new IndexMemory(INDEX_BYTES_MAX),
       producerIdExpirationMs: options.producerIdExpirationMs ?? PRODUCER_ID_EXPIRATION_MS,
       validateCompressed: options.validateCompressed ?? false,

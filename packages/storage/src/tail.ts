@@ -1,4 +1,5 @@
 import { batch } from '@ottla/protocol/records'
+import type { BufferPool } from '@ottla/runtime'
 import type { AbortedTxn } from './index/transaction-index.ts'
 import type { Segment } from './segment.ts'
 import type { LogSlice } from './types.ts'
@@ -30,19 +31,21 @@ const SHARE_MIN = 1 / 64
 /**
  * The memory that the tails of all logs of a broker may take together. What goes first is what was appended first.
  *
- * An entry is a view on a request's frame, so keeping it keeps the whole frame. A frame is charged once for all its
+ * An entry is a view on a request's frame, so keeping it keeps the whole frame, and retains its memory in the pool. A frame is charged once for all its
  * views; an entry which is but a small part of one is copied, so that little data never holds much memory.
  */
 export class TailBudget {
   readonly #bytesMax: number
+  readonly #pool: BufferPool
   #bytes = 0
   /** How many entries are views on each block of memory. */
   readonly #holders = new Map<ArrayBufferLike, number>()
   #oldest: TailEntry | null = null
   #newest: TailEntry | null = null
 
-  constructor(bytesMax: number) {
+  constructor(bytesMax: number, pool: BufferPool) {
     this.#bytesMax = bytesMax
+    this.#pool = pool
   }
 
   /** Bytes of memory that the tails hold now; above the bound only by what is not written yet. */
@@ -62,6 +65,7 @@ export class TailBudget {
 
   add(entry: TailEntry): void {
     const memory = entry.bytes.buffer
+    this.#pool.retain(memory)
     const holders = this.#holders.get(memory)
     if (holders === undefined) this.#bytes += memory.byteLength
     this.#holders.set(memory, holders === undefined ? 1 : holders + 1)
@@ -91,6 +95,7 @@ export class TailBudget {
 
   #release(entry: TailEntry): void {
     const memory = entry.bytes.buffer
+    this.#pool.release(memory)
     const holders = this.#holders.get(memory)! - 1
     if (holders > 0) {
       this.#holders.set(memory, holders)

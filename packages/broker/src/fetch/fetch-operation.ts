@@ -1,5 +1,5 @@
 import { ErrorCode } from '@ottla/protocol'
-import type { TimerHandle, Timers } from '@ottla/runtime'
+import type { BufferPool, TimerHandle, Timers } from '@ottla/runtime'
 import type { LogSlice } from '@ottla/storage'
 import type { DataWatcher, Partition } from '../replica-manager/partition.ts'
 import type { AtTurnEnd, TurnEnd } from '../server/turn-end.ts'
@@ -16,7 +16,11 @@ export interface FetchLimits {
 export interface FetchDeps {
   readonly timers: Timers
   readonly turnEnd: TurnEnd
+  readonly pool: BufferPool
 }
+
+/** `leases` are the receiver's to release, when the slices have been sent. */
+export type FetchDone = (items: readonly FetchItem[], leases: readonly ArrayBufferLike[]) => void
 
 /**
  * One fetch from its arrival to its answer.
@@ -32,19 +36,16 @@ export class FetchOperation implements DataWatcher, AtTurnEnd {
   private readonly items: readonly FetchItem[]
   private readonly limits: FetchLimits
   private readonly deps: FetchDeps
-  private readonly onDone: (items: readonly FetchItem[]) => void
+  private readonly onDone: FetchDone
+  /** Memory of the slices read, held from the moment they are. */
+  private leases: ArrayBufferLike[] = []
   private state: 'reading' | 'parked' | 'waking' | 'done' = 'reading'
   private last = false
   private bytes = 0
   private arrived = 0
   private timer: TimerHandle | undefined
 
-  constructor(
-    items: readonly FetchItem[],
-    limits: FetchLimits,
-    deps: FetchDeps,
-    onDone: (items: readonly FetchItem[]) => void,
-  ) {
+  constructor(items: readonly FetchItem[], limits: FetchLimits, deps: FetchDeps, onDone: FetchDone) {
     this.items = items
     this.limits = limits
     this.deps = deps
@@ -58,12 +59,16 @@ export class FetchOperation implements DataWatcher, AtTurnEnd {
   /** The client is gone. */
   cancel(): void {
     this.unpark()
+    this.releaseLeases()
     this.state = 'done'
   }
 
   /** Reads items from `from` on; a read from disk continues with the next item when it comes back. */
   private read(from: number, first: boolean): void {
-    if (first) this.bytes = 0
+    if (first) {
+      this.bytes = 0
+      this.releaseLeases()
+    }
     for (let i = from; i < this.items.length; i++) {
       const item = this.items[i]
       if (item.errorCode !== ErrorCode.NONE || item.partition === null) continue
@@ -122,6 +127,10 @@ export class FetchOperation implements DataWatcher, AtTurnEnd {
   private take(item: FetchItem, slice: LogSlice): void {
     item.slice = slice
     this.bytes += slice.bytes
+    for (const { buffer } of slice.chunks) {
+      this.deps.pool.retain(buffer)
+      this.leases.push(buffer)
+    }
   }
 
   /** KIP-320 and KIP-595: a reader whose log parted from ours is told where, and gets no data. */
@@ -169,7 +178,13 @@ export class FetchOperation implements DataWatcher, AtTurnEnd {
     return false
   }
 
+  private releaseLeases(): void {
+    for (const lease of this.leases) this.deps.pool.release(lease)
+    this.leases = []
+  }
+
   private park(): void {
+    this.releaseLeases()
     this.state = 'parked'
     this.arrived = this.bytes
     for (const item of this.items) {
@@ -206,6 +221,8 @@ export class FetchOperation implements DataWatcher, AtTurnEnd {
 
   private done(): void {
     this.state = 'done'
-    this.onDone(this.items)
+    const { leases } = this
+    this.leases = []
+    this.onDone(this.items, leases)
   }
 }

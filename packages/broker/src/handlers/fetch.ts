@@ -42,9 +42,10 @@ export function fetchHandler(deps: FetchHandlerDeps): Handler {
         maxWaitMs: body.maxWaitMs,
         readCommitted: body.isolationLevel === READ_COMMITTED,
       }
-      const operation = new FetchOperation(context.items, limits, deps, (items) =>
-        answer(request, context, items, limits.readCommitted),
-      )
+      const operation = new FetchOperation(context.items, limits, deps, (items, leases) => {
+        request.leases = leases
+        answer(request, context, items, limits.readCommitted)
+      })
       request.onAbandon = () => operation.cancel()
       operation.start()
       return undefined

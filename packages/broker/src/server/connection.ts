@@ -37,6 +37,8 @@ export class Connection implements AtTurnEnd {
   private flushing = false
   private throttle: TimerHandle | undefined
   private closing = false
+  /** Held for answers whose bytes are still in this process. */
+  private readonly unsent: ArrayBufferLike[] = []
 
   constructor(
     id: number,
@@ -56,6 +58,7 @@ export class Connection implements AtTurnEnd {
     this.lastActivityMs = this.openedMs
     this.assembler = new FrameAssembler({
       maxFrameBytes: server.limits.maxFrameBytes,
+      pool: server.pool,
       onFrame: (frame) => this.onFrame(frame),
       onError: (error) => this.refuse(error.message),
     })
@@ -65,7 +68,10 @@ export class Connection implements AtTurnEnd {
         this.lastActivityMs = this.server.clock.monotonicMs()
         this.assembler.push(chunk)
       },
-      onDrain: () => this.reconsiderReading(),
+      onDrain: () => {
+        this.releaseUnsent()
+        this.reconsiderReading()
+      },
       onClose: (error) => this.onClose(error),
     })
   }
@@ -86,6 +92,7 @@ export class Connection implements AtTurnEnd {
     const request = this.dispatcher.accept(this, frame)
     if (request === null) return false
     this.proven = true
+    this.server.pool.retain(request.memory)
     this.queue.push(request)
     this.server.counters.request(request.handler.request.key, request.frameBytes)
     this.bytesInFlight += request.frameBytes
@@ -138,11 +145,13 @@ export class Connection implements AtTurnEnd {
     this.flushing = false
     if (this.closed) return
     const chunks: Uint8Array[] = []
+    const { unsent } = this
     let throttleMs = 0
     const queue = this.queue
     while (this.head < queue.length && queue[this.head].finished) {
       const request = queue[this.head++]
       if (request.response !== null) this.gather(request.response, chunks)
+      for (const lease of request.leases) unsent.push(lease)
       this.release(request)
       if (request.throttleTimeMs > throttleMs) throttleMs = request.throttleTimeMs
     }
@@ -153,7 +162,9 @@ export class Connection implements AtTurnEnd {
       queue.splice(0, this.head)
       this.head = 0
     }
-    if (chunks.length > 0) this.socket.write(chunks)
+    if (chunks.length === 0 || this.socket.write(chunks)) {
+      if (this.socket.pendingBytes === 0) this.releaseUnsent()
+    }
     if (this.closing && this.requestsInFlight === 0) {
       this.socket.end()
       return
@@ -169,7 +180,14 @@ export class Connection implements AtTurnEnd {
     }
   }
 
+  /** Everything written so far has left this process. */
+  private releaseUnsent(): void {
+    for (const lease of this.unsent) this.server.pool.release(lease)
+    this.unsent.length = 0
+  }
+
   private release(request: Request): void {
+    this.server.pool.release(request.memory)
     this.bytesInFlight -= request.frameBytes
     this.server.queuedBytes.remove(request.frameBytes)
     request.response = null
@@ -215,11 +233,14 @@ export class Connection implements AtTurnEnd {
     if (error !== null) this.server.logger.debug('connection lost', { peer: this.peer, reason: error.message })
     for (let i = this.head; i < this.queue.length; i++) {
       const request = this.queue[i]
+      for (const lease of request.leases) this.unsent.push(lease)
       this.release(request)
       request.abandon()
     }
     this.queue = []
     this.head = 0
+    this.releaseUnsent()
+    this.assembler.close()
     this.server.forget(this)
   }
 }

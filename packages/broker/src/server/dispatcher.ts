@@ -51,12 +51,11 @@ export class Dispatcher {
     }
     const received = this.deps.clock.monotonicMs()
     if (apiVersion < handler.minVersion || apiVersion > handler.maxVersion) {
-      if (apiKey === API_VERSIONS_KEY)
-        return new Request(connection, handler, -1, correlationId, null, frame.length, received)
+      if (apiKey === API_VERSIONS_KEY) return new Request(connection, handler, -1, correlationId, null, frame, received)
       connection.refuse(`${handler.request.name} version ${apiVersion} is not supported`)
       return null
     }
-    return new Request(connection, handler, apiVersion, correlationId, null, frame.length, received)
+    return new Request(connection, handler, apiVersion, correlationId, null, frame, received)
   }
 
   /** Decodes and handles. The request is in its connection's queue by now. */

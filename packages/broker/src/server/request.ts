@@ -2,6 +2,8 @@ import { encodeResponse, type Message } from '@ottla/protocol'
 import type { Connection } from './connection.ts'
 import type { Handler } from './handler.ts'
 
+const NO_LEASES: readonly ArrayBufferLike[] = []
+
 /**
  * One request from its arrival to the moment its response may leave. A connection answers strictly in the order of
  * arrival, so a finished request waits in its connection's queue for those before it.
@@ -19,12 +21,16 @@ export class Request {
   clientId: string | null
   /** Bytes of the frame, which the connection and the broker count as queued until the request is finished. */
   readonly frameBytes: number
+  /** The frame's memory, held until the request is finished: views on it are good until then. */
+  readonly memory: ArrayBufferLike
   readonly receivedMonotonicMs: number
   /** Set when answered. */
   response: Uint8Array[] | null = null
   finished = false
   /** The connection stops reading for this long once the response has left (KIP-219). */
   throttleTimeMs = 0
+  /** Pooled memory that the answer's chunks are views on; held until they have left. */
+  leases: readonly ArrayBufferLike[] = NO_LEASES
   /** Closes the connection in place of the answer: a fault that tests ask for. */
   discardResponse = false
   /** What a parked request does when its connection goes away before it is answered. */
@@ -36,7 +42,7 @@ export class Request {
     apiVersion: number,
     correlationId: number,
     clientId: string | null,
-    frameBytes: number,
+    frame: Buffer,
     receivedMonotonicMs: number,
   ) {
     this.connection = connection
@@ -44,7 +50,8 @@ export class Request {
     this.apiVersion = apiVersion
     this.correlationId = correlationId
     this.clientId = clientId
-    this.frameBytes = frameBytes
+    this.frameBytes = frame.length
+    this.memory = frame.buffer
     this.receivedMonotonicMs = receivedMonotonicMs
   }
 

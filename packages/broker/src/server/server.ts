@@ -1,4 +1,4 @@
-import type { Clock, Listener, Logger, Network, Socket, TimerHandle, Timers } from '@ottla/runtime'
+import type { BufferPool, Clock, Listener, Logger, Network, Socket, TimerHandle, Timers } from '@ottla/runtime'
 import { Connection } from './connection.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import { QueuedBytes } from './queued-bytes.ts'
@@ -33,6 +33,8 @@ export interface ServerDeps {
   readonly logger: Logger
   readonly dispatcher: Dispatcher
   readonly turnEnd: TurnEnd
+  /** Memory of requests and of what is read for answers. */
+  readonly pool: BufferPool
 }
 
 /** One address to listen on. */
@@ -56,6 +58,7 @@ export class Server {
   readonly queuedBytes: QueuedBytes
   readonly turnEnd: TurnEnd
   readonly counters = new ServerCounters()
+  readonly pool: BufferPool
   private readonly net: Network
   private readonly dispatcher: Dispatcher
   private listeners: { readonly name: string; readonly listener: Listener }[] = []
@@ -76,6 +79,7 @@ export class Server {
     this.logger = deps.logger
     this.dispatcher = deps.dispatcher
     this.turnEnd = deps.turnEnd
+    this.pool = deps.pool
     this.queuedBytes = new QueuedBytes(limits.maxQueuedBytes)
   }
 

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { BufferPool, POOLED_BYTES_MAX } from '../../src/memory/buffer-pool.ts'
+
+test('memory comes back when its last holder has let go, and not before', () => {
+  const pool = new BufferPool({ idleBytesMax: 1 << 20 })
+  const first = pool.take(10_000)
+  const { buffer } = first
+  pool.retain(buffer)
+  pool.release(buffer)
+  assert.notEqual(pool.take(10_000).buffer, buffer)
+  pool.release(buffer)
+  assert.equal(pool.take(10_000).buffer, buffer)
+})
+
+test('a buffer holds what was asked for and not much more', () => {
+  const pool = new BufferPool({ idleBytesMax: 0 })
+  for (let bytes = 1; bytes <= POOLED_BYTES_MAX; bytes = Math.ceil(bytes * 1.07)) {
+    const { length } = pool.take(bytes)
+    assert.ok(length >= bytes, `${length} for ${bytes}`)
+    assert.ok(length <= Math.max(8192, bytes * 1.25 + 1), `${length} for ${bytes}`)
+  }
+})
+
+test('idle memory is bounded', () => {
+  const pool = new BufferPool({ idleBytesMax: 100_000 })
+  const taken = Array.from({ length: 10 }, () => pool.take(32_768))
+  for (const { buffer } of taken) pool.release(buffer)
+  assert.equal(pool.idleBytes, 3 * 32_768)
+  assert.equal(pool.inUse, 0)
+})
+
+test('memory of others is left alone', () => {
+  const pool = new BufferPool({ idleBytesMax: 1 << 20, poison: true })
+  const foreign = Buffer.alloc(8192, 7)
+  pool.retain(foreign.buffer)
+  pool.release(foreign.buffer)
+  pool.release(foreign.buffer)
+  const large = pool.take(POOLED_BYTES_MAX + 1).fill(7)
+  pool.release(large.buffer)
+  assert.equal(foreign[0], 7)
+  assert.equal(large[0], 7)
+  assert.equal(pool.idleBytes, 0)
+})
+
+test('poisoned memory shows that nobody holds it', () => {
+  const pool = new BufferPool({ idleBytesMax: 1 << 20, poison: true })
+  const taken = pool.take(8192).fill(1)
+  pool.release(taken.buffer)
+  assert.equal(taken[100], 0xdb)
+})
