@@ -1,7 +1,7 @@
 import { BufferPool, type Runtime } from '@ottla/runtime'
 import { LogManager, type ProcessIdentity } from '@ottla/storage'
 import { ClusterMetadata } from './cluster-metadata.ts'
-import { type BrokerConfig, type ListenerConfig, resolveTopicConfig } from './config/index.ts'
+import { type BrokerConfig, effectiveTopicConfig, type ListenerConfig } from './config/index.ts'
 import { LiveConfig } from './config/live-config.ts'
 import { FetchSessionCache } from './fetch/fetch-session.ts'
 import { handlerTable } from './handler-table.ts'
@@ -16,7 +16,7 @@ import type { Handler } from './server/handler.ts'
 import { Interceptor } from './server/interceptor.ts'
 import { Server } from './server/server.ts'
 import { TurnEnd } from './server/turn-end.ts'
-import { Topics } from './topics/topics.ts'
+import { alterEntries, Topics } from './topics/topics.ts'
 
 export interface BrokerOptions {
   readonly config: BrokerConfig
@@ -69,6 +69,7 @@ export class Broker {
   private readonly startedMs: number
   private readonly machineName: string
   private state: 'starting' | 'running' | 'closing' | 'closed' = 'starting'
+  private stopping: Promise<void> | null = null
 
   /**
    * Opens everything and starts serving. Rejects with `StorageError` (locked, newer format, failed directory) or the
@@ -96,7 +97,7 @@ export class Broker {
     try {
       live.setDynamic(metadata.brokerConfigs())
       const configOf = (topic: string) =>
-        resolveTopicConfig(metadata.topics.get(topic)?.configs ?? new Map(), live.current)
+        effectiveTopicConfig(metadata.topics.get(topic)?.configs ?? new Map(), live.current)
       const managed = {
         ...held,
         adopt: options.adopt,
@@ -163,6 +164,7 @@ export class Broker {
     this.interceptor = new Interceptor(timers)
     const turnEnd = new TurnEnd(timers)
     const sessions = new FetchSessionCache(config.get('max.incremental.fetch.session.cache.slots'), clock, random)
+    let altering: Promise<unknown> = Promise.resolve()
     this.handlers = handlerTable({
       clock,
       timers,
@@ -175,10 +177,16 @@ export class Broker {
       topics: this.topics,
       config: live,
       store: {
-        setBrokerConfigs: async (level, entries) => {
-          const outcome = await metadata.setBrokerConfigs(level, entries)
-          live.setDynamic(metadata.brokerConfigs())
-          return outcome
+        setBrokerConfigs: (level, alter) => {
+          // One after the other: two levels that are each right may contradict each other.
+          const done = altering.then(async () => {
+            const known = metadata.brokerConfigs()[level]
+            const outcome = await alterEntries(known, alter, (update) => metadata.setBrokerConfigs(level, update))
+            live.setDynamic(metadata.brokerConfigs())
+            return outcome
+          })
+          altering = done.catch(() => undefined)
+          return done
         },
       },
       endpoints: this.endpoints,
@@ -265,19 +273,33 @@ export class Broker {
   }
 
   /** Stops accepting, lets answers leave, flushes and marks the directories clean. Idempotent. */
-  async close(): Promise<void> {
-    if (this.state === 'closing' || this.state === 'closed') return
+  close(): Promise<void> {
+    this.stopping ??= this.closeOnce()
+    return this.stopping
+  }
+
+  private async closeOnce(): Promise<void> {
     this.state = 'closing'
     this.guard.stop()
-    await this.server.close(CLOSE_GRACE_MS)
-    await this.logs.close()
-    await this.metadata.close()
-    this.state = 'closed'
+    const answered = this.server.close(CLOSE_GRACE_MS)
+    // Fetches that wait for data are answered with what there is: nobody waits for a consumer that waits.
+    this.replicas.wakeReaders()
+    await answered
+    try {
+      await this.logs.close()
+    } finally {
+      await this.metadata.close()
+      this.state = 'closed'
+    }
   }
 
   /** Lets go of everything without flushing or marking anything, as `kill -9` would; for tests. */
-  async kill(): Promise<void> {
-    if (this.state === 'closing' || this.state === 'closed') return
+  kill(): Promise<void> {
+    this.stopping ??= this.killOnce()
+    return this.stopping
+  }
+
+  private async killOnce(): Promise<void> {
     this.state = 'closed'
     this.guard.stop()
     this.server.destroyConnections()

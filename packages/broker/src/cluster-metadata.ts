@@ -72,9 +72,12 @@ export class ClusterMetadata {
     }
   }
 
-  async setBrokerConfigs(level: 'broker' | 'cluster', entries: ReadonlyMap<string, string>): Promise<ItemOutcome> {
+  async setBrokerConfigs(
+    level: 'broker' | 'cluster',
+    update: (current: ReadonlyMap<string, string>) => ReadonlyMap<string, string>,
+  ): Promise<ItemOutcome> {
     const entity = level === 'cluster' ? defaultEntityName : String(this.nodeId)
-    return outcomeOf(await this.registry.setBrokerConfigs(entity, () => entries))
+    return outcomeOf(await this.registry.setBrokerConfigs(entity, update))
   }
 
   /** `null` when the store cannot say now. */
@@ -127,7 +130,7 @@ function topicStore(registry: TopicRegistry): TopicStore {
     create: async (name, partitions, configs) => topicOf(await registry.createTopic({ name, partitions, configs })),
     addPartitions: async (name, present, added) => topicOf(await registry.createPartitions(name, present, added)),
     delete: async (name) => outcomeOf(await registry.deleteTopic(name)),
-    setConfigs: async (name, configs) => outcomeOf(await registry.setTopicConfigs(name, () => configs)),
+    setConfigs: async (name, update) => outcomeOf(await registry.setTopicConfigs(name, update)),
   }
 }
 

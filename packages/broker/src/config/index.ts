@@ -21,4 +21,4 @@ export { argumentLayer, type ConfigLayer, fileLayer, objectLayer } from './layer
 export type { AdvertisedListener, ListenerConfig, ListenerSet, SecurityProtocol } from './listeners.ts'
 export type { Property } from './property.ts'
 export { decodeProperties, type ParsedProperties, parseProperties } from './server-properties.ts'
-export { resolveTopicConfig, type TopicConfig } from './topic-config.ts'
+export { effectiveTopicConfig, resolveTopicConfig, type TopicConfig } from './topic-config.ts'

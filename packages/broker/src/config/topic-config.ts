@@ -46,17 +46,40 @@ export interface TopicConfig {
 export function resolveTopicConfig(overrides: ReadonlyMap<string, string>, broker: BrokerConfig): TopicConfig {
   const own = new Map<string, unknown>()
   for (const [name, text] of overrides) own.set(name, parseTopicEntry(name, text))
-  const get = <K extends TopicKey>(name: K): TopicValue<K> =>
-    own.has(name) ? (own.get(name) as TopicValue<K>) : broker.topicDefault(name)
-
-  const minCompactionLagMs = get('min.compaction.lag.ms')
-  const maxCompactionLagMs = get('max.compaction.lag.ms')
+  const config = resolve(own, broker)
+  const { minCompactionLagMs, maxCompactionLagMs } = config
   if (minCompactionLagMs > maxCompactionLagMs) {
     throw new ConfigError(
       'min.compaction.lag.ms',
       `min.compaction.lag.ms=${minCompactionLagMs} is not allowed: it must not exceed max.compaction.lag.ms=${maxCompactionLagMs}`,
     )
   }
+  return config
+}
+
+/**
+ * What holds for a topic whatever it was given once: entries that this release does not know or allow are as if they
+ * were not there, and a lag that a later change of the broker's default contradicts holds up to that default. A stored
+ * entry must never keep a broker from starting.
+ */
+export function effectiveTopicConfig(overrides: ReadonlyMap<string, string>, broker: BrokerConfig): TopicConfig {
+  const own = new Map<string, unknown>()
+  for (const [name, text] of overrides) {
+    try {
+      own.set(name, parseTopicEntry(name, text))
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error
+    }
+  }
+  const config = resolve(own, broker)
+  const { minCompactionLagMs, maxCompactionLagMs } = config
+  return { ...config, minCompactionLagMs: Math.min(minCompactionLagMs, maxCompactionLagMs) }
+}
+
+function resolve(own: ReadonlyMap<string, unknown>, broker: BrokerConfig): TopicConfig {
+  const get = <K extends TopicKey>(name: K): TopicValue<K> =>
+    own.has(name) ? (own.get(name) as TopicValue<K>) : broker.topicDefault(name)
+
   const policy = get('cleanup.policy')
   return {
     segmentBytes: get('internal.segment.bytes') ?? get('segment.bytes'),
@@ -68,8 +91,8 @@ export function resolveTopicConfig(overrides: ReadonlyMap<string, string>, broke
     retentionBytes: negativeIsNever(get('retention.bytes')),
     cleanupPolicy: { delete: policy.includes('delete'), compact: policy.includes('compact') },
     minCleanableDirtyRatio: get('min.cleanable.dirty.ratio'),
-    minCompactionLagMs,
-    maxCompactionLagMs,
+    minCompactionLagMs: get('min.compaction.lag.ms'),
+    maxCompactionLagMs: get('max.compaction.lag.ms'),
     deleteRetentionMs: get('delete.retention.ms'),
     fileDeleteDelayMs: get('file.delete.delay.ms'),
     maxMessageBytes: get('max.message.bytes'),

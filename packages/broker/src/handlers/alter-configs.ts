@@ -1,6 +1,6 @@
 import { AlterConfigsRequest, AlterConfigsResponse } from '@ottla/protocol'
 import { defineHandler, type Handler } from '../server/handler.ts'
-import { alterResource, type ConfigResourceDeps } from './config-resources.ts'
+import { alterResource, type ConfigResourceDeps, NAMED_TWICE, repeatedResources } from './config-resources.ts'
 
 /**
  * AlterConfigs (key 33), versions 0 to 2: replaces all settings of a resource; what is not named goes back to its
@@ -14,10 +14,13 @@ export function alterConfigsHandler(deps: ConfigResourceDeps): Handler {
     maxVersion: 2,
     async handle(_request, body) {
       const responses = []
-      for (const { resourceType, resourceName, configs } of body.resources) {
+      const twice = repeatedResources(body.resources)
+      for (const [i, { resourceType, resourceName, configs }] of body.resources.entries()) {
         const entries = configs.map(({ name, value }) => [name, value] as const)
         const alteration = { type: 'replace', entries } as const
-        const outcome = await alterResource(resourceType, resourceName, alteration, body.validateOnly, deps)
+        const outcome = twice.has(i)
+          ? NAMED_TWICE
+          : await alterResource(resourceType, resourceName, alteration, body.validateOnly, deps)
         responses.push({ resourceType, resourceName, ...outcome })
       }
       return { responses }

@@ -3,14 +3,15 @@ import type { AlterResult, ConfigChange } from '../config/index.ts'
 import { alterBrokerConfig, alterTopicConfig, replaceBrokerConfig, replaceTopicConfig } from '../config/index.ts'
 import type { LiveConfig } from '../config/live-config.ts'
 import { DONE, type ItemOutcome, refusal } from '../topics/outcome.ts'
-import type { Topics } from '../topics/topics.ts'
+import type { ConfigUpdate, Topics } from '../topics/topics.ts'
+import { repeated } from './repeated.ts'
 
 /** Kafka's numbers for what has a configuration (`ConfigResource.Type`). */
 export const ResourceType = { topic: 2, broker: 4, brokerLogger: 8, clientMetrics: 16, group: 32 } as const
 
 export interface ConfigStore {
-  /** Makes the level's entries durable, then effective. */
-  setBrokerConfigs(level: 'broker' | 'cluster', entries: ReadonlyMap<string, string>): Promise<ItemOutcome>
+  /** Makes what `update` turns the level's entries into durable, then effective; one such change after the other. */
+  setBrokerConfigs(level: 'broker' | 'cluster', update: ConfigUpdate): Promise<ItemOutcome>
 }
 
 export interface ConfigResourceDeps {
@@ -57,11 +58,12 @@ async function alterTopic(
 ): Promise<ItemOutcome> {
   const topic = topics.get(name)
   if (topic === undefined) return refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `there is no topic ${name}`)
-  const result =
+  const alter: ConfigUpdate = (current) =>
     alteration.type === 'change'
-      ? alterTopicConfig(topic.configs, alteration.changes, config.current)
+      ? alterTopicConfig(current, alteration.changes, config.current)
       : replaceTopicConfig(alteration.entries, config.current)
-  return store(result, validateOnly, (entries) => topics.setConfigs(name, entries))
+  if (!validateOnly) return topics.setConfigs(name, alter)
+  return outcomeOf(alter(topic.configs))
 }
 
 async function alterBroker(
@@ -72,18 +74,26 @@ async function alterBroker(
 ): Promise<ItemOutcome> {
   const level = brokerLevel(name, deps.nodeId)
   if (level === null) return refusal(ErrorCode.INVALID_REQUEST, `this broker is ${deps.nodeId}, not ${name}`)
-  const result =
-    alteration.type === 'change'
-      ? alterBrokerConfig(deps.config.current, level, alteration.changes)
-      : replaceBrokerConfig(deps.config.current, level, alteration.entries)
-  return store(result, validateOnly, (entries) => deps.store.setBrokerConfigs(level, entries))
+  const alter: ConfigUpdate = (current) => {
+    const { dynamic } = deps.config.current
+    const config = deps.config.current.withDynamic({ ...dynamic, [level]: current })
+    return alteration.type === 'change'
+      ? alterBrokerConfig(config, level, alteration.changes)
+      : replaceBrokerConfig(config, level, alteration.entries)
+  }
+  if (!validateOnly) return deps.store.setBrokerConfigs(level, alter)
+  return outcomeOf(alter(deps.config.current.dynamic[level]))
 }
 
-function store(
-  result: AlterResult,
-  validateOnly: boolean,
-  write: (entries: ReadonlyMap<string, string>) => Promise<ItemOutcome>,
-): Promise<ItemOutcome> {
-  if (!result.ok) return Promise.resolve(refusal(result.errorCode, result.message))
-  return validateOnly ? Promise.resolve(DONE) : write(result.entries)
+function outcomeOf(result: AlterResult): ItemOutcome {
+  return result.ok ? DONE : refusal(result.errorCode, result.message)
 }
+
+/** Positions of those that name the same resource as another one: Kafka refuses each of them (`ConfigAdminManager`). */
+export function repeatedResources(
+  resources: readonly { readonly resourceType: number; readonly resourceName: string }[],
+): ReadonlySet<number> {
+  return repeated(resources, ({ resourceType, resourceName }) => `${resourceType}:${resourceName}`)
+}
+
+export const NAMED_TWICE = refusal(ErrorCode.INVALID_REQUEST, 'the resource is named twice')

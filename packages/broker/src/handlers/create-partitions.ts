@@ -1,7 +1,8 @@
 import { CreatePartitionsRequest, CreatePartitionsResponse, ErrorCode } from '@ottla/protocol'
 import { defineHandler, type Handler } from '../server/handler.ts'
-import { refusal } from '../topics/outcome.ts'
+import { type ItemOutcome, refusal } from '../topics/outcome.ts'
 import type { Topics } from '../topics/topics.ts'
+import { repeated } from './repeated.ts'
 
 /** CreatePartitions (key 37), versions 0 to 3: raises a topic's number of partitions; it never falls. */
 export function createPartitionsHandler({ topics }: { readonly topics: Topics }): Handler {
@@ -11,22 +12,16 @@ export function createPartitionsHandler({ topics }: { readonly topics: Topics })
     minVersion: 0,
     maxVersion: 3,
     async handle(_request, body) {
-      const results = []
-      const names = body.topics.map(({ name }) => name)
+      const results = new Map<string, ItemOutcome>()
+      const twice = repeated(body.topics, ({ name }) => name)
       for (const [i, { name, count, assignments }] of body.topics.entries()) {
-        if (names.indexOf(name) !== i) continue
-        const outcome =
-          names.lastIndexOf(name) === i
-            ? await topics.addPartitions(
-                name,
-                count,
-                assignments?.map(({ brokerIds }) => brokerIds) ?? null,
-                body.validateOnly,
-              )
-            : refusal(ErrorCode.INVALID_REQUEST, 'the topic is named twice')
-        results.push({ name, ...outcome })
+        const replicas = assignments?.map(({ brokerIds }) => brokerIds) ?? null
+        const outcome = twice.has(i)
+          ? refusal(ErrorCode.INVALID_REQUEST, 'the topic is named twice')
+          : await topics.addPartitions(name, count, replicas, body.validateOnly)
+        results.set(name, outcome)
       }
-      return { results }
+      return { results: [...results].map(([name, outcome]) => ({ name, ...outcome })) }
     },
     refuse: (body, errorCode) => ({ results: body.topics.map(({ name }) => ({ name, errorCode })) }),
   })

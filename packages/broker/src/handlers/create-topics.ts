@@ -2,8 +2,9 @@ import { CreateTopicsRequest, CreateTopicsResponse, ErrorCode, type InputOf, typ
 import { ConfigSource, describeTopic } from '../config/index.ts'
 import type { LiveConfig } from '../config/live-config.ts'
 import { defineHandler, type Handler } from '../server/handler.ts'
-import { refusal } from '../topics/outcome.ts'
-import type { CreateTopicSpec, Topics } from '../topics/topics.ts'
+import { type ItemOutcome, refusal } from '../topics/outcome.ts'
+import { type CreateTopicSpec, PARTITIONS_PER_REQUEST_MAX, type Topics } from '../topics/topics.ts'
+import { repeated } from './repeated.ts'
 
 /**
  * CreateTopics (key 19), versions 0 to 7: each topic for itself, in the order asked for.
@@ -31,23 +32,33 @@ export function createTopicsHandler(deps: CreateTopicsDeps): Handler {
     minVersion: 0,
     maxVersion: 7,
     async handle(request, body) {
-      const answers: TopicAnswer[] = []
-      const names = body.topics.map(({ name }) => name)
-      const repeated = new Set(names.filter((name, i) => names.indexOf(name) !== i))
-      const seen = new Set<string>()
-      for (const topic of body.topics) {
-        if (seen.has(topic.name)) continue
-        seen.add(topic.name)
-        if (repeated.has(topic.name)) {
-          answers.push({ name: topic.name, ...refusal(ErrorCode.INVALID_REQUEST, 'the topic is named twice') })
-          continue
-        }
-        answers.push(await create(topic, request.apiVersion, body.validateOnly, deps))
+      const answers = new Map<string, TopicAnswer>()
+      const twice = repeated(body.topics, ({ name }) => name)
+      const excess = tooManyPartitions(body.topics, deps)
+      for (const [i, topic] of body.topics.entries()) {
+        const { name } = topic
+        if (twice.has(i)) answers.set(name, { name, ...NAMED_TWICE })
+        else if (excess !== null) answers.set(name, { name, ...excess })
+        else answers.set(name, await create(topic, request.apiVersion, body.validateOnly, deps))
       }
-      return { topics: answers }
+      return { topics: [...answers.values()] }
     },
     refuse: (body, errorCode) => ({ topics: body.topics.map(({ name }) => ({ name, errorCode })) }),
   })
+}
+
+const NAMED_TWICE = refusal(ErrorCode.INVALID_REQUEST, 'the topic is named twice')
+
+/** Over all topics of a request, so that one frame cannot ask for millions of files. */
+function tooManyPartitions(topics: Body['topics'], { config }: CreateTopicsDeps): ItemOutcome | null {
+  let total = 0
+  for (const { numPartitions, assignments } of topics) {
+    total += assignments.length > 0 ? assignments.length : Math.max(0, numPartitions)
+    if (numPartitions === -1 && assignments.length === 0) total += config.current.get('num.partitions')
+  }
+  if (total <= PARTITIONS_PER_REQUEST_MAX) return null
+  const message = `${total} new partitions; at most ${PARTITIONS_PER_REQUEST_MAX} per request`
+  return refusal(ErrorCode.POLICY_VIOLATION, message)
 }
 
 async function create(

@@ -1,6 +1,7 @@
 import { DeleteRecordsRequest, DeleteRecordsResponse, ErrorCode } from '@ottla/protocol'
 import type { ReplicaManager } from '../replica-manager/replica-manager.ts'
 import { defineHandler, type Handler } from '../server/handler.ts'
+import { isInternalTopic } from '../topics/topic-names.ts'
 
 /**
  * DeleteRecords (key 21), versions 0 to 2: raises the log start offset; what lies below is gone for readers at once,
@@ -39,6 +40,7 @@ function deleteBefore(
   index: number,
   offset: number,
 ): { readonly errorCode: number } | { readonly logStartOffset: number } {
+  if (isInternalTopic(topic)) return { errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION }
   const partition = replicas.partition(topic, index)
   if (partition === undefined) return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION }
   const { log } = partition

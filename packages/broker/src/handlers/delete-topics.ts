@@ -2,6 +2,7 @@ import { DeleteTopicsRequest, DeleteTopicsResponse, ErrorCode } from '@ottla/pro
 import { defineHandler, type Handler } from '../server/handler.ts'
 import { type ItemOutcome, refusal } from '../topics/outcome.ts'
 import { type Topics, ZERO_ID } from '../topics/topics.ts'
+import { repeated } from './repeated.ts'
 
 /**
  * DeleteTopics (key 20), versions 0 to 6: by name, or from version 6 on by id. Exactly one of the two per topic, else
@@ -24,10 +25,16 @@ export function deleteTopicsHandler({ topics, enabled }: DeleteTopicsDeps): Hand
     async handle(request, body) {
       const wanted = request.apiVersion >= 6 ? body.topics : body.topicNames.map((name) => ({ name, topicId: ZERO_ID }))
       const responses = []
-      for (const { name, topicId } of wanted) {
-        const outcome = enabled()
-          ? await remove(topics, name, topicId)
-          : { name, ...refusal(disabledCode(request.apiVersion), 'delete.topic.enable=false') }
+      // By id or by name, a topic is meant once or its deletion is refused (ControllerApis.deleteTopics).
+      const twice = repeated(wanted, ({ name, topicId }) => {
+        const known = topicId === ZERO_ID ? topics.get(name ?? '') : undefined
+        return known?.topicId ?? (topicId === ZERO_ID ? `name ${name}` : topicId)
+      })
+      for (const [i, { name, topicId }] of wanted.entries()) {
+        let outcome: Removal
+        if (!enabled()) outcome = { name, ...refusal(disabledCode(request.apiVersion), 'delete.topic.enable=false') }
+        else if (twice.has(i)) outcome = { name, ...refusal(ErrorCode.INVALID_REQUEST, 'the topic is named twice') }
+        else outcome = await remove(topics, name, topicId)
         responses.push({ topicId, ...outcome, name: outcome.name ?? (request.apiVersion >= 6 ? null : '') })
       }
       return { responses }
@@ -45,11 +52,9 @@ function disabledCode(version: number): number {
   return version >= DELETION_DISABLED_VERSION ? ErrorCode.TOPIC_DELETION_DISABLED : ErrorCode.INVALID_REQUEST
 }
 
-async function remove(
-  topics: Topics,
-  name: string | null,
-  topicId: string,
-): Promise<ItemOutcome & { readonly name: string | null; readonly topicId?: string }> {
+type Removal = ItemOutcome & { readonly name: string | null; readonly topicId?: string }
+
+async function remove(topics: Topics, name: string | null, topicId: string): Promise<Removal> {
   const byId = topicId !== ZERO_ID
   if (byId === (name !== null)) {
     return { name, ...refusal(ErrorCode.INVALID_REQUEST, 'a topic is named either by name or by id') }

@@ -15,6 +15,7 @@ import {
 } from '../config/index.ts'
 import type { LiveConfig } from '../config/live-config.ts'
 import { defineHandler, type Handler } from '../server/handler.ts'
+import { topicNameProblem } from '../topics/topic-names.ts'
 import type { Topics } from '../topics/topics.ts'
 import { brokerLevel, ResourceType } from './config-resources.ts'
 
@@ -41,7 +42,8 @@ export function describeConfigsHandler(deps: DescribeConfigsDeps): Handler {
     handle: (request, body) => ({
       results: body.resources.map((wanted) => {
         const { includeSynonyms, includeDocumentation } = body
-        const options = { names: wanted.configurationKeys, includeSynonyms, includeDocumentation }
+        const names = wanted.configurationKeys?.length === 0 ? null : wanted.configurationKeys
+        const options = { names, includeSynonyms, includeDocumentation }
         return describe(wanted, options, request.apiVersion, deps)
       }),
     }),
@@ -68,7 +70,12 @@ function describe(
   switch (resourceType) {
     case ResourceType.topic: {
       const topic = deps.topics.get(resourceName)
-      if (topic === undefined) return failed(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `there is no topic ${resourceName}`)
+      if (topic === undefined) {
+        const illegal = topicNameProblem(resourceName)
+        return illegal === null
+          ? failed(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `there is no topic ${resourceName}`)
+          : failed(ErrorCode.INVALID_TOPIC_EXCEPTION, illegal)
+      }
       return {
         ...resource,
         configs: describeTopic(topic.configs, config, options).map((entry) => toWire(entry, version)),

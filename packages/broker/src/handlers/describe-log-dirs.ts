@@ -16,7 +16,7 @@ export function describeLogDirsHandler({ logs, fs }: DescribeLogDirsDeps): Handl
     minVersion: 0,
     maxVersion: 5,
     handle(_request, body) {
-      const wanted = body.topics === null ? null : new Map(body.topics.map((t) => [t.topic, new Set(t.partitions)]))
+      const wanted = body.topics === null ? null : wantedPartitions(body.topics)
       return {
         results: logs.directories.map(({ path, offline }) => {
           if (offline !== null) return { errorCode: ErrorCode.KAFKA_STORAGE_ERROR, logDir: path }
@@ -32,6 +32,18 @@ export function describeLogDirsHandler({ logs, fs }: DescribeLogDirsDeps): Handl
     },
     refuse: (_body, errorCode) => ({ errorCode, results: [] }),
   })
+}
+
+function wantedPartitions(
+  topics: readonly { readonly topic: string; readonly partitions: readonly number[] }[],
+): Map<string, Set<number>> {
+  const wanted = new Map<string, Set<number>>()
+  for (const { topic, partitions } of topics) {
+    const known = wanted.get(topic) ?? new Set()
+    for (const partition of partitions) known.add(partition)
+    wanted.set(topic, known)
+  }
+  return wanted
 }
 
 function sizes(

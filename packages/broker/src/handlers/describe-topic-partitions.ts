@@ -6,7 +6,7 @@ import {
   type MessageOf,
 } from '@ottla/protocol'
 import { defineHandler, type Handler } from '../server/handler.ts'
-import { isInternalTopic } from '../topics/topic-names.ts'
+import { isInternalTopic, topicNameProblem } from '../topics/topic-names.ts'
 import type { TopicInfo, Topics } from '../topics/topics.ts'
 import { TOPIC_OPERATIONS } from './metadata.ts'
 
@@ -32,12 +32,17 @@ export function describeTopicPartitionsHandler(deps: DescribeTopicPartitionsDeps
     minVersion: 0,
     maxVersion: 0,
     handle: (_request, body) => page(body, deps),
-    refuse: (body, errorCode) => ({ topics: body.topics.map(({ name }) => ({ errorCode, name })) }),
+    refuse: refuseAll,
   })
+}
+
+function refuseAll(body: Body, errorCode: number): Response {
+  return { topics: body.topics.map(({ name }) => ({ errorCode, name })) }
 }
 
 function page(body: Body, { topics, partitionsPerPageMax }: DescribeTopicPartitionsDeps): Response {
   const { cursor } = body
+  if (cursor !== null && cursor.partitionIndex < 0) return refuseAll(body, ErrorCode.INVALID_REQUEST)
   const names = (
     body.topics.length === 0 ? topics.all().map(({ name }) => name) : body.topics.map(({ name }) => name)
   ).sort()
@@ -49,7 +54,11 @@ function page(body: Body, { topics, partitionsPerPageMax }: DescribeTopicPartiti
     const topic = topics.get(name)
     if (topic === undefined) {
       // A topic deleted between two pages of a listing of all topics is simply no longer listed.
-      if (body.topics.length > 0) answers.push({ errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, name })
+      if (body.topics.length > 0) {
+        const legal = topicNameProblem(name) === null
+        const errorCode = legal ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : ErrorCode.INVALID_TOPIC_EXCEPTION
+        answers.push({ errorCode, name })
+      }
       continue
     }
     const first = cursor !== null && name === from ? cursor.partitionIndex : 0

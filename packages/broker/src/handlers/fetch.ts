@@ -36,9 +36,11 @@ export function fetchHandler(deps: FetchHandlerDeps): Handler {
       const context = fetchContext(body, request.apiVersion, deps)
       if (context.errorCode !== ErrorCode.NONE) return { errorCode: context.errorCode }
       if (request.apiVersion < ZSTD_VERSION) refuseZstd(context.items)
+      const maxBytes = Math.min(body.maxBytes, deps.maxBytes)
       const limits = {
-        maxBytes: Math.min(body.maxBytes, deps.maxBytes),
-        minBytes: Math.min(body.minBytes, deps.maxBytes),
+        maxBytes,
+        // More than the answer may hold never comes: who asks for it would always wait for the whole time.
+        minBytes: Math.min(body.minBytes, maxBytes),
         maxWaitMs: body.maxWaitMs,
         readCommitted: body.isolationLevel === READ_COMMITTED,
       }

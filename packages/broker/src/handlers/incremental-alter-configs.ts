@@ -2,7 +2,7 @@ import { ErrorCode, IncrementalAlterConfigsRequest, IncrementalAlterConfigsRespo
 import type { ConfigChange } from '../config/index.ts'
 import { defineHandler, type Handler } from '../server/handler.ts'
 import { type ItemOutcome, refusal } from '../topics/outcome.ts'
-import { alterResource, type ConfigResourceDeps } from './config-resources.ts'
+import { alterResource, type ConfigResourceDeps, NAMED_TWICE, repeatedResources } from './config-resources.ts'
 
 /** IncrementalAlterConfigs (key 44), versions 0 and 1: changes the settings that are named and no others (KIP-339). */
 
@@ -17,11 +17,10 @@ export function incrementalAlterConfigsHandler(deps: ConfigResourceDeps): Handle
     maxVersion: 1,
     async handle(_request, body) {
       const responses = []
-      const seen = new Set<string>()
-      for (const { resourceType, resourceName, configs } of body.resources) {
-        const key = `${resourceType}:${resourceName}`
+      const twice = repeatedResources(body.resources)
+      for (const [i, { resourceType, resourceName, configs }] of body.resources.entries()) {
         let outcome: ItemOutcome
-        if (seen.has(key)) outcome = refusal(ErrorCode.INVALID_REQUEST, 'the resource is named twice')
+        if (twice.has(i)) outcome = NAMED_TWICE
         else if (configs.some(({ configOperation }) => OPERATIONS[configOperation] === undefined)) {
           outcome = refusal(ErrorCode.INVALID_REQUEST, 'unknown operation: 0 set, 1 delete, 2 append, 3 subtract')
         } else {
@@ -31,7 +30,6 @@ export function incrementalAlterConfigsHandler(deps: ConfigResourceDeps): Handle
           const alteration = { type: 'change', changes } as const
           outcome = await alterResource(resourceType, resourceName, alteration, body.validateOnly, deps)
         }
-        seen.add(key)
         responses.push({ resourceType, resourceName, ...outcome })
       }
       return { responses }

@@ -14,7 +14,11 @@ export function initProducerIdHandler({ producerIds }: { readonly producerIds: P
     minVersion: 0,
     maxVersion: 5,
     async handle(_request, body) {
-      if (body.transactionalId !== null) return { errorCode: ErrorCode.COORDINATOR_NOT_AVAILABLE }
+      const { transactionalId, producerId: known, producerEpoch } = body
+      // An id without an epoch, or the other way round, means nothing (KafkaApis.handleInitProducerIdRequest).
+      if ((known === -1) !== (producerEpoch === -1)) return { errorCode: ErrorCode.INVALID_REQUEST }
+      if (transactionalId === '') return { errorCode: ErrorCode.INVALID_REQUEST }
+      if (transactionalId !== null) return { errorCode: ErrorCode.COORDINATOR_NOT_AVAILABLE }
       const producerId = await producerIds.next()
       if (producerId === null) return { errorCode: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS }
       return { producerId, producerEpoch: 0 }

@@ -18,11 +18,14 @@ import { ZERO_ID } from '../topics/topics.ts'
 type Body = MessageOf<typeof MetadataRequest>
 type Response = InputOf<typeof MetadataResponse>
 type TopicAnswer = NonNullable<Response['topics']>[number]
+type Asked = NonNullable<Body['topics']>[number]
 
 /** No authorizer: every operation that applies is allowed (bits of `AclOperation`). */
 export const TOPIC_OPERATIONS = 0b1101_1111_1000
 export const CLUSTER_OPERATIONS = 0b1_1111_1010_0000
 const NOT_ASKED = -0x8000_0000
+/** Versions 10 and 11 carry ids in requests, and brokers of then could not look them up. */
+const LOOKUP_BY_ID_VERSION = 12
 
 export interface MetadataHandlerDeps {
   readonly topics: Topics
@@ -41,15 +44,26 @@ export function metadataHandler(deps: MetadataHandlerDeps): Handler {
     minVersion: 0,
     maxVersion: 13,
     handle(request, body) {
+      if (request.apiVersion < LOOKUP_BY_ID_VERSION && body.topics?.some(isById)) {
+        return refuseAll(body, ErrorCode.INVALID_REQUEST)
+      }
       const missing = missingTopics(request.apiVersion, body, deps)
       if (missing.length === 0) return answer(request, body, deps, NO_FAILURES)
       return createMissing(missing, deps).then((failures) => answer(request, body, deps, failures))
     },
-    refuse: (body, errorCode) => ({
-      topics: (body.topics ?? []).map(({ name, topicId }) => ({ errorCode, name: name ?? '', topicId })),
-      errorCode,
-    }),
+    refuse: refuseAll,
   })
+}
+
+function isById({ name, topicId }: Asked): boolean {
+  return name === null || topicId !== ZERO_ID
+}
+
+function refuseAll(body: Body, errorCode: number): Response {
+  return {
+    topics: (body.topics ?? []).map(({ name, topicId }) => ({ errorCode, name: name ?? '', topicId })),
+    errorCode,
+  }
 }
 
 const NO_FAILURES: ReadonlyMap<string, number> = new Map()
@@ -64,8 +78,9 @@ function missingTopics(version: number, body: Body, { topics, autoCreate }: Meta
   if (body.topics === null || !mayCreate) return []
   const names = new Set<string>()
   for (const { name } of body.topics) {
-    if (name !== null && name !== '' && topics.get(name) === undefined && topicNameProblem(name) === null)
-      names.add(name)
+    // Internal topics are made by the coordinators that own them, with settings of their own.
+    if (name === null || topics.get(name) !== undefined || isInternalTopic(name)) continue
+    if (topicNameProblem(name) === null) names.add(name)
   }
   return [...names]
 }
@@ -95,7 +110,7 @@ function answer(
   const operations = body.includeTopicAuthorizedOperations ? TOPIC_OPERATIONS : NOT_ASKED
   const topics = asksForAll(request.apiVersion, body.topics)
     ? deps.topics.all().map((topic) => describe(topic, operations))
-    : (body.topics ?? []).map((asked) => find(asked, deps.topics, operations, failures))
+    : distinct(body.topics ?? []).map((asked) => find(asked, deps.topics, operations, failures))
   return {
     brokers: [{ nodeId: deps.nodeId, host, port, rack: deps.rack }],
     clusterId: deps.clusterId,
@@ -108,8 +123,17 @@ function answer(
   }
 }
 
+/** What is asked for twice is answered once. */
+function distinct(asked: readonly Asked[]): Asked[] {
+  return [
+    ...new Map(
+      asked.map((topic) => [topic.topicId === ZERO_ID ? `name ${topic.name}` : topic.topicId, topic]),
+    ).values(),
+  ]
+}
+
 function find(
-  { name, topicId }: { readonly name: string | null; readonly topicId: string },
+  { name, topicId }: Asked,
   topics: Topics,
   operations: number,
   failures: ReadonlyMap<string, number>,

@@ -21,10 +21,13 @@ export function offsetForLeaderEpochHandler({ replicas }: { readonly replicas: R
           topic,
           partitions: partitions.map(({ partition: index, currentLeaderEpoch, leaderEpoch }) => {
             const partition = replicas.partition(topic, index)
-            const errorCode =
-              partition === undefined
-                ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-                : replicas.checkLeaderEpoch(partition, currentLeaderEpoch)
+            let errorCode: number = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+            if (partition !== undefined) {
+              errorCode =
+                partition.log.offline === null
+                  ? replicas.checkLeaderEpoch(partition, currentLeaderEpoch)
+                  : ErrorCode.KAFKA_STORAGE_ERROR
+            }
             if (partition === undefined || errorCode !== ErrorCode.NONE) {
               return { partition: index, errorCode, leaderEpoch: UNDEFINED, endOffset: UNDEFINED }
             }

@@ -12,6 +12,7 @@ import type { Request } from '../server/request.ts'
  * - 3: record batch v2; 5: log start offset; 7: zstd; 8: record errors; 9: flexible; 10: leader hints; 13: topics by id.
  * - Versions 0 to 2 answer UNSUPPORTED_VERSION per partition. They are advertised because librdkafka before 2.11.1
  *   compresses only when the advertised range starts at 0 (KAFKA-18659).
+ * - Transactional batches are refused with INVALID_TXN_STATE until there is a coordinator.
  * - acks 0: no answer, and the connection is closed on an error, which is the only way to tell; 1: once written here;
  *   -1 (all): once the high watermark has passed. Others: INVALID_REQUIRED_ACKS.
  */
@@ -23,6 +24,11 @@ const FIRST_BATCH_V2_VERSION = 3
 const ZSTD_VERSION = 7
 const TOPIC_ID_VERSION = 13
 const NO_OFFSET = -1
+/** Of a record batch, the low byte of its attributes. */
+const ATTRIBUTES_AT = 22
+const CODEC_BITS = 0b111
+const ZSTD = 4
+const TRANSACTIONAL_BIT = 0b1_0000
 
 export interface ProduceHandlerDeps {
   readonly clock: Clock
@@ -144,8 +150,13 @@ class ProduceOperation implements AppendWaiter {
       return byId && !replicas.hasTopicId(topicId) ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
     }
     if (records === null || records.length === 0) return ErrorCode.INVALID_RECORD
-    if (this.request.apiVersion < ZSTD_VERSION && partition.log.config.compressionType === 'zstd') {
-      return ErrorCode.UNSUPPORTED_COMPRESSION_TYPE
+    if (records.length > ATTRIBUTES_AT) {
+      const attributes = records[ATTRIBUTES_AT]
+      if (this.request.apiVersion < ZSTD_VERSION && (attributes & CODEC_BITS) === ZSTD) {
+        return ErrorCode.UNSUPPORTED_COMPRESSION_TYPE
+      }
+      // Nobody could ever end the transaction, and readers of committed records would wait for it for good.
+      if ((attributes & TRANSACTIONAL_BIT) !== 0) return ErrorCode.INVALID_TXN_STATE
     }
     return partition
   }

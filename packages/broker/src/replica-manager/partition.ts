@@ -113,6 +113,11 @@ export class Partition {
     this.pending = []
     this.settled = 0
     for (const { waiter, slot } of waiting) waiter?.appendSettled(slot, errorCode)
+    this.wakeReaders()
+  }
+
+  /** As if more had come than any of them waits for. */
+  wakeReaders(): void {
     for (const watcher of [...this.watchers]) watcher.dataArrived(this, Number.POSITIVE_INFINITY)
   }
 

@@ -81,6 +81,11 @@ export class ReplicaManager implements LogListener {
     }
   }
 
+  /** Whoever waits for data is answered with what there is. */
+  wakeReaders(): void {
+    for (const partition of this.all()) partition.wakeReaders()
+  }
+
   /** Lets go of a deleted topic: whoever waits on it is told; its logs are the caller's to delete. */
   release(topic: string): void {
     const replicas = this.topics.get(topic)

@@ -48,6 +48,8 @@ export interface Endpoint {
 const SWEEP_MS = 1000
 /** Connections that may come at once before the creation rate slows them, in milliseconds of that rate. */
 const CREATION_BURST_MS = 1000
+/** A connection above the creation rate is read after this long at the latest: the rate may be 0. */
+const CREATION_WAIT_MS_MAX = 60_000
 
 /** Accepts connections on every listener, within limits, and closes those that are idle for too long. */
 export class Server {
@@ -120,7 +122,7 @@ export class Server {
     const connection = new Connection(this.nextId++, socket, address, listenerName, this, this.dispatcher)
     this.connections.add(connection)
     const aheadMs = this.aheadOfRateMs()
-    if (aheadMs > CREATION_BURST_MS) connection.mute(aheadMs - CREATION_BURST_MS)
+    if (aheadMs > CREATION_BURST_MS) connection.mute(Math.min(aheadMs - CREATION_BURST_MS, CREATION_WAIT_MS_MAX))
   }
 
   /** How far the connections that have come are ahead of the creation rate. */
@@ -178,8 +180,8 @@ export class Server {
   async close(graceMs: number): Promise<void> {
     this.stopped = true
     this.timers.clearTimer(this.sweepTimer)
-    await Promise.all(this.listeners.map(({ listener }) => listener.close()))
     for (const connection of this.connections) connection.closeGracefully()
+    await Promise.all(this.listeners.map(({ listener }) => listener.close()))
     if (this.connections.size > 0) {
       await new Promise<void>((resolve) => {
         const grace = this.timers.setTimer(resolve, graceMs)

@@ -1,7 +1,7 @@
 import { ErrorCode } from '@ottla/protocol'
 import type { Logger } from '@ottla/runtime'
 import { type LogManager, StorageError } from '@ottla/storage'
-import { replaceTopicConfig, resolveTopicConfig, type TopicConfig } from '../config/index.ts'
+import { type AlterResult, effectiveTopicConfig, replaceTopicConfig, type TopicConfig } from '../config/index.ts'
 import type { LiveConfig } from '../config/live-config.ts'
 import type { ReplicaManager } from '../replica-manager/replica-manager.ts'
 import { DONE, type ItemOutcome, refusal } from './outcome.ts'
@@ -11,7 +11,7 @@ import { collisionKey, topicNameProblem } from './topic-names.ts'
 export const ZERO_ID = 'AAAAAAAAAAAAAAAAAAAAAA'
 
 /** New partitions one request may ask for (`ReplicationControlManager.MAX_PARTITIONS_PER_BATCH` in Apache Kafka). */
-const PARTITIONS_PER_REQUEST_MAX = 10_000
+export const PARTITIONS_PER_REQUEST_MAX = 10_000
 
 export interface PartitionInfo {
   readonly leader: number
@@ -43,8 +43,15 @@ export interface TopicStore {
   /** Behind the `present` ones. */
   addPartitions(name: string, present: number, added: readonly (readonly number[])[]): Promise<TopicInfo | ItemOutcome>
   delete(name: string): Promise<ItemOutcome>
-  setConfigs(name: string, configs: ReadonlyMap<string, string>): Promise<ItemOutcome>
+  /** `update` may be asked again when somebody else was faster. */
+  setConfigs(
+    name: string,
+    update: (current: ReadonlyMap<string, string>) => ReadonlyMap<string, string>,
+  ): Promise<ItemOutcome>
 }
+
+/** From a resource's entries to those that it shall have, or why not. */
+export type ConfigUpdate = (current: ReadonlyMap<string, string>) => AlterResult
 
 export interface CreateTopicSpec {
   readonly name: string
@@ -102,7 +109,7 @@ export class Topics {
 
   /** What a topic's partitions obey. */
   configOf(name: string): TopicConfig {
-    return resolveTopicConfig(this.deps.store.get(name)?.configs ?? NO_CONFIGS, this.deps.config.current)
+    return effectiveTopicConfig(this.deps.store.get(name)?.configs ?? NO_CONFIGS, this.deps.config.current)
   }
 
   /** Opens the partitions of all topics of the store; at start. */
@@ -182,10 +189,12 @@ export class Topics {
     })
   }
 
-  /** `configs` has been validated. */
-  setConfigs(name: string, configs: ReadonlyMap<string, string>): Promise<ItemOutcome> {
+  /** Changes what the topic sets itself; of two changes at once none is lost. */
+  setConfigs(name: string, alter: ConfigUpdate): Promise<ItemOutcome> {
     return this.oneByOne(async () => {
-      const outcome = await this.deps.store.setConfigs(name, configs)
+      const topic = this.get(name)
+      if (topic === undefined) return refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `there is no topic ${name}`)
+      const outcome = await alterEntries(topic.configs, alter, (update) => this.deps.store.setConfigs(name, update))
       if (outcome.errorCode === ErrorCode.NONE) this.deps.replicas.updateConfig(name, this.configOf(name))
       return outcome
     })
@@ -292,6 +301,26 @@ export class Topics {
     }
     return null
   }
+}
+
+/**
+ * Alters entries through a store that calls back with those it has. What is refused from the start is never written; what
+ * is refused because somebody else was faster leaves the entries as they are.
+ */
+export async function alterEntries(
+  known: ReadonlyMap<string, string>,
+  alter: ConfigUpdate,
+  write: (update: (current: ReadonlyMap<string, string>) => ReadonlyMap<string, string>) => Promise<ItemOutcome>,
+): Promise<ItemOutcome> {
+  const first = alter(known)
+  if (!first.ok) return refusal(first.errorCode, first.message)
+  let overtaken: ItemOutcome | null = null
+  const outcome = await write((current) => {
+    const result = alter(current)
+    overtaken = result.ok ? null : refusal(result.errorCode, result.message)
+    return result.ok ? result.entries : current
+  })
+  return overtaken ?? outcome
 }
 
 const NO_CONFIGS: ReadonlyMap<string, string> = new Map()

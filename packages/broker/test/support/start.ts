@@ -26,7 +26,10 @@ export async function startBroker(t: TestContext, options: StartOptions = {}): P
     objectLayer(options.config ?? {}),
   )
   const identity = { pid: 1, startedAt: `test-${++instances}`, bootId: 'test' }
-  const broker = await Broker.start({ config, identity, isAlive: () => false, poisonBuffers: true }, nodeRuntime({ fs }))
+  const broker = await Broker.start(
+    { config, identity, isAlive: () => false, poisonBuffers: true },
+    nodeRuntime({ fs }),
+  )
   const clients: RawClient[] = []
   t.after(async () => {
     for (const client of clients) client.close()
