@@ -39,28 +39,32 @@ interface NewestBatch {
   readonly timestampMs: number
 }
 
-/** The record with the largest timestamp, the first of several; null when the log is empty. */
-export function findMaxTimestamp(core: LogCore): TimestampLookup | null {
+/**
+ * The record with the largest timestamp below `endOffset`, the first of several; null when there is none. Above it may
+ * lie what is written and not visible yet, because it waits for the device.
+ */
+export function findMaxTimestamp(core: LogCore, endOffset: number): TimestampLookup | null {
   let best: NewestBatch | null = null
   for (const segment of core.segments.all()) {
     if (segment.sizeBytes === 0 || segment.maxTimestamp <= (best?.timestampMs ?? -1)) continue
-    const candidate = newestOf(core, segment)
+    const candidate = newestOf(core, segment, endOffset)
     if (candidate !== null && candidate.timestampMs > (best?.timestampMs ?? -1)) best = candidate
   }
   if (best === null) return null
   return firstRecord(core, best.segment.readBatchAt(best.position), best.timestampMs, core.logStartOffset)
 }
 
-function newestOf(core: LogCore, segment: Segment): NewestBatch | null {
+function newestOf(core: LogCore, segment: Segment, endOffset: number): NewestBatch | null {
   const { logStartOffset } = core
-  if (segment.baseOffset >= logStartOffset) {
+  if (segment.baseOffset >= logStartOffset && segment.maxTimestampOffset < endOffset) {
     const position = segment.positionOf(segment.maxTimestampOffset)
     return position < 0 ? null : { segment, position, timestampMs: segment.maxTimestamp }
   }
-  // The log begins within this segment: its newest record may be a deleted one.
+  // The log begins, or what is visible ends, within this segment: its newest record may be a deleted or an unseen one.
   let best: NewestBatch | null = null
-  const from = segment.indexes().offsets.positionFor(logStartOffset - segment.baseOffset)
+  const from = segment.indexes().offsets.positionFor(Math.max(0, logStartOffset - segment.baseOffset))
   segment.scan({ from, minOffset: segment.baseOffset, verify: false }, (bytes, at, position) => {
+    if (batch.baseOffset(bytes, at) >= endOffset) return false
     if (batch.lastOffset(bytes, at) < logStartOffset) return undefined
     const cut = batch.baseOffset(bytes, at) < logStartOffset
     const timestampMs = cut ? newestRecord(core, segment.readBatchAt(position)) : batch.maxTimestamp(bytes, at)

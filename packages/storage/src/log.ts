@@ -190,7 +190,7 @@ export class PartitionLog {
 
   /** The record with the largest timestamp (KIP-734). */
   fetchMaxTimestamp(): TimestampLookup | null {
-    return this.#attempt(() => findMaxTimestamp(this.#core), null)
+    return this.#attempt(() => findMaxTimestamp(this.#core, this.#writtenEndOffset), null)
   }
 
   /** Aborted transactions that touch offsets `fromOffset` … `toOffset`-1, for a read_committed reader to leave out. */
