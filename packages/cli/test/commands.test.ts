@@ -133,7 +133,7 @@ test('what consume prints as JSON lines, produce writes as it was', async () => 
 })
 
 test('every output format holds the same', async () => {
-  await ok('topic create formats')
+  await ok('topic create formats -c retention.ms=-1')
   await ok('produce formats --timestamp 1700000000000 -k k', 'v\n')
   const record = { topic: 'formats', partition: 0, offset: 0, timestamp: 1700000000000, key: 'k', value: 'v' }
   assert.deepEqual(JSON.parse(await ok('consume formats -o json')), [record])

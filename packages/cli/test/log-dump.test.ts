@@ -11,7 +11,7 @@ let partition: string
 
 before(async () => {
   dir = mkdtempSync(join(tmpdir(), 'ottla-dump-'))
-  await using broker = await startBroker({ dir, topics: ['dumped'] })
+  await using broker = await startBroker({ dir, topics: { dumped: { configs: { 'retention.ms': -1 } } } })
   const kafka = await broker.kafka()
   const producer = kafka.producer({ compression: 'zstd' })
   await producer.sendAll('dumped', [

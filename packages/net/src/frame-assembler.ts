@@ -17,7 +17,7 @@ import type { BufferPool } from '@ottla/runtime'
 /** Bytes that any announcement may claim at once. */
 export const SMALL_FRAME_BYTES: number = 64 * 1024
 /** Bytes that an announcement may claim at once after a frame that large has arrived whole. */
-export const TRUSTED_BYTES_MAX: number = 1024 * 1024
+export const TRUSTED_BYTES_MAX: number = 8 * 1024 * 1024
 /** Size of a connection's first block; each further one is twice as large, up to `BLOCK_BYTES_MAX`. */
 export const BLOCK_BYTES_MIN: number = 8 * 1024
 export const BLOCK_BYTES_MAX: number = 512 * 1024

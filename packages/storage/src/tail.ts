@@ -83,6 +83,8 @@ export class TailBudget {
       if (entry.dropped) continue
       entry.owner.dropOldest(entry)
       this.#release(entry)
+      // The log's list is cut only now and then: until then the entry must not keep its memory.
+      entry.bytes = NOTHING
     }
   }
 

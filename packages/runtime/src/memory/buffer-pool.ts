@@ -71,7 +71,7 @@ export class BufferPool {
 }
 
 /** Larger buffers are rare, and would be kept for nothing. */
-export const POOLED_BYTES_MAX: number = 4 * 1024 * 1024
+export const POOLED_BYTES_MAX: number = 8 * 1024 * 1024
 const SIZE_MIN = 8 * 1024
 /** Steps between two powers of two: at most a fifth of a buffer is not used. */
 const STEPS = 4
