@@ -9,7 +9,7 @@
  */
 import { execFileSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
-import { renderCounts, renderFailure, type RunResult, SimRun } from '@ottla/simulator'
+import { type RunResult, renderCounts, renderFailure, SimRun } from '@ottla/simulator'
 
 const { values } = parseArgs({
   options: {
@@ -30,7 +30,9 @@ const origin = { node: process.version, commit: commitOf() }
 
 function commitOf(): string {
   try {
-    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { stdio: ['ignore', 'pipe', 'ignore'] }).toString().trim()
+    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { stdio: ['ignore', 'pipe', 'ignore'] })
+      .toString()
+      .trim()
   } catch {
     return ''
   }
@@ -86,7 +88,9 @@ async function many(first: number, count: number): Promise<number> {
       const again = await runSeed(seed)
       if (again.traceHash !== result.traceHash) {
         failed++
-        console.log(`FAIL determinism  seed=0x${seed.toString(16)}: trace hashes ${result.traceHash} and ${again.traceHash}`)
+        console.log(
+          `FAIL determinism  seed=0x${seed.toString(16)}: trace hashes ${result.traceHash} and ${again.traceHash}`,
+        )
       }
     }
   }

@@ -101,8 +101,7 @@ export class BrokerHost {
     const { scheduler } = this.world
     const current = (): boolean => process === this.starts && this.state === 'closing'
     scheduler.schedule(CLOSE_MAX_MS, 'sim/close-timeout', process, 0, () => {
-      if (current())
-        this.world.checks.fail('LV', `the broker closes within ${CLOSE_MAX_MS} ms`, 'it is still closing')
+      if (current()) this.world.checks.fail('LV', `the broker closes within ${CLOSE_MAX_MS} ms`, 'it is still closing')
     })
     this.broker!.close().then(
       () =>

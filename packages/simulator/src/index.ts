@@ -1,4 +1,5 @@
 export { type InvariantId, invariants, Violation } from './check/invariants.ts'
 export { describeOptions, drawOptions, faultKinds, type SwarmOptions } from './options.ts'
+export { applyHunk, type Hunk, type PlantedBug, parsePatch } from './planted.ts'
 export { renderCounts, renderFailure } from './report.ts'
 export { type RunOptions, type RunResult, SimRun } from './run.ts'

@@ -62,7 +62,10 @@ export function renderCounts(results: readonly RunResult[]): string[] {
   const never = ids.filter((id) => !exercised.has(id) && id !== 'OK')
   return [
     `operations: sent ${sum.sent}, ok ${sum.ok}, unknown ${sum.unknown}, fail ${sum.failed}, delivered ${sum.delivered}, other requests ${sum.asked}`,
-    `checked   : ${ids.filter((id) => exercised.has(id)).map((id) => `${id} ${exercised.get(id)}`).join(', ')}`,
+    `checked   : ${ids
+      .filter((id) => exercised.has(id))
+      .map((id) => `${id} ${exercised.get(id)}`)
+      .join(', ')}`,
     ...(never.length === 0 ? [] : [`NEVER CHECKED: ${never.join(', ')}`]),
     `faults    : ${listOf(new Map([...faults].sort()))}`,
     `simulated : ${(simulatedMs / 1000).toFixed(0)} s in ${events} events`,

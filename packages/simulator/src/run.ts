@@ -65,7 +65,9 @@ export class SimRun {
       await this.phases()
     } catch (error) {
       if (!(error instanceof Violation)) {
-        this.world.bug(`exception in an event: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+        this.world.bug(
+          `exception in an event: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+        )
       }
     }
     return this.result()
@@ -93,12 +95,25 @@ export class SimRun {
     const ackedBefore = producers.map(({ acked }) => acked)
     const progress = (): boolean =>
       world.tally.ok + world.tally.asked >= target && producers.every(({ acked }, i) => acked > ackedBefore[i])
-    await this.must(`${OPERATIONS_WANTED} further operations succeed, some of every producer`, OPERATIONS_MAX_MS, progress)
+    await this.must(
+      `${OPERATIONS_WANTED} further operations succeed, some of every producer`,
+      OPERATIONS_MAX_MS,
+      progress,
+    )
     for (const producer of producers) producer.stop()
     await this.must('every send is settled', CATCH_UP_MAX_MS, () =>
       producers.every((producer) => producer instanceof PlainProducer || producer.open === 0),
     )
-    await this.must('every consumer has read everything', CATCH_UP_MAX_MS, () => consumers.every((consumer) => consumer.caughtUp))
+    await this.must(
+      'every consumer has read everything',
+      CATCH_UP_MAX_MS,
+      () => consumers.every((consumer) => consumer.caughtUp),
+      () =>
+        consumers
+          .filter(({ caughtUp }) => !caughtUp)
+          .map(({ standing }) => standing)
+          .join('; '),
+    )
     if (this.over) return
 
     world.phase = 'end'
@@ -119,14 +134,19 @@ export class SimRun {
     return admin
   }
 
-  private startClients(): { names: string[]; producers: (IdempotentProducer | PlainProducer)[]; consumers: Consumer[] } {
+  private startClients(): {
+    names: string[]
+    producers: (IdempotentProducer | PlainProducer)[]
+    consumers: Consumer[]
+  } {
     const { world } = this
     const names: string[] = []
     const next = (): number => {
       names.push(`c${names.length + 1}`)
       return names.length
     }
-    const machine = (): ReturnType<typeof world.simulation.addMachine> => world.simulation.addMachine(`c${names.length}`)
+    const machine = (): ReturnType<typeof world.simulation.addMachine> =>
+      world.simulation.addMachine(`c${names.length}`)
     const producers: (IdempotentProducer | PlainProducer)[] = []
     const consumers: Consumer[] = []
     for (let i = 0; i < world.options.idempotentProducers; i++) {
@@ -184,12 +204,17 @@ export class SimRun {
     return met
   }
 
-  private async must(what: string, maxMs: number, condition: () => boolean): Promise<void> {
+  private async must(what: string, maxMs: number, condition: () => boolean, standing?: () => string): Promise<void> {
     const { checks } = this.world
     checks.met('LV')
     const startMs = this.world.nowMs
     const met = await this.until(what, maxMs, condition)
-    if (!met && !this.over) checks.fail('LV', `${what} within ${maxMs} ms`, `it has not come to that in ${(this.world.nowMs - startMs).toFixed(0)} ms`)
+    if (!met && !this.over)
+      checks.fail(
+        'LV',
+        `${what} within ${maxMs} ms`,
+        `it has not come to that in ${(this.world.nowMs - startMs).toFixed(0)} ms${standing === undefined ? '' : `: ${standing()}`}`,
+      )
   }
 
   private result(): RunResult {
@@ -207,9 +232,10 @@ export class SimRun {
       faults: world.faults,
       exercised: checks.exercised,
       timeline: world.timeline,
-      lastEvents: checks.first === null && !this.stopped ? [] : scheduler.trace().map(
-        ({ event, timeMs, kind, a, b }) => `${event} ${timeMs.toFixed(3)} ${kind} ${a} ${b}`,
-      ),
+      lastEvents:
+        checks.first === null && !this.stopped
+          ? []
+          : scheduler.trace().map(({ event, timeMs, kind, a, b }) => `${event} ${timeMs.toFixed(3)} ${kind} ${a} ${b}`),
     }
   }
 }

@@ -4,8 +4,8 @@ import type { World } from '../world.ts'
 import type { Checks } from './invariants.ts'
 import type { PartitionLedger, TopicLedger } from './ledger.ts'
 import { LogFiles } from './log-files.ts'
-import { checkProducers, checkTimes } from './log-state.ts'
 import { checkLogStart, recheckLogStart } from './log-start.ts'
+import { checkProducers, checkTimes } from './log-state.ts'
 import { compareWithFiles } from './restart.ts'
 
 /** How the last process ended; `clean-power`: cleanly, and then the power went. */
@@ -59,7 +59,11 @@ export class BrokerWatch {
       const { log } = partition
       if (log.offline !== null) {
         if (!this.diskTrouble)
-          checks.fail(stop === 'power' ? 'S2' : 'S1', `${ledger.name} is served again`, `it is offline: ${log.offline.message}`)
+          checks.fail(
+            stop === 'power' ? 'S2' : 'S1',
+            `${ledger.name} is served again`,
+            `it is offline: ${log.offline.message}`,
+          )
         continue
       }
       const files = compareWithFiles(this.world, this.machine.disk, ledger, log, stop)
@@ -95,7 +99,8 @@ export class BrokerWatch {
     this.wholeAndOnline = this.watched.every(({ partition }) => partition.log.offline === null)
     for (const { partition, ledger } of this.watched) {
       // With a failed sync in between it means nothing.
-      if (!this.world.syncFailed) ledger.durableEnd = Math.max(ledger.durableEnd, Math.min(partition.log.recoveryPoint, ledger.endOffset))
+      if (!this.world.syncFailed)
+        ledger.durableEnd = Math.max(ledger.durableEnd, Math.min(partition.log.recoveryPoint, ledger.endOffset))
     }
     this.broker = null
     this.watched = []
@@ -116,8 +121,13 @@ export class BrokerWatch {
       }
       if (highWatermark !== ledger.highWatermark) this.advance(watched[i], highWatermark)
       if (highWatermark > log.appendEndOffset)
-        this.world.checks.fail('L6', `${ledger.name} ends at ${log.appendEndOffset}`, `its high watermark is ${highWatermark}`)
-      if (log.logStartOffset !== ledger.logStartOffset) checkLogStart(this.world, ledger, log.logStartOffset, log.appendEndOffset)
+        this.world.checks.fail(
+          'L6',
+          `${ledger.name} ends at ${log.appendEndOffset}`,
+          `its high watermark is ${highWatermark}`,
+        )
+      if (log.logStartOffset !== ledger.logStartOffset)
+        checkLogStart(this.world, ledger, log.logStartOffset, log.appendEndOffset)
     }
   }
 
@@ -146,7 +156,11 @@ export class BrokerWatch {
     const { checks, nowMs } = this.world
     checks.met('L6')
     if (highWatermark < ledger.highWatermark)
-      checks.fail('L6', `the high watermark of ${ledger.name} was ${ledger.highWatermark}`, `it is ${highWatermark} now`)
+      checks.fail(
+        'L6',
+        `the high watermark of ${ledger.name} was ${ledger.highWatermark}`,
+        `it is ${highWatermark} now`,
+      )
     checks.met('S6')
     if (watched.mustStandStill)
       checks.fail('S6', `a write or sync of ${ledger.name} failed`, `its high watermark rose to ${highWatermark} since`)
@@ -158,7 +172,11 @@ export class BrokerWatch {
         `its files hold whole batches up to ${ledger.endOffset} (${result})`,
       )
     if (partition.lastStableOffset > highWatermark)
-      checks.fail('L6', `the high watermark of ${ledger.name} is ${highWatermark}`, `its LSO is ${partition.lastStableOffset}`)
+      checks.fail(
+        'L6',
+        `the high watermark of ${ledger.name} is ${highWatermark}`,
+        `its LSO is ${partition.lastStableOffset}`,
+      )
     ledger.highWatermark = highWatermark
   }
 
@@ -171,9 +189,13 @@ export class BrokerWatch {
   private topicOf(name: string, topicId: string): TopicLedger {
     const known = this.world.topicById(topicId)
     if (known !== undefined) return known
-    const unclear = this.world.topics.find(({ plan, state, topicId: id }) => plan.name === name && state === 'creating' && id === '')
+    const unclear = this.world.topics.find(
+      ({ plan, state, topicId: id }) =>
+        plan.name === name && (state === 'creating' || state === 'refused') && id === '',
+    )
     const checks: Checks = this.world.checks
-    if (unclear === undefined) checks.fail('C3', 'topics are what was created', `nobody created ${name} with the id ${topicId}`)
+    if (unclear === undefined)
+      checks.fail('C3', 'topics are what was created', `nobody created ${name} with the id ${topicId}`)
     unclear.topicId = topicId
     return unclear
   }
@@ -187,7 +209,8 @@ export class BrokerWatch {
       if (topic.state === 'deleted' && found !== undefined)
         checks.fail('C3', `topic ${name} (${topic.topicId}) was deleted`, 'it is back after a restart')
       if (topic.state !== 'live') continue
-      if (found === undefined) checks.fail('C3', `topic ${name} (${topic.topicId}) was created`, 'a restart has lost it')
+      if (found === undefined)
+        checks.fail('C3', `topic ${name} (${topic.topicId}) was created`, 'a restart has lost it')
       const count = found.partitions.length
       if (count < topic.partitionsAcked || count > topic.partitionsAsked)
         checks.fail('C3', `topic ${name} has ${topic.partitionsAcked} partitions`, `after a restart it has ${count}`)

@@ -29,8 +29,8 @@ export class TopicLedger {
   readonly plan: TopicPlan
   /** What the broker called it; empty until an answer or a look at the broker told. */
   topicId = ''
-  /** `creating` and `deleting`: asked for, with no answer that tells. */
-  state: 'creating' | 'live' | 'deleting' | 'deleted' = 'creating'
+  /** `creating` and `deleting`: asked for, with no answer that tells. `refused`: the creation failed. */
+  state: 'creating' | 'refused' | 'live' | 'deleting' | 'deleted' = 'creating'
   /** As acknowledged, and as last asked for. */
   partitionsAcked = 0
   partitionsAsked: number
@@ -111,7 +111,11 @@ export class PartitionLedger {
     const lastOffset = batch.lastOffset(bytes, at)
     checks.met('L7')
     if (baseOffset !== this.endOffset && !(this.facts.length === 0 && baseOffset >= this.endOffset))
-      checks.fail('L7', `${this.name} goes on at ${this.endOffset}`, `the next batch in its file begins at ${baseOffset}`)
+      checks.fail(
+        'L7',
+        `${this.name} goes on at ${this.endOffset}`,
+        `the next batch in its file begins at ${baseOffset}`,
+      )
     const send = this.sends.identify(bytes, at, size)
     checks.met('L2')
     if (send === null) checks.fail('L2', `${this.name}@${baseOffset} holds what was sent`, 'nobody sent this batch')
@@ -180,7 +184,11 @@ export class PartitionLedger {
     const last = this.lastOnce.get(key)
     checks.met('L5')
     if (last !== undefined && last.id > send.id && send.attempts === 1 && last.attempts === 1)
-      checks.fail('L5', `${describeSend(send)} was sent before #${last.id}`, `${this.name} has it behind, at ${baseOffset}`)
+      checks.fail(
+        'L5',
+        `${describeSend(send)} was sent before #${last.id}`,
+        `${this.name} has it behind, at ${baseOffset}`,
+      )
     if (last === undefined || send.id > last.id) this.lastOnce.set(key, send)
   }
 

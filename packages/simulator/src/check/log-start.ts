@@ -14,7 +14,11 @@ export function checkLogStart(world: World, ledger: PartitionLedger, logStart: n
   checks.met('L9')
   if (logStart < before) checks.fail('L9', `${ledger.name} starts at ${before}`, `it starts at ${logStart} now`)
   if (logStart > ledger.highWatermark)
-    checks.fail('L9', `the high watermark of ${ledger.name} is ${ledger.highWatermark}`, `its log starts at ${logStart}`)
+    checks.fail(
+      'L9',
+      `the high watermark of ${ledger.name} is ${ledger.highWatermark}`,
+      `its log starts at ${logStart}`,
+    )
   if (logStart > ledger.deleteAskedTo) checkRetention(world, ledger, logStart, appendEnd)
   ledger.logStartOffset = logStart
 }
@@ -46,11 +50,20 @@ export function recheckLogStart(world: World, ledger: PartitionLedger, logStart:
   const { checks } = world
   checks.met('L9')
   if (logStart < ledger.deletedTo)
-    checks.fail('L9', `records of ${ledger.name} below ${ledger.deletedTo} were deleted, which was acked`, `after a restart it starts at ${logStart}`)
+    checks.fail(
+      'L9',
+      `records of ${ledger.name} below ${ledger.deletedTo} were deleted, which was acked`,
+      `after a restart it starts at ${logStart}`,
+    )
   // A power cut may bring back segments whose removal was not on the disk yet.
   const mayFall = stop === 'power'
   if (!mayFall && logStart < ledger.logStartOffset)
-    checks.fail('L9', `${ledger.name} started at ${ledger.logStartOffset}`, `after a stop of the kind ${stop} it starts at ${logStart}`)
-  if (logStart > ledger.logStartOffset && logStart > ledger.deleteAskedTo) checkRetention(world, ledger, logStart, ledger.endOffset)
+    checks.fail(
+      'L9',
+      `${ledger.name} started at ${ledger.logStartOffset}`,
+      `after a stop of the kind ${stop} it starts at ${logStart}`,
+    )
+  if (logStart > ledger.logStartOffset && logStart > ledger.deleteAskedTo)
+    checkRetention(world, ledger, logStart, ledger.endOffset)
   ledger.logStartOffset = logStart
 }

@@ -1,7 +1,7 @@
 import type { SeededRandom } from '@ottla/runtime/sim'
 import type { World } from '../world.ts'
-import type { Checks } from './invariants.ts'
 import type { Watched } from './broker-watch.ts'
+import type { Checks } from './invariants.ts'
 
 /** P2: producer state is what the batches say. */
 export function checkProducers(world: World, { partition, ledger }: Watched): void {
@@ -16,7 +16,11 @@ export function checkProducers(world: World, { partition, ledger }: Watched): vo
     found.add(producerId)
     const expected = known.get(producerId)
     if (expected === undefined)
-      checks.fail('P2', `${ledger.name} holds nothing of producer ${producerId}`, `its state has epoch ${producerEpoch}, sequence ${lastSequence}`)
+      checks.fail(
+        'P2',
+        `${ledger.name} holds nothing of producer ${producerId}`,
+        `its state has epoch ${producerEpoch}, sequence ${lastSequence}`,
+      )
     if (expected.epoch !== producerEpoch || expected.lastSequence !== lastSequence)
       checks.fail(
         'P2',
@@ -48,6 +52,10 @@ export function checkTimes(world: World, { partition, ledger }: Watched, random:
     const expected = ledger.firstAtOrAfter(timestamp, log.logStartOffset, ledger.endOffset)
     const found = log.fetchOffsetByTimestamp(timestamp)?.offset ?? -1
     if (found !== expected)
-      checks.fail('L10', `a full scan of ${ledger.name} finds ${expected} for timestamp ${timestamp}`, `the log says ${found}`)
+      checks.fail(
+        'L10',
+        `a full scan of ${ledger.name} finds ${expected} for timestamp ${timestamp}`,
+        `the log says ${found}`,
+      )
   }
 }

@@ -24,14 +24,19 @@ export function compareWithFiles(
   const bases = segmentsIn(disk, log.directory)
   const firstBase = bases.length === 0 ? endOffset : Math.min(bases[0], endOffset)
   const lossAt = firstDifference(world, disk, ledger, log, firstBase, endOffset)
-  if (lossAt < ledger.endOffset) judgeLoss(world, ledger, lossAt, stop)
+  if (lossAt < ledger.endOffset)
+    judgeLoss(world, ledger, lossAt, stop, `log ${log.logStartOffset}..${endOffset}, segments ${bases.join(' ')}`)
   // A second time, for what was not known: written before the stop, but not visible yet.
   const files = new LogFiles(disk, log.directory, firstBase)
   const result = files.readTo(endOffset, (bytes, size) => {
     if (batch.baseOffset(bytes, 0) >= ledger.endOffset) ledger.add(bytes, 0, size, world.nowMs)
   })
   if (result !== 'done')
-    checks.fail(lossInvariant(stop), `${ledger.name} holds batches up to ${endOffset}`, `its files hold them up to ${ledger.endOffset} (${result}), segments ${bases.join(' ')}`)
+    checks.fail(
+      lossInvariant(stop),
+      `${ledger.name} holds batches up to ${endOffset}`,
+      `its files hold them up to ${ledger.endOffset} (${result}), segments ${bases.join(' ')}`,
+    )
   // More was deleted than has survived: the log goes on where it was.
   if (ledger.endOffset < endOffset && endOffset === log.logStartOffset) ledger.endOffset = endOffset
   checks.met('L6')
@@ -74,7 +79,7 @@ function firstDifference(
   return lossAt
 }
 
-function judgeLoss(world: World, ledger: PartitionLedger, lossAt: number, stop: StopKind): void {
+function judgeLoss(world: World, ledger: PartitionLedger, lossAt: number, stop: StopKind, found: string): void {
   const { checks } = world
   const fact = ledger.facts[ledger.indexOf(lossAt)]
   const invariant = lossInvariant(stop)
@@ -90,7 +95,7 @@ function judgeLoss(world: World, ledger: PartitionLedger, lossAt: number, stop: 
   checks.fail(
     stop === 'power' && lossAt < ledger.durableEnd && !ledger.strict ? 'S3' : invariant,
     `${ledger.name} keeps ${ledger.logStartOffset}..${mustHold - 1} over a stop of the kind ${stop}`,
-    `from ${lossAt} on it is gone or different: ${fact === undefined ? 'nothing' : describeSend(fact.send)}, ${acked} acked batches`,
+    `from ${lossAt} on it is gone or different: ${fact === undefined ? 'nothing' : describeSend(fact.send)}, ${acked} acked batches; ${found}`,
   )
 }
 

@@ -32,7 +32,12 @@ export function checkAck(
     checks.fail('L1', `${describeSend(send)} is acked at ${partition.name}@${baseOffset}`, found)
   }
   checks.met('L3')
-  if (send.producerId >= 0 && send.ackedOffset >= 0 && send.ackedOffset !== baseOffset && before.lossCount === partition.lossCount)
+  if (
+    send.producerId >= 0 &&
+    send.ackedOffset >= 0 &&
+    send.ackedOffset !== baseOffset &&
+    before.lossCount === partition.lossCount
+  )
     checks.fail('L3', `${describeSend(send)} was acked at ${send.ackedOffset}`, `now it is acked at ${baseOffset}`)
   send.ackedOffset = baseOffset
   checks.met('L5')

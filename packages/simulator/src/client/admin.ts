@@ -34,7 +34,13 @@ export class Admin {
   constructor(world: World, machine: SimMachine, number: number) {
     this.world = world
     this.random = world.random(`client/${number}`)
-    this.link = new Link(world, machine.start(), `c${number}`, () => {}, () => {})
+    this.link = new Link(
+      world,
+      machine.start(),
+      `c${number}`,
+      () => {},
+      () => {},
+    )
   }
 
   /** Begins to do things by itself. */
@@ -93,8 +99,14 @@ export class Admin {
       const { errorCode, topicId, errorMessage } = answer.topics[0]
       if (errorCode !== ErrorCode.NONE) {
         this.world.say(`topic ${plan.name} was not created: ${errorName(errorCode)} ${errorMessage ?? ''}`)
+        // It may stand in the metadata without a log: whatever it is, nobody uses it.
+        topic.state = 'refused'
         if (this.world.phase === 'setup')
-          this.world.checks.fail('C3', `topic ${plan.name} can be created`, `${errorName(errorCode)} ${errorMessage ?? ''}`)
+          this.world.checks.fail(
+            'C3',
+            `topic ${plan.name} can be created`,
+            `${errorName(errorCode)} ${errorMessage ?? ''}`,
+          )
         return
       }
       this.created(topic, topicId)
@@ -105,7 +117,11 @@ export class Admin {
     const { checks, tally } = this.world
     checks.met('C3')
     if (topic.topicId !== '' && topic.topicId !== topicId)
-      checks.fail('C3', `topic ${topic.plan.name} has the id ${topic.topicId}`, `its creation is answered with ${topicId}`)
+      checks.fail(
+        'C3',
+        `topic ${topic.plan.name} has the id ${topic.topicId}`,
+        `its creation is answered with ${topicId}`,
+      )
     topic.topicId = topicId
     topic.state = 'live'
     topic.partitionsAcked = topic.plan.partitions
@@ -149,7 +165,11 @@ export class Admin {
   private grow(topic: TopicLedger): void {
     const count = topic.partitionsAcked + 1
     topic.partitionsAsked = Math.max(topic.partitionsAsked, count)
-    const body = { topics: [{ name: topic.plan.name, count, assignments: null }], timeoutMs: TIMEOUT_MS, validateOnly: false }
+    const body = {
+      topics: [{ name: topic.plan.name, count, assignments: null }],
+      timeoutMs: TIMEOUT_MS,
+      validateOnly: false,
+    }
     this.link.request(CreatePartitionsRequest, CreatePartitionsResponse, 3, body, TIMEOUT_MS, (answer) => {
       if (answer === null) return
       const { errorCode } = answer.results[0]
@@ -203,7 +223,11 @@ export class Admin {
       const { checks } = this.world
       checks.met('L9')
       if (lowWatermark < (all ? highWatermark : offset))
-        checks.fail('L9', `records of ${ledger.name} below ${all ? highWatermark : offset} are deleted`, `the log starts at ${lowWatermark}`)
+        checks.fail(
+          'L9',
+          `records of ${ledger.name} below ${all ? highWatermark : offset} are deleted`,
+          `the log starts at ${lowWatermark}`,
+        )
       ledger.deletedTo = Math.max(ledger.deletedTo, lowWatermark)
       this.world.tally.asked++
       if (this.world.tracing) this.world.say(`records of ${ledger.name} deleted below ${lowWatermark}`)

@@ -81,17 +81,35 @@ export class Consumer {
     this.random = world.random(`client/${number}`)
     this.withSession = this.random.chance(0.6)
     const byId = world.options.churn || this.random.chance(0.5)
-    this.version = byId ? TOPIC_ID_VERSION + this.random.below(6) : this.withSession ? 7 + this.random.below(6) : 4 + this.random.below(9)
+    this.version = byId
+      ? TOPIC_ID_VERSION + this.random.below(6)
+      : this.withSession
+        ? 7 + this.random.below(6)
+        : 4 + this.random.below(9)
     // Versions below 10 do not carry zstd.
     if (world.options.codecs.length > 1 && this.version < 10) this.version = 10
     this.isolationLevel = this.random.below(2)
-    this.link = new Link(world, machine.start(), `c${number}`, () => this.soon(), () => this.onDown())
+    this.link = new Link(
+      world,
+      machine.start(),
+      `c${number}`,
+      () => this.soon(),
+      () => this.onDown(),
+    )
     this.tick()
   }
 
   /** Everything that is visible has been read. */
   get caughtUp(): boolean {
-    return this.positions.every(({ ledger, next }) => ledger.topic.state !== 'live' || ledger.damaged || next >= ledger.highWatermark)
+    return this.positions.every(
+      ({ ledger, next }) => ledger.topic.state !== 'live' || ledger.damaged || next >= ledger.highWatermark,
+    )
+  }
+
+  /** For the report of one that has not. */
+  get standing(): string {
+    const behind = this.positions.filter(({ ledger, next }) => next < ledger.highWatermark)
+    return `c${this.number}: ${behind.map(({ ledger, next }) => `${ledger.name} at ${next} of ${ledger.logStartOffset}..${ledger.highWatermark}`).join(', ')}`
   }
 
   private get byId(): boolean {
@@ -177,6 +195,8 @@ export class Consumer {
     const wanted = this.positions.filter(({ pausedUntilMs }) => pausedUntilMs <= now)
     if (wanted.length === 0) return
     this.busy = true
+    const hurried = this.world.phase !== 'safety'
+    if (hurried) for (const position of wanted) position.maxBytes = 1 << 20
     const inSession = this.withSession && this.sessionId !== 0 && this.sessionEpoch > 0
     if (inSession)
       for (const position of this.positions)
@@ -185,13 +205,15 @@ export class Consumer {
           position.told = null
         }
     const named = inSession
-      ? wanted.filter(({ told, next, maxBytes }) => told === null || told.fetchOffset !== next || told.maxBytes !== maxBytes)
+      ? wanted.filter(
+          ({ told, next, maxBytes }) => told === null || told.fetchOffset !== next || told.maxBytes !== maxBytes,
+        )
       : wanted
     const body = {
       replicaId: -1,
       maxWaitMs: [0, 100, 400, 400, 5_000][this.random.below(5)],
-      minBytes: this.random.chance(0.15) ? 1_500 : 1,
-      maxBytes: this.random.chance(0.2) ? 1_000 : 1 << 20,
+      minBytes: !hurried && this.random.chance(0.15) ? 1_500 : 1,
+      maxBytes: !hurried && this.random.chance(0.2) ? 1_000 : 1 << 20,
       isolationLevel: this.isolationLevel,
       sessionId: this.withSession ? this.sessionId : 0,
       sessionEpoch: this.withSession ? this.sessionEpoch : -1,
@@ -234,7 +256,11 @@ export class Consumer {
     const checks: Checks = this.world.checks
     if (answer.errorCode !== ErrorCode.NONE) {
       if (answer.errorCode === ErrorCode.INVALID_FETCH_SESSION_EPOCH || !inSession)
-        checks.fail('FS', `c${this.number} sends session ${this.sessionId} epoch ${this.sessionEpoch} in turn`, errorName(answer.errorCode))
+        checks.fail(
+          'FS',
+          `c${this.number} sends session ${this.sessionId} epoch ${this.sessionEpoch} in turn`,
+          errorName(answer.errorCode),
+        )
       return this.newSession(0)
     }
     if (this.withSession) {
@@ -251,7 +277,11 @@ export class Consumer {
             (this.byId ? ledger.topic.topicId === topicId : ledger.topic.plan.name === topic),
         )
         if (asked === undefined)
-          checks.fail('FS', `c${this.number} gets what it fetches`, `${topic || topicId}-${entry.partitionIndex} came unasked`)
+          checks.fail(
+            'FS',
+            `c${this.number} gets what it fetches`,
+            `${topic || topicId}-${entry.partitionIndex} came unasked`,
+          )
         bytes += entry.records?.length ?? 0
         entries.set(asked.position.ledger, entry)
       }
@@ -275,11 +305,23 @@ export class Consumer {
       if (this.version >= 5) position.knownLogStart = entry.logStartOffset
       checks.met('L6')
       if (comparable && entry.highWatermark > ledger.highWatermark)
-        checks.fail('L6', `the high watermark of ${ledger.name} is ${ledger.highWatermark}`, `c${this.number} was told ${entry.highWatermark}`)
+        checks.fail(
+          'L6',
+          `the high watermark of ${ledger.name} is ${ledger.highWatermark}`,
+          `c${this.number} was told ${entry.highWatermark}`,
+        )
     }
     const { records } = entry ?? {}
     if (records != null && records.length > 0) {
-      const next = checkDelivered(this.world, this.number, ledger, asked.fetchOffset, records, entry!.highWatermark, asked.lossCount)
+      const next = checkDelivered(
+        this.world,
+        this.number,
+        ledger,
+        asked.fetchOffset,
+        records,
+        entry!.highWatermark,
+        asked.lossCount,
+      )
       // Moved elsewhere meanwhile: then this was read for nothing.
       if (position.next === asked.fetchOffset) position.next = next
       return
@@ -342,7 +384,8 @@ export class Consumer {
   /** An answer must not wait for its time when there is something to say. */
   private checkPrompt(underWay: FetchUnderWay, bytes: number): void {
     const { world } = this
-    if (underWay.maxWaitMs < 1_000 || underWay.minBytes > 1 || world.calmSinceMs > underWay.sentMs || bytes === 0) return
+    if (underWay.maxWaitMs < 1_000 || underWay.minBytes > 1 || world.calmSinceMs > underWay.sentMs || bytes === 0)
+      return
     let readyMs = Number.POSITIVE_INFINITY
     for (const { position, fetchOffset } of underWay.asked) {
       const fact = position.ledger.damaged ? undefined : position.ledger.factAt(fetchOffset)

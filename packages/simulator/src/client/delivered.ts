@@ -33,7 +33,11 @@ export function checkDelivered(
       checks.fail('K1', `c${client} reads ${name} from ${next} on`, `it gets offsets ${baseOffset} to ${lastOffset}`)
     checks.met('K1')
     if (baseOffset >= highWatermark)
-      checks.fail('L6', `the high watermark of ${name} is ${highWatermark}`, `c${client} gets the batch at ${baseOffset}`)
+      checks.fail(
+        'L6',
+        `the high watermark of ${name} is ${highWatermark}`,
+        `c${client} gets the batch at ${baseOffset}`,
+      )
     const fact = ledger.factAt(baseOffset)
     const same =
       fact !== undefined &&
@@ -41,7 +45,8 @@ export function checkDelivered(
       isCopy(records, at, size, fact.send) &&
       fact.leaderEpoch === batch.partitionLeaderEpoch(records, at)
     if (!same && !explains(world, ledger, records, at, size, baseOffset, lossCount)) {
-      const expected = fact === undefined ? 'nothing' : `#${fact.send.id} at ${fact.baseOffset}, epoch ${fact.leaderEpoch}`
+      const expected =
+        fact === undefined ? 'nothing' : `#${fact.send.id} at ${fact.baseOffset}, epoch ${fact.leaderEpoch}`
       const found = world.sends.identify(records, at, size)
       const got = found === null ? 'what nobody sent' : `#${found.id}, epoch ${batch.partitionLeaderEpoch(records, at)}`
       checks.fail(found === null ? 'L2' : 'L3', `${where}: its file has ${expected}`, `it gets ${got}`)
@@ -51,7 +56,12 @@ export function checkDelivered(
     next = lastOffset + 1
     at += size
   }
-  if (at === 0) checks.fail('L7', `c${client} reads ${name} from ${fetchOffset} on`, `${records.length} bytes without a whole batch`)
+  if (at === 0)
+    checks.fail(
+      'L7',
+      `c${client} reads ${name} from ${fetchOffset} on`,
+      `${records.length} bytes without a whole batch`,
+    )
   world.scheduler.note('sim/read', client, next)
   return next
 }

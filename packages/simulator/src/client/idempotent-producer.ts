@@ -1,6 +1,13 @@
-import { ErrorCode, errorName, InitProducerIdRequest, InitProducerIdResponse, ProduceRequest, ProduceResponse } from '@ottla/protocol'
+import {
+  ErrorCode,
+  errorName,
+  InitProducerIdRequest,
+  InitProducerIdResponse,
+  ProduceRequest,
+  ProduceResponse,
+} from '@ottla/protocol'
 import type { SeededRandom, SimMachine } from '@ottla/runtime/sim'
-import { nextSequence, lastSequenceOf, type PartitionLedger } from '../check/ledger.ts'
+import { lastSequenceOf, nextSequence, type PartitionLedger } from '../check/ledger.ts'
 import { describeSend, type Send } from '../check/send.ts'
 import type { World } from '../world.ts'
 import { checkAck } from './ack.ts'
@@ -57,7 +64,13 @@ export class IdempotentProducer {
     this.number = number
     this.random = world.random(`client/${number}`)
     this.version = this.random.chance(0.5) ? TOPIC_ID_VERSION : 9 + this.random.below(4)
-    this.link = new Link(world, machine.start(), `c${number}`, () => this.pump(), () => this.onDown())
+    this.link = new Link(
+      world,
+      machine.start(),
+      `c${number}`,
+      () => this.pump(),
+      () => this.onDown(),
+    )
     this.scheduleNext()
   }
 
@@ -74,10 +87,13 @@ export class IdempotentProducer {
 
   private scheduleNext(): void {
     const paceMs = this.world.options.bursts ? 350 : 90
-    this.link.runtime.timers.setTimer(() => {
-      if (!this.stopped) this.produce()
-      this.scheduleNext()
-    }, this.random.between(paceMs * 0.3, paceMs * 1.7))
+    this.link.runtime.timers.setTimer(
+      () => {
+        if (!this.stopped) this.produce()
+        this.scheduleNext()
+      },
+      this.random.between(paceMs * 0.3, paceMs * 1.7),
+    )
   }
 
   private produce(): void {
@@ -285,7 +301,8 @@ export class IdempotentProducer {
     const { partition } = lanes[this.random.below(lanes.length)]
     this.enqueue(partition)
     const old = lanes.find((lane) => lane.partition === partition)!
-    this.sendStale(partition, old.next)
+    // Either what would have come next, or the very first again.
+    this.sendStale(partition, this.random.chance(0.5) ? old.next : 0)
   }
 
   /** A zombie: one batch of the old epoch behind the first one of the new. It must come to nothing. */

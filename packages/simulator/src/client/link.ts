@@ -1,5 +1,12 @@
 import { FrameAssembler } from '@ottla/net'
-import { CodecError, decodeResponseHeader, encodeRequest, type InputOf, type Message, type MessageOf } from '@ottla/protocol'
+import {
+  CodecError,
+  decodeResponseHeader,
+  encodeRequest,
+  type InputOf,
+  type Message,
+  type MessageOf,
+} from '@ottla/protocol'
 import type { Runtime, Socket, TimerHandle } from '@ottla/runtime'
 import type { World } from '../world.ts'
 
@@ -128,7 +135,8 @@ export class Link {
     const { checks } = this.world
     const pending = this.pending.shift()
     checks.met('NW')
-    if (pending === undefined) return checks.fail('NW', `${this.name} has asked nothing`, `a frame of ${frame.length} bytes came`)
+    if (pending === undefined)
+      return checks.fail('NW', `${this.name} has asked nothing`, `a frame of ${frame.length} bytes came`)
     this.runtime.timers.clearTimer(pending.timer)
     let body: unknown
     try {

@@ -30,7 +30,13 @@ export class OffsetAsker {
     this.world = world
     this.number = number
     this.random = world.random(`client/${number}`)
-    this.link = new Link(world, machine.start(), `c${number}`, () => {}, () => {})
+    this.link = new Link(
+      world,
+      machine.start(),
+      `c${number}`,
+      () => {},
+      () => {},
+    )
     this.tick()
   }
 
@@ -44,7 +50,14 @@ export class OffsetAsker {
     if (live.length === 0) return
     const ledger = live[this.random.below(live.length)]
     const nowMs = this.link.runtime.clock.nowMs()
-    const kinds = [LATEST, EARLIEST, MAX_TIMESTAMP, 0, nowMs - this.random.below(20_000), this.anyTimestamp(ledger, nowMs)]
+    const kinds = [
+      LATEST,
+      EARLIEST,
+      MAX_TIMESTAMP,
+      0,
+      nowMs - this.random.below(20_000),
+      this.anyTimestamp(ledger, nowMs),
+    ]
     const timestamp = kinds[this.random.below(kinds.length)]
     const { highWatermark, logStartOffset, lossCount } = ledger
     const before = { timestamp, highWatermark, logStartOffset, lossCount }
@@ -58,7 +71,8 @@ export class OffsetAsker {
       const { errorCode, offset, timestamp: found } = answer.topics[0].partitions[0]
       if (ledger.topic.state !== 'live' || ledger.lossCount !== lossCount || ledger.damaged) return
       // Topics are named here, so another of the same name may have answered.
-      if (this.world.topics.some((other) => other !== ledger.topic && other.plan.name === ledger.topic.plan.name)) return
+      if (this.world.topics.some((other) => other !== ledger.topic && other.plan.name === ledger.topic.plan.name))
+        return
       if (errorCode === ErrorCode.KAFKA_STORAGE_ERROR || errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) return
       if (errorCode !== ErrorCode.NONE)
         this.world.checks.fail('L10', `${ledger.name} can be asked for timestamp ${timestamp}`, errorName(errorCode))
@@ -84,14 +98,22 @@ export class OffsetAsker {
         if (known !== undefined && known.lossCount === before.lossCount && offset < known.offset)
           checks.fail('L6', `${who} for its end, which was ${known.offset}`, `it is ${offset} now`)
         if (offset < before.highWatermark || offset > ledger.highWatermark)
-          checks.fail('L6', `${who} for its end, ${before.highWatermark} to ${ledger.highWatermark}`, `the answer is ${offset}`)
+          checks.fail(
+            'L6',
+            `${who} for its end, ${before.highWatermark} to ${ledger.highWatermark}`,
+            `the answer is ${offset}`,
+          )
         this.latest.set(ledger, { offset, lossCount: before.lossCount })
         return
       }
       case EARLIEST:
         checks.met('L9')
         if (offset < before.logStartOffset || offset > ledger.logStartOffset)
-          checks.fail('L9', `${who} for its start, ${before.logStartOffset} to ${ledger.logStartOffset}`, `the answer is ${offset}`)
+          checks.fail(
+            'L9',
+            `${who} for its start, ${before.logStartOffset} to ${ledger.logStartOffset}`,
+            `the answer is ${offset}`,
+          )
         return
       case MAX_TIMESTAMP:
         return this.judgeMax(ledger, before, offset, found, who)
@@ -103,11 +125,19 @@ export class OffsetAsker {
     // What was there all the time bounds the answer from above, what was there at any time from below.
     const right = offset < 0 ? expected < 0 : offset >= atMost && atMost >= 0 && (expected < 0 || offset <= expected)
     if (!right)
-      checks.fail('L10', `${who} for timestamp ${timestamp}: a full scan finds ${expected}`, `the answer is ${offset} (${found})`)
+      checks.fail(
+        'L10',
+        `${who} for timestamp ${timestamp}: a full scan finds ${expected}`,
+        `the answer is ${offset} (${found})`,
+      )
     if (offset < 0) return
     const fact = ledger.factAt(offset)
     if (fact === undefined || ledger.timestampOf(fact, offset) !== found)
-      checks.fail('L10', `${who} for timestamp ${timestamp}`, `the record at ${offset} does not have the timestamp ${found}`)
+      checks.fail(
+        'L10',
+        `${who} for timestamp ${timestamp}`,
+        `the record at ${offset} does not have the timestamp ${found}`,
+      )
   }
 
   private judgeMax(ledger: PartitionLedger, before: Before, offset: number, found: number, who: string): void {
@@ -115,10 +145,18 @@ export class OffsetAsker {
     checks.met('L10')
     const later = ledger.firstAtOrAfter(found + 1, ledger.logStartOffset, before.highWatermark)
     if (offset < 0 ? ledger.firstAtOrAfter(0, ledger.logStartOffset, before.highWatermark) >= 0 : later >= 0)
-      checks.fail('L10', `${who} for its largest timestamp`, `the answer is ${offset} (${found}), that of ${later} is larger`)
+      checks.fail(
+        'L10',
+        `${who} for its largest timestamp`,
+        `the answer is ${offset} (${found}), that of ${later} is larger`,
+      )
     if (offset < 0) return
     const fact = ledger.factAt(offset)
     if (fact === undefined || ledger.timestampOf(fact, offset) !== found)
-      checks.fail('L10', `${who} for its largest timestamp`, `the record at ${offset} does not have the timestamp ${found}`)
+      checks.fail(
+        'L10',
+        `${who} for its largest timestamp`,
+        `the record at ${offset} does not have the timestamp ${found}`,
+      )
   }
 }

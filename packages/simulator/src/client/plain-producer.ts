@@ -30,7 +30,13 @@ export class PlainProducer {
     this.random = world.random(`client/${number}`)
     this.version = this.random.chance(0.5) ? TOPIC_ID_VERSION : 3 + this.random.below(10)
     this.retries = this.random.chance(0.5)
-    this.link = new Link(world, machine.start(), `c${number}`, () => this.resend(), () => {})
+    this.link = new Link(
+      world,
+      machine.start(),
+      `c${number}`,
+      () => this.resend(),
+      () => {},
+    )
     this.scheduleNext()
   }
 
@@ -39,10 +45,13 @@ export class PlainProducer {
   }
 
   private scheduleNext(): void {
-    this.link.runtime.timers.setTimer(() => {
-      if (!this.stopped) this.produce()
-      this.scheduleNext()
-    }, this.random.between(30, 220))
+    this.link.runtime.timers.setTimer(
+      () => {
+        if (!this.stopped) this.produce()
+        this.scheduleNext()
+      },
+      this.random.between(30, 220),
+    )
   }
 
   private produce(): void {

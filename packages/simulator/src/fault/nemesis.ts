@@ -12,7 +12,17 @@ const AFTERMATH_MS = 1_200
 /** Disk calls that a recovery may have made when it is cut. */
 const RECOVERY_CALLS_MAX = 80
 /** Where a sync is left out: one that fails would take its data with it, which a crash does not. */
-const CALLS: readonly DiskCall[] = ['open', 'read', 'write', 'truncate', 'rename', 'unlink', 'mkdir', 'rmdir', 'sync-dir']
+const CALLS: readonly DiskCall[] = [
+  'open',
+  'read',
+  'write',
+  'truncate',
+  'rename',
+  'unlink',
+  'mkdir',
+  'rmdir',
+  'sync-dir',
+]
 
 /** Breaks things, one period after the other, of the kinds that the seed has drawn. */
 export class Nemesis {
@@ -187,7 +197,11 @@ export class Nemesis {
       if (error === null) return
       // A full or broken disk is an excuse; then it is tried again later.
       if (!host.watch.diskTrouble)
-        this.world.checks.fail('LV', 'the broker starts on a sound disk', `start failed: ${error.stack ?? error.message}`)
+        this.world.checks.fail(
+          'LV',
+          'the broker starts on a sound disk',
+          `start failed: ${error.stack ?? error.message}`,
+        )
       this.restartAfter(300)
     }
     host.start()
@@ -202,7 +216,9 @@ export class Nemesis {
     const disk = host.machine.disk
     let calls = 0
     const limit = random.below(RECOVERY_CALLS_MAX)
-    const disarm = CALLS.map((call) => disk.inject({ call, times: Number.POSITIVE_INFINITY, path: () => ++calls > limit }))
+    const disarm = CALLS.map((call) =>
+      disk.inject({ call, times: Number.POSITIVE_INFINITY, path: () => ++calls > limit }),
+    )
     this.after(random.between(5, 100), () => {
       const armed = host.state === 'down'
       const before = host.watch.diskTrouble
@@ -214,7 +230,9 @@ export class Nemesis {
       host.watch.diskTrouble = true
       host.onStarted = (error) => {
         end()
-        this.world.say(`recovery ${calls > limit ? `was cut at disk call ${limit}` : 'needed fewer calls'}${error === null ? '' : ', start failed'}`)
+        this.world.say(
+          `recovery ${calls > limit ? `was cut at disk call ${limit}` : 'needed fewer calls'}${error === null ? '' : ', start failed'}`,
+        )
         if (calls <= limit && error === null) return
         // What a process does after its death never happens: it must not run on with a disk that works again.
         this.cut()

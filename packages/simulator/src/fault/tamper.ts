@@ -1,7 +1,10 @@
-import type { SeededRandom } from '@ottla/runtime/sim'
+import { batch } from '@ottla/protocol/records'
+import type { SeededRandom, SimDisk } from '@ottla/runtime/sim'
 import type { BrokerHost } from '../broker-host.ts'
 import { segmentName, segmentsIn } from '../check/log-files.ts'
 import type { World } from '../world.ts'
+
+type Bytes = ReturnType<SimDisk['tree']['image']['file']>['bytes']
 
 /** Files beside a log that must be disposable. */
 const CACHE = /\.(index|timeindex|snapshot)$|^leader-epoch-checkpoint$|^ottla\.index-checksums$/
@@ -45,6 +48,23 @@ function flip(fs: ReturnType<BrokerHost['machine']['disk']['mount']>, path: stri
   file.close()
 }
 
+/**
+ * The format leaves a batch's base offset and leader epoch out of its CRC: what rots there cannot be found, by anybody.
+ * Such a position is moved to the batch's length or its magic byte.
+ */
+function protectedPosition(bytes: Bytes, position: number): number {
+  const header = Buffer.alloc(batch.HEADER_BYTES)
+  for (let at = 0; bytes.read(header, 0, header.length, at) === header.length && at <= position; ) {
+    const size = batch.sizeInBytes(header, 0)
+    if (size < batch.HEADER_BYTES) return position
+    const within = position - at
+    if (within < 8) return at + 8 + (within % 4)
+    if (within >= 12 && within < 16) return at + 16
+    at += size
+  }
+  return position
+}
+
 /** One bit of a log turns over. From here on the partition may be short or offline, but never wrong. */
 export function rotBit(world: World, host: BrokerHost, random: SeededRandom): boolean {
   const { disk } = host.machine
@@ -57,9 +77,9 @@ export function rotBit(world: World, host: BrokerHost, random: SeededRandom): bo
     const bases = segmentsIn(disk, directory)
     if (bases.length === 0) continue
     const path = `${directory}/${segmentName(bases[random.below(bases.length)])}`
-    const size = disk.tree.image.file(disk.tree.image.find(path)!).bytes.size
-    if (size === 0) return false
-    const position = random.below(size)
+    const { bytes } = disk.tree.image.file(disk.tree.image.find(path)!)
+    if (bytes.size === 0) return false
+    const position = protectedPosition(bytes, random.below(bytes.size))
     disk.flipBits(path, position, 1 << random.below(8))
     ledger.damaged = true
     world.say(`a bit of ${path} turns over at ${position}`)
