@@ -21,7 +21,7 @@ try {
     const result = await enumerate({
       states,
       firstSeed: Number(values.from),
-      statesPerIndex: 40,
+      statesPerPhase: 1000,
       progress: (done) => process.stderr.isTTY && process.stderr.write(`\r${done} of ${states}`),
     })
     if (process.stderr.isTTY) process.stderr.write('\r')

@@ -8,8 +8,8 @@ export interface EnumerateOptions {
   readonly states: number
   /** Seed of the first script; the next script has the next seed. */
   readonly firstSeed: number
-  /** Of each operation index at most about so many; the two extremes always. */
-  readonly statesPerIndex: number
+  /** About how many of them in each phase of each script, where there are so many; the two extremes of an index always. */
+  readonly statesPerPhase: number
   readonly progress?: (states: number) => void
 }
 
@@ -23,7 +23,7 @@ export interface EnumerateResult {
 }
 
 /** One state in so many is looked at thoroughly, and crashed again within its recovery. */
-const THOROUGH_EVERY = 16
+const THOROUGH_EVERY = 24
 const NESTED_PER_STATE = 3
 
 export class CrashFailure extends Error {
@@ -53,9 +53,11 @@ export async function enumerate(options: EnumerateOptions): Promise<EnumerateRes
 
 function enumerateScript(run: ScriptRun, options: EnumerateOptions, result: EnumerateResult): void {
   const dice = new Dice(run.seed ^ 0x5eed)
+  const indexes = new Map<Phase, number>()
+  for (const phase of run.phases) if (phase !== undefined) indexes.set(phase, (indexes.get(phase) ?? 0) + 1)
   let currentIndex = -1
   let seen = 0
-  let estimate = options.statesPerIndex
+  let estimate = 1
   for (const state of crashStates(run.history, { seed: run.seed, fromIndex: run.firstIndex })) {
     if (state.index !== currentIndex) {
       currentIndex = state.index
@@ -63,9 +65,10 @@ function enumerateScript(run: ScriptRun, options: EnumerateOptions, result: Enum
       seen = 0
     }
     seen++
-    const extreme = /^(\+*|-*)$/.test(state.key)
-    if (!extreme && !dice.chance(options.statesPerIndex / estimate)) continue
     const phase = run.phases[state.index] ?? 'append'
+    const extreme = /^(\+*|-*)$/.test(state.key)
+    // As many states as the index before had, this one has too, or nearly.
+    if (!extreme && !dice.chance(options.statesPerPhase / indexes.get(phase)! / estimate)) continue
     const thorough = result.states % THOROUGH_EVERY === 0
     const kill = /^\+*$/.test(state.key)
     try {

@@ -1,0 +1,3 @@
+import { testCrashStates } from './crash/half.ts'
+
+testCrashStates(1)
