@@ -4,8 +4,10 @@ import { StorageError } from './errors.ts'
 
 /** Walking the batches of a file in order, with one buffer and no object per batch. */
 
-export const HEADER_ONLY_WINDOW_BYTES = 16 * 1024
+const HEADER_ONLY_WINDOW_BYTES = 16 * 1024
 const WHOLE_WINDOW_BYTES = 1024 * 1024
+/** The window of header-only scans, lent to one at a time; a scan within a scan makes its own. */
+let spareWindow: Buffer | null = null
 
 export interface ScanOptions {
   /** Where a batch begins. */
@@ -33,9 +35,11 @@ export type BatchVisitor = (bytes: Buffer, at: number, position: number) => bool
 /** Ends at the first thing that is no valid batch; throws the system's errors. */
 export function scanBatches(file: File, options: ScanOptions, visit: BatchVisitor): ScanResult {
   const { to, verify } = options
-  let window = Buffer.allocUnsafeSlow(
-    Math.max(batch.HEADER_BYTES, Math.min(to - options.from, verify ? WHOLE_WINDOW_BYTES : HEADER_ONLY_WINDOW_BYTES)),
-  )
+  let window: Buffer
+  if (verify)
+    window = Buffer.allocUnsafeSlow(Math.max(batch.HEADER_BYTES, Math.min(to - options.from, WHOLE_WINDOW_BYTES)))
+  else window = spareWindow ?? Buffer.allocUnsafeSlow(HEADER_ONLY_WINDOW_BYTES)
+  if (!verify) spareWindow = null
   let windowStart = options.from
   let windowEnd = options.from
   let position = options.from
@@ -51,6 +55,7 @@ export function scanBatches(file: File, options: ScanOptions, visit: BatchVisito
     return count >= byteLength
   }
 
+  let stopped = false
   while (need(batch.HEADER_BYTES)) {
     let at = position - windowStart
     const size = batch.sizeInBytes(window, at)
@@ -63,11 +68,15 @@ export function scanBatches(file: File, options: ScanOptions, visit: BatchVisito
       at = position - windowStart
       if (crc32c(window, at + batch.CRC_START, at + size) !== batch.crc(window, at)) break
     }
-    if (visit(window, at, position) === false) return { validEnd: position, nextOffset, stopped: true }
+    if (visit(window, at, position) === false) {
+      stopped = true
+      break
+    }
     nextOffset = batch.lastOffset(window, at) + 1
     position += size
   }
-  return { validEnd: position, nextOffset, stopped: false }
+  if (!verify) spareWindow = window
+  return { validEnd: position, nextOffset, stopped }
 }
 
 /** Whether a header can belong to a batch of which `available` bytes are there and which begins at `minOffset` or later. */
