@@ -54,15 +54,14 @@ export function produceHandler(deps: ProduceHandlerDeps): Handler {
     handle(request, body) {
       const problem = wholeRequestProblem(request.apiVersion, body)
       if (problem !== ErrorCode.NONE) {
-        if (body.acks !== 0) return refuseAll(body, problem)
-        request.finishSilently()
-        request.connection.refuse(`produce with acks=0 failed with error ${problem}`)
+        request.refuse(body, problem)
         return undefined
       }
       new ProduceOperation(request, body, deps).start()
       return undefined
     },
     refuse: (body, errorCode) => refuseAll(body, errorCode),
+    isSilent: ({ acks }) => acks === 0,
   })
 }
 

@@ -80,12 +80,16 @@ export class Dispatcher {
       return
     }
     if (unsafe) {
-      request.respond(request.handler.refuse(body, ErrorCode.INVALID_REQUEST, request.apiVersion))
+      request.refuse(body, ErrorCode.INVALID_REQUEST)
       return
     }
     const intercepted = this.deps.interceptor?.take(request, body)
     if (intercepted !== undefined) {
-      intercepted.run(request, body, (changed) => this.run(request, changed))
+      try {
+        intercepted.run(request, body, (changed) => this.run(request, changed))
+      } catch (error) {
+        this.bug(request, body, error)
+      }
       return
     }
     this.run(request, body)
@@ -135,7 +139,7 @@ export class Dispatcher {
     }
     request.finished = false
     try {
-      request.respond(request.handler.refuse(body, ErrorCode.UNKNOWN_SERVER_ERROR, request.apiVersion))
+      request.refuse(body, ErrorCode.UNKNOWN_SERVER_ERROR)
     } catch {
       request.connection.destroy()
     }

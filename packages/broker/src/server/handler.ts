@@ -23,6 +23,8 @@ export interface Handler<Q extends Message = Message, S extends Message = Messag
    * and for errors injected by a test. Answers name every topic, partition or resource that was asked for.
    */
   refuse(body: MessageOf<Q>, errorCode: number, version: number): InputOf<S>
+  /** Whether this request has no answer, so that an error can only be told by closing the connection. Default: never. */
+  isSilent?(body: MessageOf<Q>): boolean
 }
 
 /** Infers the message types of a handler written as an object literal. */

@@ -55,7 +55,7 @@ export class Interceptor {
         }, interception.delayMs)
         return
       case 'fail':
-        request.respond(request.handler.refuse(body, interception.errorCode, request.apiVersion))
+        request.refuse(body, interception.errorCode)
         return
       case 'drop':
         if (interception.when === 'after') {

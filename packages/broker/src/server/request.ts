@@ -1,6 +1,6 @@
 import { encodeResponse, type Message } from '@ottla/protocol'
 import type { Connection } from './connection.ts'
-import type { Handler } from './handler.ts'
+import type { Handler, RequestBody } from './handler.ts'
 
 const NO_LEASES: readonly ArrayBufferLike[] = []
 
@@ -68,10 +68,23 @@ export class Request {
     this.connection.finished(this)
   }
 
+  /** Answers that the whole request failed; without an answer to give, closes the connection. */
+  refuse(body: RequestBody, errorCode: number): void {
+    const { handler, apiVersion, connection } = this
+    if (handler.isSilent?.(body) !== true) {
+      this.respond(handler.refuse(body, errorCode, apiVersion))
+      return
+    }
+    this.finishSilently()
+    connection.refuse(`${handler.request.name} without an answer failed with error ${errorCode}`)
+  }
+
   /** Finishes without an answer, as for a produce request with acks=0. */
   finishSilently(): void {
     this.finish()
-    if (!this.connection.closed) this.connection.finished(this)
+    if (this.connection.closed) return
+    if (this.discardResponse) this.connection.destroy()
+    else this.connection.finished(this)
   }
 
   /** Answers with bytes made elsewhere: a whole frame, its length included. */

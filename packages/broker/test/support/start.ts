@@ -1,6 +1,6 @@
 import type { TestContext } from 'node:test'
 import { Broker, BrokerConfig, objectLayer } from '@ottla/broker'
-import type { FileSystem } from '@ottla/runtime'
+import type { Clock, FileSystem, Timers } from '@ottla/runtime'
 import { memoryFileSystem, nodeRuntime } from '@ottla/runtime/node'
 import { RawClient } from './raw-client.ts'
 
@@ -8,6 +8,8 @@ export interface StartOptions {
   readonly config?: Readonly<Record<string, string | number | boolean>>
   /** Kept by the test to start a second broker on the same disk. */
   readonly fs?: FileSystem
+  /** In place of real time, where a test moves it by hand. */
+  readonly time?: Clock & Timers
 }
 
 let instances = 0
@@ -28,7 +30,7 @@ export async function startBroker(t: TestContext, options: StartOptions = {}): P
   const identity = { pid: 1, startedAt: `test-${++instances}`, bootId: 'test' }
   const broker = await Broker.start(
     { config, identity, isAlive: () => false, poisonBuffers: true },
-    nodeRuntime({ fs }),
+    { ...nodeRuntime({ fs }), ...(options.time === undefined ? {} : { clock: options.time, timers: options.time }) },
   )
   const clients: RawClient[] = []
   t.after(async () => {
