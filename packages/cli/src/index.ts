@@ -1,3 +1,5 @@
+import './embedded/preload.ts'
+
 export type { Interception } from '@ottla/broker'
 export type { SeedRecord } from './embedded/seed.ts'
 export {
