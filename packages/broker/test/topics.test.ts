@@ -183,7 +183,7 @@ test('partitions are added in every version and never taken away', async (t) => 
   await createTopic(client, 'grows')
   const grow = async (version: number, wanted: object, validateOnly = false) => {
     const body = {
-      topics: [{ name: 'grows', assignments: null, ...wanted } as { name: string; count: number }],
+      topics: [{ name: 'grows', assignments: null, count: 0, ...wanted }],
       timeoutMs: 1000,
       validateOnly,
     }

@@ -67,6 +67,8 @@ export class Connection implements AtTurnEnd {
       onData: (chunk) => {
         this.lastActivityMs = this.server.clock.monotonicMs()
         this.assembler.push(chunk)
+        // Large frames come in many chunks: none goes on growing while all that may be queued is queued.
+        if (this.server.queuedBytes.full && !this.closing) this.pause()
       },
       onDrain: () => {
         this.releaseUnsent()

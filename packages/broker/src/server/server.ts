@@ -122,7 +122,12 @@ export class Server {
     const connection = new Connection(this.nextId++, socket, address, listenerName, this, this.dispatcher)
     this.connections.add(connection)
     const aheadMs = this.aheadOfRateMs()
-    if (aheadMs > CREATION_BURST_MS) connection.mute(Math.min(aheadMs - CREATION_BURST_MS, CREATION_WAIT_MS_MAX))
+    if (aheadMs <= CREATION_BURST_MS) return
+    const waitMs = Math.min(aheadMs - CREATION_BURST_MS, CREATION_WAIT_MS_MAX)
+    // At the end of the turn, still before anything is read: Node starts to read a socket that is resumed and paused at once.
+    this.timers.immediate(() => {
+      if (!connection.closed) connection.mute(waitMs)
+    })
   }
 
   /** How far the connections that have come are ahead of the creation rate. */

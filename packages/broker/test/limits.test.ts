@@ -1,0 +1,231 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import {
+  ErrorCode,
+  FetchRequest,
+  FetchResponse,
+  MetadataRequest,
+  MetadataResponse,
+  ProduceRequest,
+  ProduceResponse,
+} from '@ottla/protocol'
+import type { Server } from '../src/server/server.ts'
+import { createTopic, produceTo } from './support/admin.ts'
+import { batchOf } from './support/batches.ts'
+import { ManualTime } from './support/manual-time.ts'
+import { RawClient } from './support/raw-client.ts'
+import { type Started, startBroker } from './support/start.ts'
+
+const TOPIC = 'orders'
+
+function serverOf({ broker }: Started): Server {
+  return (broker as unknown as { readonly server: Server }).server
+}
+
+async function isServed(client: RawClient): Promise<void> {
+  const { brokers } = await client.call(MetadataRequest, MetadataResponse, 12, { topics: [] })
+  assert.equal(brokers.length, 1)
+}
+
+function parkedFetch(maxWaitMs: number, fetchOffset = 0) {
+  return {
+    maxWaitMs,
+    minBytes: 1,
+    maxBytes: 1 << 20,
+    topics: [{ topic: TOPIC, partitions: [{ partition: 0, fetchOffset, partitionMaxBytes: 1 << 20 }] }],
+  }
+}
+
+test('past ottla.max.disk.bytes producers are refused, readers are not; with room again they are served', async (t) => {
+  const time = new ManualTime()
+  const started = await startBroker(t, { time, config: { 'ottla.max.disk.bytes': 2000 } })
+  const client = await started.connect()
+  await createTopic(client, TOPIC)
+  await createTopic(client, 'small')
+  const value = 'x'.repeat(3000)
+  assert.equal((await produceTo(client, TOPIC, batchOf([value]))).errorCode, ErrorCode.NONE)
+  time.advance(1000)
+  const refused = await produceTo(client, 'small', batchOf(['no']))
+  assert.equal(refused.errorCode, ErrorCode.KAFKA_STORAGE_ERROR)
+  assert.match(refused.errorMessage ?? '', /limit is 2000/)
+  const { responses } = await client.call(FetchRequest, FetchResponse, 12, parkedFetch(0))
+  assert.equal(responses[0].partitions[0].errorCode, ErrorCode.NONE)
+  await started.broker.topics.delete(TOPIC)
+  time.advance(1000)
+  assert.equal((await produceTo(client, 'small', batchOf(['yes']))).errorCode, ErrorCode.NONE)
+})
+
+test('no more connections than max.connections', async (t) => {
+  const { connect } = await startBroker(t, { config: { 'max.connections': 2 } })
+  const first = await connect()
+  const second = await connect()
+  await Promise.all([isServed(first), isServed(second)])
+  await (await connect()).closed
+  await Promise.all([isServed(first), isServed(second)])
+})
+
+test('no more connections from one address than max.connections.per.ip; a closed one makes room', async (t) => {
+  const config = { 'max.connections.per.ip': 1, 'max.connections.per.ip.overrides': '' }
+  const started = await startBroker(t, { config })
+  const first = await started.connect()
+  await isServed(first)
+  await (await started.connect()).closed
+  first.close()
+  await first.closed
+  // The broker learns of the end on its own side of the socket, a little after us.
+  let next = await started.connect()
+  while ((await Promise.race([next.closed.then(() => 'closed'), isServed(next).catch(() => 'closed')])) === 'closed') {
+    next = await started.connect()
+  }
+})
+
+test('an override raises the limit of one address', async (t) => {
+  const config = { 'max.connections.per.ip': 1, 'max.connections.per.ip.overrides': '127.0.0.1:2' }
+  const { connect } = await startBroker(t, { config })
+  const clients = [await connect(), await connect()]
+  await Promise.all(clients.map(isServed))
+  await (await connect()).closed
+})
+
+test('a connection without a request is closed after its deadline, one with a request is not', async (t) => {
+  const time = new ManualTime()
+  const { connect } = await startBroker(t, { time, config: { 'ottla.preauth.timeout.ms': 5000 } })
+  const silent = await connect()
+  const half = await connect()
+  const served = await connect()
+  half.sendBytes(Buffer.from([0, 0, 0, 20, 0, 3]))
+  await isServed(served)
+  time.advance(7000)
+  await Promise.all([silent.closed, half.closed])
+  await isServed(served)
+})
+
+test('an idle connection is closed after connections.max.idle.ms, one that waits for an answer is not', async (t) => {
+  const time = new ManualTime()
+  const { connect } = await startBroker(t, { time, config: { 'connections.max.idle.ms': 5000 } })
+  const idle = await connect()
+  const waiting = await connect()
+  await isServed(idle)
+  await createTopic(waiting, TOPIC)
+  waiting.send(FetchRequest, 12, parkedFetch(20_000))
+  const other = await connect()
+  await isServed(other)
+  time.advance(7000)
+  await idle.closed
+  time.advance(13_000)
+  const { body } = await waiting.receive(FetchResponse, 12)
+  assert.equal(body.responses[0].partitions[0].errorCode, ErrorCode.NONE)
+})
+
+test('connections beyond the creation rate are read later, not refused', async (t) => {
+  const time = new ManualTime()
+  const { connect } = await startBroker(t, { time, config: { 'max.connection.creation.rate': 2 } })
+  const clients = [await connect(), await connect(), await connect(), await connect()]
+  for (const client of clients) client.send(MetadataRequest, 12, { topics: [] })
+  // The rate allows a second's worth at once.
+  for (const client of clients.slice(0, 2)) await client.receive(MetadataResponse, 12)
+  let early = true
+  const last = clients[3].receive(MetadataResponse, 12).then(() => assert.equal(early, false))
+  await isServed(clients[0])
+  early = false
+  time.advance(2000)
+  await clients[2].receive(MetadataResponse, 12)
+  await last
+})
+
+test('with the queue of request bytes full nobody is read, and all are answered when there is room', async (t) => {
+  const time = new ManualTime()
+  // Full once two of the requests are in it; each connection may have one more on its way in.
+  const config = { 'queued.max.request.bytes': 2000, 'socket.request.max.bytes': 1500 }
+  const started = await startBroker(t, { time, config })
+  const setup = await started.connect()
+  await createTopic(setup, TOPIC)
+  const clients = await Promise.all([started.connect(), started.connect(), started.connect(), started.connect()])
+  const padding = Array.from({ length: 40 }, () => parkedFetch(0).topics[0].partitions[0])
+  const padded = { ...parkedFetch(9000), topics: [{ topic: TOPIC, partitions: padding }] }
+  for (const client of clients) for (let i = 0; i < 5; i++) client.send(FetchRequest, 11, padded)
+  const { queuedBytes } = serverOf(started)
+  while (!queuedBytes.full) await turnOfTheLoop()
+  for (let turn = 0; turn < 20; turn++) await turnOfTheLoop()
+  assert.ok(queuedBytes.total < 2000 + clients.length * 1500, `${queuedBytes.total} bytes queued`)
+  // The first are answered when their wait ends, and make room for the others.
+  let answered = 0
+  for (const client of clients) {
+    for (let i = 0; i < 5; i++) client.receive(FetchResponse, 11).then(() => answered++)
+  }
+  while (answered < clients.length * 5) {
+    time.advance(9000)
+    await turnOfTheLoop()
+  }
+  await isServed(setup)
+  assert.equal(started.broker.queuedRequestBytes, 0)
+})
+
+/** One turn of the event loop, in which sockets are read. */
+function turnOfTheLoop(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
+test('after a throttled answer a connection is not read for that long; others are', async (t) => {
+  const time = new ManualTime()
+  const started = await startBroker(t, { time })
+  const client = await started.connect()
+  const other = await started.connect()
+  await isServed(client)
+  const connections = (serverOf(started) as unknown as { readonly connections: Set<{ mute(ms: number): void }> })
+    .connections
+  const [first] = connections
+  first.mute(5000)
+  client.send(MetadataRequest, 12, { topics: [] })
+  let answered = false
+  const answer = client.receive(MetadataResponse, 12).then(() => {
+    answered = true
+  })
+  for (let i = 0; i < 5; i++) await isServed(other)
+  time.advance(4999)
+  for (let i = 0; i < 5; i++) await isServed(other)
+  assert.equal(answered, false)
+  time.advance(1)
+  await answer
+})
+
+test('a slow reader stops nobody else', async (t) => {
+  const { connect } = await startBroker(t)
+  const slow = await connect()
+  const other = await connect()
+  await createTopic(other, TOPIC)
+  assert.equal((await produceTo(other, TOPIC, batchOf(['x'.repeat(900_000)]))).errorCode, ErrorCode.NONE)
+  slow.stopReading()
+  for (let i = 0; i < 100; i++) slow.send(FetchRequest, 12, parkedFetch(0))
+  for (let i = 0; i < 20; i++) {
+    const { responses } = await other.call(FetchRequest, FetchResponse, 12, parkedFetch(0))
+    assert.ok((responses[0].partitions[0].records?.length ?? 0) > 900_000)
+    const produced = await other.call(ProduceRequest, ProduceResponse, 9, {
+      acks: 1,
+      timeoutMs: 1000,
+      topicData: [{ name: TOPIC, partitionData: [{ index: 0, records: batchOf(['y']) }] }],
+    })
+    assert.equal(produced.responses[0].partitionResponses[0].errorCode, ErrorCode.NONE)
+  }
+})
+
+test('closing answers a consumer that waits, at once, with what there is', async (t) => {
+  const time = new ManualTime()
+  const { broker, connect } = await startBroker(t, { time })
+  const client = await connect()
+  await createTopic(client, TOPIC)
+  client.send(FetchRequest, 12, parkedFetch(3_600_000))
+  await isServed(await connect())
+  // Time stands still: nothing but the broker's own doing can end the wait.
+  await broker.close()
+  const { body } = await client.receive(FetchResponse, 12)
+  assert.equal(body.responses[0].partitions[0].errorCode, ErrorCode.NONE)
+  await client.closed
+})
+
+test('closing twice at once waits for the same end', async (t) => {
+  const { broker } = await startBroker(t)
+  const [first, second] = [broker.close(), broker.close()]
+  await Promise.all([first, second, broker.kill()])
+  await assert.rejects(RawClient.connect(broker.listeners[0].port))
+})
