@@ -85,18 +85,25 @@ export class LogDirectory {
     this.#checkpoints.stop()
   }
 
-  /** Stamps, completes `meta.properties`, and takes away the marker of a clean stop: from here on a crash is a crash. */
+  /** Brings the format up to date, completes `meta.properties`, and tells how the directory was left (null: in disorder). */
   open(nodeId: number, clusterId: string | null): CleanShutdown | null {
     const { fs, random } = this.#runtime
-    stampDirectory(fs, this.path)
+    if (this.origin !== 'foreign') stampDirectory(fs, this.path)
     this.identify(fs, random, nodeId, clusterId)
     this.#left = readCleanShutdown(fs, this.path)
     return this.#left
   }
 
-  /** Apart from `open`, since the logs are read in between. */
-  forgetCleanShutdown(): void {
-    if (this.#left !== null) removeCleanShutdown(this.#runtime.fs, this.path)
+  /**
+   * The logs are open: what recovery has found is written down, and from here on a crash is a crash. An adopted directory
+   * is stamped last: as long as it has no stamp its logs are taken for Kafka's, which may have gaps above the recovery
+   * point.
+   */
+  settle(logs: readonly CheckpointedLog[]): void {
+    const { fs } = this.#runtime
+    if (logs.length > 0 && (this.#left === null || this.origin === 'foreign')) this.writeCheckpoints(logs)
+    if (this.#left !== null) removeCleanShutdown(fs, this.path)
+    if (this.origin === 'foreign') stampDirectory(fs, this.path)
   }
 
   /** Writes `meta.properties` where something of it is missing. */

@@ -147,7 +147,7 @@ export class LogManager {
         this.#openLogs(directory, left !== null, left?.endsAreKnown ?? false)
         // Folders found after a kill may not be durable yet, though what recovery has kept in them is.
         if (left === null) this.#runtime.fs.syncDir(directory.path)
-        directory.forgetCleanShutdown()
+        directory.settle([...this.#logsOf(directory)])
       } catch (error) {
         if (error instanceof StorageError || (error as NodeJS.ErrnoException).code === undefined) throw error
         lastError = error as Error
