@@ -161,7 +161,7 @@ export class Broker {
         },
       },
     )
-    this.interceptor = new Interceptor(timers)
+    this.interceptor = new Interceptor(timers, () => this.handlers.values())
     const turnEnd = new TurnEnd(timers)
     const sessions = new FetchSessionCache(config.get('max.incremental.fetch.session.cache.slots'), clock, random)
     let altering: Promise<unknown> = Promise.resolve()

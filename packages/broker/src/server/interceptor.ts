@@ -1,5 +1,5 @@
 import type { Timers } from '@ottla/runtime'
-import type { RequestBody } from './handler.ts'
+import type { Handler, RequestBody } from './handler.ts'
 import type { Request } from './request.ts'
 
 /** What a test does to the next request of an API. One shot. */
@@ -20,14 +20,21 @@ export interface Intercepted {
 /** Interceptions that wait for their request, in the order in which they were armed. */
 export class Interceptor {
   private readonly timers: Timers
+  private readonly apis: () => Iterable<Handler>
   private armed: { readonly api: string; readonly interception: Interception; readonly taken: () => void }[] = []
 
-  constructor(timers: Timers) {
+  constructor(timers: Timers, apis: () => Iterable<Handler>) {
     this.timers = timers
+    this.apis = apis
   }
 
-  /** Arms one interception of the next request of `api` (e.g. `Produce`); resolves once a request has met it. */
+  /**
+   * Arms one interception of the next request of `api` (e.g. `Produce`); resolves once a request has met it. Throws for
+   * an API that the broker does not have: it would be waited for in vain.
+   */
   next(api: string, interception: Interception): Promise<void> {
+    const known = [...this.apis()].map(({ request }) => request.name.replace(/Request$/, ''))
+    if (!known.includes(api)) throw new Error(`this broker has no API ${api}; it has ${known.sort().join(', ')}`)
     return new Promise((resolve) => {
       this.armed.push({ api, interception, taken: resolve })
     })

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { Broker, BrokerConfig, type Interception, objectLayer } from '@ottla/broker'
 import type { Admin, Kafka } from '@ottla/client'
 import type { FileSystem } from '@ottla/runtime'
@@ -54,9 +55,10 @@ export class TestBroker implements AsyncDisposable {
   /** @internal Use `startBroker`. */
   static async start(options: StartBrokerOptions): Promise<TestBroker> {
     const fs = options.dir === undefined ? memoryFileSystem() : nodeFileSystem
-    const wanted = options.listeners ?? `PLAINTEXT://localhost:${options.port ?? 0}`
-    const { broker, release } = await launch(options, fs, wanted)
-    const started = new TestBroker(options, fs, broker, release)
+    const ofConfig = options.port === undefined ? options.config?.listeners : undefined
+    const wanted = options.listeners ?? ofConfig ?? `PLAINTEXT://localhost:${options.port ?? 0}`
+    const { broker, release } = await launch(options, fs, String(wanted))
+    const started = new TestBroker(options, fs, broker, release, withPorts(String(wanted), broker))
     try {
       await seed(started, options)
       return started
@@ -66,12 +68,18 @@ export class TestBroker implements AsyncDisposable {
     }
   }
 
-  private constructor(options: StartBrokerOptions, fs: FileSystem, broker: Broker, release: () => void) {
+  private constructor(
+    options: StartBrokerOptions,
+    fs: FileSystem,
+    broker: Broker,
+    release: () => void,
+    listeners: string,
+  ) {
     this.options = options
     this.fs = fs
     this.broker = broker
     this.release = release
-    this.listeners = broker.listeners.map(({ name, host, port }) => `${name}://${host}:${port}`).join(',')
+    this.listeners = listeners
   }
 
   /** `host:port` for a client's bootstrap list. */
@@ -107,7 +115,7 @@ export class TestBroker implements AsyncDisposable {
 
   /**
    * Does something to the next request of an API, once: `intercept('Produce', { action: 'drop', when: 'after' })`.
-   * Resolves when a request has met it.
+   * Resolves when a request has met it. Throws for an API that this broker does not have.
    */
   intercept(api: string, interception: Interception): Promise<void> {
     return this.broker.interceptor.next(api, interception)
@@ -184,14 +192,27 @@ export class TestBroker implements AsyncDisposable {
   }
 }
 
+/** The same listeners with the ports they were given. */
+function withPorts(listeners: string, broker: Broker): string {
+  return listeners
+    .split(',')
+    .map((listener) => {
+      const [name] = listener.trim().split('://')
+      const bound = broker.listeners.find((candidate) => candidate.name === name.toUpperCase())
+      return bound === undefined ? listener : listener.trim().replace(/:\d+$/, `:${bound.port}`)
+    })
+    .join(',')
+}
+
 async function launch(
   options: StartBrokerOptions,
   fs: FileSystem,
   listeners: string,
 ): Promise<{ broker: Broker; release: () => void }> {
   const config = BrokerConfig.from(
-    objectLayer({ 'log.dirs': options.dir ?? '/memory', listeners }, 'startBroker'),
+    objectLayer({ 'log.dirs': options.dir === undefined ? '/memory' : resolve(options.dir) }, 'startBroker'),
     objectLayer(options.config ?? {}, 'config'),
+    objectLayer({ listeners }, 'startBroker'),
   )
   const logger = options.logLevel === undefined ? undefined : nodeLogger({ level: options.logLevel })
   const instance = newInstance()

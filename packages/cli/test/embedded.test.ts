@@ -1,0 +1,272 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { type ConsumerRecord, Kafka } from '@ottla/client'
+import { type StartBrokerOptions, startBroker, type TestBroker } from 'ottla'
+
+async function start(t: TestContext, options: StartBrokerOptions = {}): Promise<TestBroker> {
+  const broker = await startBroker(options)
+  t.after(() => broker.close())
+  return broker
+}
+
+function folder(t: TestContext): string {
+  const dir = mkdtempSync(join(tmpdir(), 'ottla-embedded-'))
+  t.after(() => rmSync(dir, { recursive: true, force: true }))
+  return dir
+}
+
+/** All records of a topic, by partition and offset. */
+async function recordsOf(broker: TestBroker, topic: string): Promise<ConsumerRecord[]> {
+  const kafka = await broker.kafka()
+  const ends = await kafka.admin.topicOffsets(topic, 'latest')
+  const assign = ends.map(({ offset }, partition) => ({ topic, partition, until: offset }))
+  const records: ConsumerRecord[] = []
+  for await (const record of kafka.consumer({ assign })) records.push(record)
+  return records.sort((a, b) => a.partition - b.partition || a.offset - b.offset)
+}
+
+const text = (bytes: Uint8Array | null) => (bytes === null ? null : Buffer.from(bytes).toString())
+
+async function valuesOf(broker: TestBroker, topic: string): Promise<(string | null)[]> {
+  return (await recordsOf(broker, topic)).map(({ value }) => text(value))
+}
+
+test('a broker without options has a free port, an admin client and takes records', async (t) => {
+  const broker = await start(t)
+  assert.match(broker.bootstrap, /^localhost:\d+$/)
+  assert.equal(broker.bootstrap, `localhost:${broker.port}`)
+  assert.equal(broker.nodeId, 1)
+  const admin = await broker.admin()
+  const [made] = await admin.createTopics([{ name: 'made', partitions: 2 }])
+  assert.equal(made.error, null)
+  const { clusterId } = await admin.describeCluster()
+  assert.equal(clusterId, broker.clusterId)
+  const producer = (await broker.kafka()).producer()
+  await producer.send('made', { value: 'hello', partition: 1 })
+  assert.deepEqual(await valuesOf(broker, 'made'), ['hello'])
+})
+
+test('topics: a list of names, or a map with partitions and configs', async (t) => {
+  const listed = await start(t, { topics: ['a', 'b'] })
+  assert.deepEqual((await (await listed.admin()).listTopics()).map(({ name }) => name).sort(), ['a', 'b'])
+  const broker = await start(t, { topics: { c: { partitions: 3, configs: { 'retention.ms': 1234 } }, d: {} } })
+  const admin = await broker.admin()
+  const [c, d] = await admin.describeTopics(['c', 'd'])
+  assert.deepEqual([c.topic?.partitions.length, d.topic?.partitions.length], [3, 1])
+  const [described] = await admin.describeConfigs([{ type: 'topic', name: 'c' }])
+  assert.equal(described.entries.find(({ name }) => name === 'retention.ms')?.value, '1234')
+  await assert.rejects(
+    startBroker({ topics: { e: { configs: { 'no.such.key': 1 } } } }),
+    /topic e cannot be created.*no\.such\.key/,
+  )
+})
+
+test('records: keys, headers, tombstones, partitions and times are seeded; missing topics are made', async (t) => {
+  const broker = await start(t, {
+    topics: { orders: { partitions: 2 } },
+    records: {
+      orders: [
+        {
+          key: 'k',
+          value: 'v',
+          headers: { trace: 'abc', raw: Uint8Array.of(1, 2) },
+          partition: 1,
+          timestamp: 1_600_000_000_000,
+        },
+        { key: 'k', value: null, partition: 1 },
+        { value: Uint8Array.of(0, 255), partition: 0 },
+      ],
+      made: [{ value: 'x' }],
+    },
+  })
+  const [bytes, first, tombstone] = await recordsOf(broker, 'orders')
+  assert.deepEqual([...(bytes.value as Uint8Array)], [0, 255])
+  assert.equal(bytes.key, null)
+  assert.deepEqual([text(first.key), text(first.value), first.timestamp], ['k', 'v', 1_600_000_000_000])
+  assert.deepEqual(
+    first.headers.map(({ key, value }) => [String(key), value === null ? null : [...value]]),
+    [
+      ['trace', [97, 98, 99]],
+      ['raw', [1, 2]],
+    ],
+  )
+  assert.deepEqual([text(tombstone.key), tombstone.value], ['k', null])
+  assert.deepEqual(await valuesOf(broker, 'made'), ['x'])
+})
+
+test('dir: the data stays when the broker goes', async (t) => {
+  const dir = folder(t)
+  const first = await startBroker({ dir, topics: ['orders'], records: { orders: [{ value: 'kept' }] } })
+  await first.close()
+  assert.ok(readdirSync(dir).includes('.kafka_cleanshutdown'))
+  const second = await start(t, { dir, topics: ['orders'] })
+  assert.deepEqual(await valuesOf(second, 'orders'), ['kept'])
+})
+
+test('dir: taken by another broker it is refused in one sentence, and free when that one has closed', async (t) => {
+  const dir = folder(t)
+  const first = await start(t, { dir })
+  await assert.rejects(startBroker({ dir }), ({ message }: Error) => {
+    assert.ok(message.includes(dir), message)
+    assert.ok(!message.includes('\n'), message)
+    return true
+  })
+  await first.close()
+  await start(t, { dir })
+})
+
+test('port and listeners: two listeners each tell their own address', async (t) => {
+  const probe = await startBroker()
+  const { port } = probe
+  await probe.close()
+  const fixed = await start(t, { port })
+  assert.equal(fixed.port, port)
+  await assert.rejects(startBroker({ port }), { code: 'EADDRINUSE' })
+
+  const broker = await start(t, {
+    listeners: 'IN://127.0.0.1:0,OUT://[::1]:0',
+    config: {
+      'listener.security.protocol.map': 'IN:PLAINTEXT,OUT:PLAINTEXT',
+      'advertised.listeners': 'IN://127.0.0.1:0,OUT://outside.example:19092',
+    },
+  })
+  const kafka = new Kafka({ bootstrap: `127.0.0.1:${broker.port}` })
+  t.after(() => kafka.close())
+  const { brokers } = await kafka.admin.describeCluster()
+  assert.deepEqual([brokers[0].host, brokers[0].port], ['127.0.0.1', broker.port])
+  const before = broker.port
+  await broker.restart()
+  assert.equal(broker.port, before)
+})
+
+test('listeners given as a config are the same after a restart too', async (t) => {
+  const broker = await start(t, { config: { listeners: 'PLAINTEXT://0.0.0.0:0' } })
+  const { port } = broker
+  await broker.restart()
+  assert.equal(broker.port, port)
+})
+
+test("config: Kafka's properties have their effect, and a wrong one is refused by name", async (t) => {
+  const broker = await start(t, { config: { 'num.partitions': 4, 'auto.create.topics.enable': false }, topics: ['a'] })
+  const [{ topic }] = await (await broker.admin()).describeTopics(['a'])
+  assert.equal(topic?.partitions.length, 4)
+  await assert.rejects(startBroker({ config: { 'num.partitions': 'many' } }), /num\.partitions/)
+  await assert.rejects(startBroker({ config: { 'authorizer.class.name': 'x.Y' } }), /authorizer\.class\.name/)
+})
+
+test('intercept: a failed request is retried by the producer, and stored once', async (t) => {
+  const broker = await start(t, { topics: ['orders'] })
+  const producer = (await broker.kafka()).producer()
+  const met = broker.intercept('Produce', { action: 'fail', errorCode: 6 })
+  await producer.send('orders', { value: 'once' })
+  await met
+  assert.deepEqual(await valuesOf(broker, 'orders'), ['once'])
+})
+
+test('intercept: a connection dropped before or after the append loses and doubles nothing', async (t) => {
+  const broker = await start(t, { topics: ['orders'] })
+  const producer = (await broker.kafka()).producer()
+  for (const when of ['before', 'after'] as const) {
+    const met = broker.intercept('Produce', { action: 'drop', when })
+    await producer.send('orders', { value: when })
+    await met
+  }
+  assert.deepEqual(await valuesOf(broker, 'orders'), ['before', 'after'])
+})
+
+test('intercept: delay and rewrite the next request; an API that is not there is refused', async (t) => {
+  const broker = await start(t, { topics: ['orders'] })
+  const kafka = await broker.kafka()
+  const producer = kafka.producer()
+  const delayed = broker.intercept('Produce', { action: 'delay', delayMs: 1 })
+  await producer.send('orders', { value: 'late' })
+  await delayed
+  const rewritten = broker.intercept('CreateTopics', {
+    action: 'rewrite',
+    request: (body) => ({ ...body, topics: [] }),
+  })
+  await kafka.admin.createTopics([{ name: 'never' }]).catch(() => undefined)
+  await rewritten
+  assert.deepEqual(
+    (await kafka.admin.listTopics()).map(({ name }) => name),
+    ['orders'],
+  )
+  assert.throws(() => broker.intercept('Prodcue', { action: 'fail', errorCode: 1 }), /no API Prodcue/)
+})
+
+test('restart keeps records, topics, ports and the cluster id; a client of before goes on', async (t) => {
+  const broker = await start(t, { topics: ['orders'], records: { orders: [{ value: 'a' }] } })
+  const { port, clusterId, bootstrap } = broker
+  const producer = (await broker.kafka()).producer()
+  await broker.restart()
+  assert.deepEqual([broker.port, broker.clusterId, broker.bootstrap], [port, clusterId, bootstrap])
+  await producer.send('orders', { value: 'b' })
+  assert.deepEqual(await valuesOf(broker, 'orders'), ['a', 'b'])
+})
+
+test('kill and restart: what was acked is there', async (t) => {
+  for (const dir of [undefined, folder(t)]) {
+    const broker = await start(t, { dir, topics: ['orders'] })
+    const producer = (await broker.kafka()).producer()
+    await Promise.all(Array.from({ length: 50 }, (_, i) => producer.send('orders', { value: `v${i}` })))
+    await broker.kill()
+    await broker.restart()
+    assert.deepEqual(
+      await valuesOf(broker, 'orders'),
+      Array.from({ length: 50 }, (_, i) => `v${i}`),
+    )
+  }
+})
+
+test('waitFor: records in a topic or any condition; a time limit', async (t) => {
+  const broker = await start(t, { topics: ['orders'] })
+  const waited = broker.waitFor({ topic: 'orders', records: 3 })
+  const producer = (await broker.kafka()).producer()
+  for (let i = 0; i < 3; i++) await producer.send('orders', { value: 'v' })
+  await waited
+  let asked = 0
+  await broker.waitFor(async () => ++asked === 3)
+  await assert.rejects(broker.waitFor({ topic: 'none', records: 1 }, { timeoutMs: 20 }), /within 20 ms/)
+})
+
+test('two brokers of one process are strangers', async (t) => {
+  const [one, two] = await Promise.all([start(t, { topics: ['one'] }), start(t, { topics: ['two'] })])
+  assert.notEqual(one.port, two.port)
+  assert.notEqual(one.clusterId, two.clusterId)
+  assert.deepEqual(
+    (await (await two.admin()).listTopics()).map(({ name }) => name),
+    ['two'],
+  )
+})
+
+test('close is idempotent and frees the port; await using closes', async () => {
+  let port: number
+  {
+    await using broker = await startBroker()
+    port = broker.port
+  }
+  const again = await startBroker({ port })
+  await Promise.all([again.close(), again.close()])
+  await again.close()
+})
+
+test('a process that closes its broker ends by itself', async () => {
+  const index = fileURLToPath(new URL('../src/index.ts', import.meta.url))
+  const program = `
+    import { startBroker } from ${JSON.stringify(index)}
+    const broker = await startBroker({ topics: ['a'], records: { a: [{ value: 'v' }] } })
+    const kafka = await broker.kafka()
+    for await (const record of kafka.consumer({ assign: [{ topic: 'a' }] })) { if (record) break }
+    await broker.close()
+    console.log('closed')`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program])
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk))
+  const code = await new Promise((resolve) => child.once('close', resolve))
+  assert.deepEqual([output, code], ['closed\n', 0])
+})
