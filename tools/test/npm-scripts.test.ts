@@ -1,0 +1,40 @@
+/** What the pages and scripts call by name is there. */
+import assert from 'node:assert/strict'
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+
+const root = new URL('../..', import.meta.url).pathname
+const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: Record<string, string> }
+const texts = globSync(['*.md', 'docs/*.md', '{examples,benchmarks,interop,packages,tools}/**/*.{md,ts}', '.ci/**'], {
+  cwd: root,
+  exclude: (name) => name.includes('node_modules') || name.startsWith('out'),
+}).filter((path) => /\.(md|ts|sh)$|\/run$/.test(path))
+
+test('every `npm run` that is mentioned is in package.json', () => {
+  const missing: string[] = []
+  for (const path of texts) {
+    const text = readFileSync(join(root, path), 'utf8')
+    for (const [, name] of text.matchAll(/\bnpm run ([a-z][\w:-]*)/g)) {
+      if (scripts[name] === undefined) missing.push(`${path}: npm run ${name}`)
+    }
+  }
+  assert.deepEqual(missing, [])
+})
+
+test('every script in package.json starts a file that is there', () => {
+  const missing: string[] = []
+  for (const [name, command] of Object.entries(scripts)) {
+    const file = /^node (\S+)/.exec(command)?.[1]
+    if (file !== undefined && !existsSync(join(root, file))) missing.push(`${name}: ${file}`)
+  }
+  assert.deepEqual(missing, [])
+})
+
+test('every stage of .ci starts a file that is there', () => {
+  for (const path of globSync('.ci/stages/*.sh', { cwd: root })) {
+    for (const [, file] of readFileSync(join(root, path), 'utf8').matchAll(/\bnode (\S+\.ts)/g)) {
+      assert.ok(existsSync(join(root, file)), `${path} starts ${file}`)
+    }
+  }
+})
