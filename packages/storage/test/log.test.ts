@@ -79,6 +79,25 @@ test('power cut: with flush.messages=1 nothing acked is lost', () => {
   assert.equal(world.log().topicId, 'AAAAAAAAAAAAAAAAAAAAAQ')
 })
 
+test('what recovery serves after kill -9 survives a power cut, though it had never been flushed', () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const world = new World({ seed })
+    const log = world.createLog()
+    for (let i = 0; i < 10 + seed * 3; i++) {
+      world.append(log, batchOf([{ value: `${i}${'x'.repeat(150)}` }]), { leaderEpoch: i >> 4 })
+      if (i % 5 === 0) world.settle(1)
+    }
+    world.settle(1)
+    world.killAndRestart()
+    const served = recordsIn(world.read(world.log(), 0) as Buffer)
+    const endOffset = world.log().appendEndOffset
+    assert.equal(endOffset, 10 + seed * 3)
+    world.powerCutAndRestart({ keep: 'none' })
+    assert.equal(world.log().appendEndOffset, endOffset, `seed ${seed}`)
+    assert.deepEqual(recordsIn(world.read(world.log(), 0) as Buffer), served)
+  }
+})
+
 test('a full disk: the append fails, nothing of it stays, and the log goes on when there is room', () => {
   const world = new World()
   const log = world.createLog()
