@@ -21,6 +21,15 @@ export interface Watched {
   mustStandStill: boolean
 }
 
+/** A call on the files of logs that is to fail. */
+export interface ArmedError {
+  /** As `SimDisk.faultCounts` names it, and how often it had happened before. */
+  readonly fault: string
+  readonly before: number
+  /** The last file that the call was made on. */
+  path: string
+}
+
 /** New partitions are looked for after so many events. */
 const REFRESH_EVENTS = 16
 
@@ -30,6 +39,8 @@ export class BrokerWatch {
   diskTrouble = false
   /** Whether the last stop found all logs in service. */
   wholeAndOnline = true
+  /** Set by the nemesis when writes or syncs of logs are going to fail. */
+  armed: ArmedError | null = null
   private readonly world: World
   private readonly machine: SimMachine
   private broker: Broker | null = null
@@ -104,6 +115,7 @@ export class BrokerWatch {
     }
     this.broker = null
     this.watched = []
+    this.armed = null
   }
 
   // ---- after every event
@@ -111,6 +123,7 @@ export class BrokerWatch {
   step(): void {
     if (this.broker === null) return
     if (++this.events % REFRESH_EVENTS === 0) this.refresh()
+    if (this.armed !== null) this.lookForError(this.armed)
     const { watched } = this
     for (let i = 0; i < watched.length; i++) {
       const { partition, ledger } = watched[i]
@@ -128,6 +141,19 @@ export class BrokerWatch {
         )
       if (log.logStartOffset !== ledger.logStartOffset)
         checkLogStart(this.world, ledger, log.logStartOffset, log.appendEndOffset)
+    }
+  }
+
+  /** S6: from the event after a failed write or sync on, nothing of that directory becomes visible. */
+  private lookForError(armed: ArmedError): void {
+    if ((this.machine.disk.faultCounts.get(armed.fault) ?? 0) === armed.before) return
+    this.armed = null
+    const root = armed.path.slice(0, armed.path.indexOf('/', 1) + 1)
+    for (const watched of this.watched) {
+      if (!watched.partition.log.directory.startsWith(root)) continue
+      const { highWatermark } = watched.partition
+      if (highWatermark !== watched.ledger.highWatermark) this.advance(watched, highWatermark)
+      watched.mustStandStill = true
     }
   }
 

@@ -29,7 +29,6 @@ export class Admin {
   private readonly random: SeededRandom
   private readonly link: Link
   private started = false
-  private incarnation = 0
 
   constructor(world: World, machine: SimMachine, number: number) {
     this.world = world
@@ -58,7 +57,10 @@ export class Admin {
   private act(): void {
     const { world, random } = this
     if (world.phase === 'liveness') return
-    if (world.options.churn && random.chance(0.6)) return this.churn()
+    if (world.options.churn && random.chance(0.6)) {
+      this.churn()
+      return
+    }
     const live = world.livePartitions()
     if (live.length > 0 && random.chance(0.3)) this.deleteRecords(live[random.below(live.length)])
   }
@@ -132,13 +134,17 @@ export class Admin {
   private churn(): void {
     const { world, random } = this
     const unclear = world.topics.find(({ state }) => state === 'creating' || state === 'deleting')
-    if (unclear !== undefined && random.chance(0.5)) return this.askAbout(unclear)
+    if (unclear !== undefined && random.chance(0.5)) {
+      this.askAbout(unclear)
+      return
+    }
     const mine = world.topics.filter(({ plan, state }) => plan.name.startsWith('x') && state === 'live')
     if (mine.length < CHURN_LIVE_MAX) {
       const name = `x${random.below(CHURN_NAMES)}`
       // The name of a topic of which it is not clear whether it exists is not used again.
       if (world.topics.some(({ plan, state }) => plan.name === name && state !== 'deleted')) return
-      return this.sendCreate(world.newTopic(this.drawPlan(name)))
+      this.sendCreate(world.newTopic(this.drawPlan(name)))
+      return
     }
     const topic = mine[random.below(mine.length)]
     if (random.chance(0.5) && topic.partitionsAcked < PARTITIONS_MAX) this.grow(topic)
@@ -147,7 +153,6 @@ export class Admin {
 
   private drawPlan(name: string): TopicPlan {
     const { random } = this
-    this.incarnation++
     return {
       name,
       partitions: 1 + random.below(2),
@@ -194,7 +199,10 @@ export class Admin {
 
   /** A creation or deletion was not answered. */
   private askAbout(topic: TopicLedger): void {
-    if (topic.state === 'deleting') return this.delete(topic)
+    if (topic.state === 'deleting') {
+      this.delete(topic)
+      return
+    }
     const body = { topics: [{ name: topic.plan.name }], allowAutoTopicCreation: false }
     this.link.request(MetadataRequest, MetadataResponse, 12, body, TIMEOUT_MS, (answer) => {
       if (answer === null) return

@@ -261,7 +261,8 @@ export class Consumer {
           `c${this.number} sends session ${this.sessionId} epoch ${this.sessionEpoch} in turn`,
           errorName(answer.errorCode),
         )
-      return this.newSession(0)
+      this.newSession(0)
+      return
     }
     if (this.withSession) {
       if (!inSession) this.sessionId = answer.sessionId
@@ -295,7 +296,10 @@ export class Consumer {
 
   private takePartition(asked: Asked, entry: Entry | undefined, underWay: FetchUnderWay, bytes: number): void {
     const { position } = asked
-    if (entry !== undefined && entry.errorCode !== ErrorCode.NONE) return this.onError(asked, entry.errorCode)
+    if (entry !== undefined && entry.errorCode !== ErrorCode.NONE) {
+      this.onError(asked, entry.errorCode)
+      return
+    }
     const { ledger } = position
     const { checks } = this.world
     // The broker has lost something since: the answer may be of either time.

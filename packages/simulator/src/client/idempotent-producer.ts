@@ -56,6 +56,8 @@ export class IdempotentProducer {
   private lanes = new Map<PartitionLedger, Lane>()
   private inFlight = 0
   private stopped = false
+  /** A new epoch is begun as soon as nothing is open. */
+  private bumpWanted = false
   /** Simulated times at which sends were settled well. */
   acked = 0
 
@@ -98,13 +100,29 @@ export class IdempotentProducer {
 
   private produce(): void {
     const partitions = this.world.livePartitions()
-    if (partitions.length > 0 && this.producerId >= 0) {
+    if (partitions.length > 0 && this.producerId >= 0 && !this.bumpWanted) {
       const count = this.world.options.bursts ? IN_FLIGHT_MAX + this.random.below(3) : 1
       const partition = partitions[this.random.below(partitions.length)]
       for (let i = 0; i < count && this.open < 2 * IN_FLIGHT_MAX; i++) this.enqueue(partition)
     }
-    if (this.random.chance(0.01)) this.bumpEpoch()
+    if (this.random.chance(0.03)) this.bumpWanted = true
+    if (this.bumpWanted) this.bumpEpoch()
     this.pump()
+    this.maybeCut()
+  }
+
+  /** Cuts its own connection when the broker may have appended and the answers are not here yet. */
+  private maybeCut(): void {
+    const { options, phase } = this.world
+    if (phase !== 'safety' || !options.faults.has('reset') || this.inFlight === 0 || !this.random.chance(0.06)) return
+    this.link.runtime.timers.setTimer(
+      () => {
+        if (this.inFlight === 0) return
+        this.world.fault('cut by the client')
+        this.link.drop()
+      },
+      this.random.between(0, 3 * options.linkDelayMs[1]),
+    )
   }
 
   private laneOf(partition: PartitionLedger): Lane {
@@ -139,7 +157,10 @@ export class IdempotentProducer {
 
   private pump(): void {
     if (!this.link.up) return
-    if (this.producerId < 0) return this.askForId()
+    if (this.producerId < 0) {
+      this.askForId()
+      return
+    }
     for (const lane of this.lanes.values()) {
       if (lane.waiting) continue
       for (const outgoing of lane.queue) {
@@ -225,18 +246,21 @@ export class IdempotentProducer {
         // Behind one that has failed itself, it only has to wait.
         if (!current || !outgoing.wasFirst) return
         this.judgeSequence(lane, outgoing, errorCode)
-        return this.startAnew(errorName(errorCode))
+        this.startAnew(errorName(errorCode))
+        return
       case ErrorCode.KAFKA_STORAGE_ERROR:
         this.world.tally.failed++
         // A damaged partition does not come back.
         if (lane.partition.damaged) this.lanes.delete(lane.partition)
-        return this.retryLater(lane)
+        this.retryLater(lane)
+        return
       case ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
       case ErrorCode.UNKNOWN_TOPIC_ID:
         if (!current) return
         if (lane.partition.topic.state === 'live') {
           // May still be on its way to being hosted again after a restart.
-          return this.retryLater(lane)
+          this.retryLater(lane)
+          return
         }
         this.lanes.delete(lane.partition)
         return
@@ -296,6 +320,7 @@ export class IdempotentProducer {
     if (this.producerId < 0 || this.open > 0 || this.producerEpoch > 100) return
     const lanes = [...this.lanes.values()].filter(({ partition }) => partition.topic.state === 'live')
     this.producerEpoch++
+    this.bumpWanted = false
     this.lanes = new Map()
     if (lanes.length === 0 || !this.link.up || this.inFlight > 0) return
     const { partition } = lanes[this.random.below(lanes.length)]

@@ -136,7 +136,8 @@ export class Link {
     const pending = this.pending.shift()
     checks.met('NW')
     if (pending === undefined)
-      return checks.fail('NW', `${this.name} has asked nothing`, `a frame of ${frame.length} bytes came`)
+      checks.fail('NW', `${this.name} has asked nothing`, `a frame of ${frame.length} bytes came`)
+    return
     this.runtime.timers.clearTimer(pending.timer)
     let body: unknown
     try {

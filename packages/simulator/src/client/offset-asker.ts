@@ -116,7 +116,8 @@ export class OffsetAsker {
           )
         return
       case MAX_TIMESTAMP:
-        return this.judgeMax(ledger, before, offset, found, who)
+        this.judgeMax(ledger, before, offset, found, who)
+        return
     }
     checks.met('L10')
     const { timestamp, highWatermark } = before

@@ -105,7 +105,10 @@ export class PlainProducer {
       ],
     }
     const version = this.world.options.churn ? TOPIC_ID_VERSION : this.version
-    if (send.acks === 0) return this.link.sendOnly(ProduceRequest, version, body)
+    if (send.acks === 0) {
+      this.link.sendOnly(ProduceRequest, version, body)
+      return
+    }
     this.link.request(ProduceRequest, ProduceResponse, version, body, REQUEST_TIMEOUT_MS, (answer) => {
       if (answer === null) {
         this.world.tally.unknown++

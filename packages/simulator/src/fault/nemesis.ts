@@ -1,5 +1,6 @@
 import type { CrashOptions, DiskCall, SeededRandom } from '@ottla/runtime/sim'
 import type { BrokerHost } from '../broker-host.ts'
+import type { ArmedError } from '../check/broker-watch.ts'
 import { BROKER_HOST } from '../client/link.ts'
 import type { FaultKind } from '../options.ts'
 import type { World } from '../world.ts'
@@ -87,12 +88,15 @@ export class Nemesis {
       case 'kill':
       case 'power-cut':
       case 'clean-restart':
-        return this.stopBroker(kind)
+        this.stopBroker(kind)
+        return
       case 'crash-in-recovery':
-        return this.crashInRecovery()
+        this.crashInRecovery()
+        return
       case 'bit-rot':
       case 'lost-caches':
-        return this.tamper(kind)
+        this.tamper(kind)
+        return
       case 'reset':
         this.happened(kind)
         network.resetBetween(BROKER_HOST, client)
@@ -106,29 +110,35 @@ export class Nemesis {
       }
       case 'partition':
         network.partition([BROKER_HOST], [client])
-        return this.during(kind, durationMs, () => {
+        this.during(kind, durationMs, () => {
           network.unblock(BROKER_HOST, client)
           network.unblock(client, BROKER_HOST)
         })
+        return
       case 'one-way': {
         const [from, to] = random.chance(0.5) ? [BROKER_HOST, client] : [client, BROKER_HOST]
         network.block(from, to)
-        return this.during(kind, durationMs, () => network.unblock(from, to))
+        this.during(kind, durationMs, () => network.unblock(from, to))
+        return
       }
       case 'slow-link': {
         const [from, to] = random.chance(0.5) ? [BROKER_HOST, client] : [client, BROKER_HOST]
         network.setDelay(from, to, [20, 300])
-        return this.during(kind, durationMs, () => network.setDelay(from, to, undefined))
+        this.during(kind, durationMs, () => network.setDelay(from, to, undefined))
+        return
       }
       case 'slow-disk':
         host.machine.disk.slowFactor = random.between(10, 80)
-        return this.during(kind, durationMs, () => {
+        this.during(kind, durationMs, () => {
           host.machine.disk.slowFactor = 1
         })
+        return
       case 'disk-full':
-        return this.fillDisk(durationMs)
+        this.fillDisk(durationMs)
+        return
       case 'disk-error':
-        return this.breakDisk()
+        this.breakDisk()
+        return
       case 'clock-jump': {
         const byMs = Math.floor(random.between(-600_000, 600_000))
         this.happened(kind)
@@ -296,11 +306,20 @@ export class Nemesis {
     const { disk } = host.machine
     const inLogs = (path: string): boolean => /\/[tx]\d+-\d+(\/\d+\.log)?$/.test(path)
     const times = random.chance(0.5) ? 1 : Number.POSITIVE_INFINITY
-    const disarm = disk.inject({ call, path: inLogs, after: random.below(15), times })
-    host.watch.diskTrouble = true
     const before = disk.faultCounts.get(`${call} EIO`) ?? 0
+    const armed: ArmedError = { fault: `${call} EIO`, before, path: '' }
+    const path = (of: string): boolean => {
+      if (!inLogs(of)) return false
+      // Asked before every call: the last answer was about the one that failed.
+      if ((disk.faultCounts.get(armed.fault) ?? 0) === before) armed.path = of
+      return true
+    }
+    const disarm = disk.inject({ call, path, after: random.below(15), times })
+    host.watch.diskTrouble = true
+    if (call === 'write' || call === 'sync') host.watch.armed = armed
     this.during(`disk-error ${call}`, random.between(500, 2_000), () => {
       disarm()
+      host.watch.armed = null
       const hit = (disk.faultCounts.get(`${call} EIO`) ?? 0) > before
       if (hit && call === 'sync') world.syncFailed = true
       if (!hit) {
@@ -318,7 +337,10 @@ export class Nemesis {
   /** Ends the process whatever it is doing. */
   private bringDown(then: () => void): void {
     const { host, random } = this
-    if (host.state === 'up' && random.chance(0.5)) return host.stopCleanly(then)
+    if (host.state === 'up' && random.chance(0.5)) {
+      host.stopCleanly(then)
+      return
+    }
     host.kill()
     then()
   }
@@ -335,12 +357,16 @@ export class Nemesis {
     network.profile.lossProbability = 0
     world.say('all faults end')
     const ready = (): void => {
-      if (host.state !== 'up' || host.watch.diskTrouble) return this.after(50, ready)
+      if (host.state !== 'up' || host.watch.diskTrouble) {
+        this.after(50, ready)
+        return
+      }
       if (host.watch.partitions.some(({ partition, ledger }) => partition.log.offline !== null && !ledger.damaged)) {
         world.say('somebody restarts the broker, for logs that are offline')
         host.kill()
         this.restartAfter(20)
-        return this.after(50, ready)
+        this.after(50, ready)
+        return
       }
       world.calmSinceMs = world.nowMs + AFTERMATH_MS
       up()
