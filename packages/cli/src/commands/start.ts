@@ -66,7 +66,8 @@ async function start({ options, args }: CommandContext): Promise<RunningBroker> 
     if (error instanceof ConfigError) throw new UsageError(error.message)
     const sentence = explainStart(error, settings)
     if (sentence === null) throw error
-    throw new CommandError(sentence, exitCodes.failed)
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT'
+    throw new CommandError(sentence, isMissing ? exitCodes.notFound : exitCodes.failed)
   }
 }
 

@@ -68,7 +68,13 @@ export async function startBrokerProcess(settings: StartSettings, config: Broker
   const options = { config, identity: instance.identity, isAlive, adopt: settings.adopt, machineName: hostname() }
   const broker = await Broker.start(options, runtime)
   const listener = config.get('ottla.http.listener')
-  const http = listener === null ? null : await serveHttp(listener, broker)
+  let http: HttpEndpoint | null = null
+  try {
+    if (listener !== null) http = await serveHttp(listener, broker)
+  } catch (error) {
+    await broker.close()
+    throw error
+  }
   return {
     broker,
     http,
