@@ -51,7 +51,7 @@ async function tests(files: string[], tally: Tally): Promise<void> {
 const tally: Tally = { passed: 0, failed: 0, skipped: 0 }
 const startedMs = performance.now()
 console.log(`Node ${process.version}`)
-const patterns = only.length === 0 ? ['packages', 'tools', 'examples'] : only
+const patterns = only.length === 0 ? ['packages', 'tools', 'examples', 'interop', 'benchmarks'] : only
 const files = patterns
   .flatMap((path) => (path.endsWith('.ts') ? [path] : globSync(`${path}/**/*.test.ts`, { cwd: root })))
   .filter((path) => !path.includes('node_modules'))

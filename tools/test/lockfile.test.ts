@@ -27,6 +27,5 @@ test('the lock file knows every platform of what has native parts', () => {
 })
 
 test('the lock file names no registry', () => {
-  const text = JSON.stringify(lock)
-  assert.doesNotMatch(text, /"resolved":"https?:\/\/(?!registry\.npmjs\.org\/)/)
+  assert.doesNotMatch(JSON.stringify(lock), /"resolved":"https?:/)
 })
