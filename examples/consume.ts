@@ -1,0 +1,26 @@
+/**
+ * Reads all orders that are there now, from every partition, and adds them up by customer.
+ *
+ *     node examples/consume.ts
+ */
+import { Kafka } from '@ottla/client'
+
+const kafka = new Kafka({ bootstrap: process.env.OTTLA_BOOTSTRAP ?? 'localhost:9092', clientId: 'example-consume' })
+try {
+  const ends = await kafka.admin.topicOffsets('orders', 'latest')
+  // Without `until` the loop would go on with whatever comes; an offset or `{ timestamp }` as `from` starts elsewhere.
+  const assign = ends.map(({ offset }, partition) => ({
+    topic: 'orders',
+    partition,
+    from: 'earliest' as const,
+    until: offset,
+  }))
+  const totals = new Map<string, number>()
+  for await (const record of kafka.consumer({ assign })) {
+    const { customer, amount } = JSON.parse(String(record.value))
+    totals.set(customer, (totals.get(customer) ?? 0) + amount)
+  }
+  for (const [customer, total] of [...totals].sort()) console.log(`${customer}: ${total}`)
+} finally {
+  await kafka.close()
+}
