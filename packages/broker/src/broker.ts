@@ -95,7 +95,7 @@ export class Broker {
       throw error
     }
     try {
-      live.setDynamic(metadata.brokerConfigs())
+      live.setDynamic(metadata.brokerConfigs(), (sentence) => runtime.logger.warn(sentence))
       const configOf = (topic: string) =>
         effectiveTopicConfig(metadata.topics.get(topic)?.configs ?? new Map(), live.current)
       const managed = {
@@ -182,7 +182,7 @@ export class Broker {
           const done = altering.then(async () => {
             const known = metadata.brokerConfigs()[level]
             const outcome = await alterEntries(known, alter, (update) => metadata.setBrokerConfigs(level, update))
-            live.setDynamic(metadata.brokerConfigs())
+            live.setDynamic(metadata.brokerConfigs(), (sentence) => logger.warn(sentence))
             return outcome
           })
           altering = done.catch(() => undefined)

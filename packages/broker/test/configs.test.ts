@@ -231,6 +231,24 @@ test('a default of the broker that contradicts a topic neither fails nor keeps t
   assert.equal(second.broker.topics.configOf('orders').maxCompactionLagMs, 1000)
 })
 
+test('a stored setting that the file of the next start contradicts is left out, and can be deleted', async (t) => {
+  const fs = memoryFileSystem()
+  const first = await startBroker(t, { fs })
+  const client = await first.connect()
+  const key = 'log.cleaner.min.compaction.lag.ms'
+  assert.equal(await alter(client, BROKER, '', [key, SET, '5000']), ErrorCode.NONE)
+  assert.equal(await alter(client, BROKER, '', ['message.max.bytes', SET, '4000']), ErrorCode.NONE)
+  await first.broker.close()
+  const second = await startBroker(t, { fs, config: { 'log.cleaner.max.compaction.lag.ms': 1000 } })
+  const again = await second.connect()
+  assert.deepEqual(await settingOf(again, BROKER, '1', key), ['0', 5])
+  assert.deepEqual(await settingOf(again, BROKER, '1', 'message.max.bytes'), ['4000', 3])
+  assert.equal(await alter(again, BROKER, '', [key, DELETE, null]), ErrorCode.NONE)
+  await second.broker.close()
+  const third = await startBroker(t, { fs })
+  assert.deepEqual(await settingOf(await third.connect(), BROKER, '1', key), ['0', 5])
+})
+
 test('resources with a configuration are listed', async (t) => {
   const { connect } = await startBroker(t)
   const client = await connect()

@@ -54,6 +54,7 @@ export function replaceTopicConfig(
 
 /**
  * Changes dynamic settings of the broker: of this one, or the cluster's default for all (KIP-226).
+ * @param current what is stored at that level, which may hold more than what is in force
  * @returns the new entries of that level; INVALID_REQUEST also for a key that only a restart can change, and for one
  * that must be set per broker
  */
@@ -61,6 +62,7 @@ export function alterBrokerConfig(
   config: BrokerConfig,
   level: 'broker' | 'cluster',
   changes: readonly ConfigChange[],
+  current: ReadonlyMap<string, string> = config.dynamic[level],
 ): AlterResult {
   for (const { name } of changes) {
     const update = brokerProperty(name)?.update ?? 'read-only'
@@ -72,7 +74,6 @@ export function alterBrokerConfig(
       return refuse(INVALID_REQUEST, `${name} cannot be set for the whole cluster: set it for each broker`)
     }
   }
-  const current = config.dynamic[level]
   const result = applyChanges(current, changes, brokerProperty, 'broker', (name) => {
     const property = brokerProperty(name)!
     return formatValue(property, config.get(name as BrokerKey))

@@ -75,11 +75,9 @@ async function alterBroker(
   const level = brokerLevel(name, deps.nodeId)
   if (level === null) return refusal(ErrorCode.INVALID_REQUEST, `this broker is ${deps.nodeId}, not ${name}`)
   const alter: ConfigUpdate = (current) => {
-    const { dynamic } = deps.config.current
-    const config = deps.config.current.withDynamic({ ...dynamic, [level]: current })
     return alteration.type === 'change'
-      ? alterBrokerConfig(config, level, alteration.changes)
-      : replaceBrokerConfig(config, level, alteration.entries)
+      ? alterBrokerConfig(deps.config.current, level, alteration.changes, current)
+      : replaceBrokerConfig(deps.config.current, level, alteration.entries)
   }
   if (!validateOnly) return deps.store.setBrokerConfigs(level, alter)
   return outcomeOf(alter(deps.config.current.dynamic[level]))
