@@ -1,18 +1,16 @@
 import { ErrorCode } from '@ottla/protocol'
-import { batch } from '@ottla/protocol/records'
-import { readEndTxnMarker } from './append/markers.ts'
 import { type Refusal, refusal } from './append/refusal.ts'
-import { validateInternal, validateProduced, validateReplicated } from './append/validate.ts'
 import { isDiskFull, StorageError } from './errors.ts'
 import { readTopicId } from './files/partition-metadata.ts'
-import type { AbortedTxn } from './index/transaction-index.ts'
 import type { EpochEndOffset } from './leader-epochs.ts'
 import type { LoadedLog } from './load/load-log.ts'
-import { applyToProducers, type LogCore } from './log-core.ts'
+import { LogAppender } from './log-appender.ts'
+import type { LogCore } from './log-core.ts'
 import { LogFlusher } from './log-flusher.ts'
 import { findByTimestamp, findMaxTimestamp } from './log-lookup.ts'
 import { LogReader, type ReadFromDiskDone } from './log-reader.ts'
 import type { LogShared } from './log-shared.ts'
+import { cutLog, restartLog } from './log-truncation.ts'
 import type {
   AbortedTransaction,
   ActiveProducer,
@@ -22,17 +20,14 @@ import type {
   TimestampLookup,
 } from './log-types.ts'
 import { LogWriter } from './log-writer.ts'
-import { SEGMENT_SUFFIXES } from './names.ts'
-import { firstOffsetOf, lastSequenceOf } from './producers/producer-entry.ts'
+import { lastSequenceOf } from './producers/producer-entry.ts'
 import { deletableSegments } from './retention.ts'
-import { Segment } from './segment.ts'
 import { LogTail } from './tail.ts'
 import type { AppendResult, LogConfig, LogSlice } from './types.ts'
 
 export type Done = (error: Error | null) => void
 
 const EMPTY_SLICE: LogSlice = { chunks: [], bytes: 0 }
-const NO_RECORD_ERRORS: AppendResult['recordErrors'] = []
 
 /**
  * One partition's log. Appends get their offsets at once and reach the disk gathered, at the end of the turn of the
@@ -53,6 +48,7 @@ export class PartitionLog {
   readonly #flusher: LogFlusher
   readonly #writer: LogWriter
   readonly #reader: LogReader
+  readonly #appender: LogAppender
   #writtenEndOffset: number
   #offline: Error | null = null
   #topicId: string | null | undefined
@@ -77,6 +73,7 @@ export class PartitionLog {
       broken: (error) => this.#diskFailed(error),
     })
     this.#reader = new LogReader(this.#core, shared.bufferPool)
+    this.#appender = new LogAppender(this.#core, this.#writer)
   }
 
   // ---- what is known without a look at the disk
@@ -215,131 +212,15 @@ export class PartitionLog {
   // ---- appending
 
   append(records: Buffer, options: AppendOptions): AppendResult {
-    if (this.#offline !== null) return this.#refused(storageError(this.#offline))
+    if (this.#offline !== null) return this.#appender.refused(storageError(this.#offline))
     try {
-      return this.#append(records, options)
+      if (!this.#active) this.#activate()
+      const result = this.#appender.append(records, options)
+      if (this.#core.config.flushMs !== Number.POSITIVE_INFINITY) this.#startFlushTimer()
+      return result
     } catch (error) {
       this.#failed(error as Error)
-      return this.#refused(storageError(error as Error))
-    }
-  }
-
-  #append(records: Buffer, options: AppendOptions): AppendResult {
-    const { origin, nowMs } = options
-    const core = this.#core
-    if (!this.#active) this.#activate()
-    const valid =
-      origin === 'client'
-        ? validateProduced(records, core.config, nowMs, this.#shared.validateCompressed)
-        : origin === 'coordinator'
-          ? validateInternal(records, core.config)
-          : validateReplicated(records, core.appendEndOffset)
-    if (!Buffer.isBuffer(valid)) return this.#refused(valid)
-    if (valid.length > core.config.segmentBytes)
-      return this.#refused(
-        refusal(
-          ErrorCode.RECORD_LIST_TOO_LARGE,
-          `${valid.length} bytes do not fit into a segment of ${core.config.segmentBytes}`,
-        ),
-      )
-    if (origin === 'replication') return this.#appendReplicated(valid, nowMs)
-    if (batch.producerId(valid, 0) >= 0) {
-      const answer = this.#checkProducer(valid, options)
-      if (answer !== null) return answer
-    }
-    const bytes = this.#shared.tailBudget.own(valid)
-    const baseOffset = core.appendEndOffset
-    batch.setBaseOffset(bytes, 0, baseOffset)
-    batch.setPartitionLeaderEpoch(bytes, 0, options.leaderEpoch)
-    const nextOffset = batch.lastOffset(bytes, 0) + 1
-    const maxTimestamp = batch.maxTimestamp(bytes, 0)
-    this.#writer.rollIfNeeded(bytes.length, nextOffset, maxTimestamp, nowMs)
-    core.epochs().assign(options.leaderEpoch, baseOffset)
-    const aborted = applyToProducers(core.producers(), bytes, 0)
-    return this.#enqueue(bytes, baseOffset, nextOffset, maxTimestamp, aborted === null ? null : [aborted])
-  }
-
-  /** Batches of a leader keep their offsets and epochs. */
-  #appendReplicated(valid: Buffer, nowMs: number): AppendResult {
-    const core = this.#core
-    const bytes = this.#shared.tailBudget.own(valid)
-    let maxTimestamp = -1
-    let nextOffset = core.appendEndOffset
-    for (let at = 0; at < bytes.length; at += batch.sizeInBytes(bytes, at)) {
-      maxTimestamp = Math.max(maxTimestamp, batch.maxTimestamp(bytes, at))
-      nextOffset = batch.lastOffset(bytes, at) + 1
-    }
-    this.#writer.rollIfNeeded(bytes.length, nextOffset, maxTimestamp, nowMs)
-    const aborted: AbortedTxn[] = []
-    for (let at = 0; at < bytes.length; at += batch.sizeInBytes(bytes, at)) {
-      core.epochs().assign(batch.partitionLeaderEpoch(bytes, at), batch.baseOffset(bytes, at))
-      const transaction = applyToProducers(core.producers(), bytes, at)
-      if (transaction !== null) aborted.push(transaction)
-    }
-    const baseOffset = batch.baseOffset(bytes, 0)
-    return this.#enqueue(bytes, baseOffset, nextOffset, maxTimestamp, aborted.length === 0 ? null : aborted)
-  }
-
-  #enqueue(
-    bytes: Buffer,
-    baseOffset: number,
-    nextOffset: number,
-    maxTimestamp: number,
-    aborted: readonly AbortedTxn[] | null,
-  ): AppendResult {
-    this.#writer.append({ bytes, baseOffset, nextOffset, maxTimestamp, aborted })
-    this.#core.appendEndOffset = nextOffset
-    if (this.#core.config.flushMs !== Number.POSITIVE_INFINITY) this.#startFlushTimer()
-    return {
-      errorCode: 0,
-      errorMessage: null,
-      recordErrors: NO_RECORD_ERRORS,
-      baseOffset,
-      nextOffset,
-      logAppendTimeMs: this.#core.config.messageTimestampType === 'LogAppendTime' ? maxTimestamp : -1,
-      logStartOffset: this.#core.logStartOffset,
-      duplicate: false,
-    }
-  }
-
-  /** null: go on. A duplicate is answered with what its first append got. */
-  #checkProducer(records: Buffer, { origin }: AppendOptions): AppendResult | null {
-    const producers = this.#core.producers()
-    if (batch.isControl(batch.attributes(records, 0))) {
-      const marker = readEndTxnMarker(records, 0)
-      if (marker === null) return null
-      const id = batch.producerId(records, 0)
-      const refused = producers.checkMarker(id, batch.producerEpoch(records, 0), marker, origin)
-      return refused === null ? null : this.#refused(refusal(refused.errorCode, refused.errorMessage))
-    }
-    if (origin === 'client') {
-      const duplicate = producers.findDuplicate(records, 0)
-      if (duplicate !== null)
-        return {
-          errorCode: 0,
-          errorMessage: null,
-          recordErrors: NO_RECORD_ERRORS,
-          baseOffset: firstOffsetOf(duplicate),
-          nextOffset: duplicate.lastOffset + 1,
-          logAppendTimeMs: this.#core.config.messageTimestampType === 'LogAppendTime' ? duplicate.timestamp : -1,
-          logStartOffset: this.#core.logStartOffset,
-          duplicate: true,
-        }
-    }
-    const refused = producers.checkBatch(records, 0, origin)
-    return refused === null ? null : this.#refused(refusal(refused.errorCode, refused.errorMessage))
-  }
-
-  #refused({ errorCode, errorMessage, recordErrors }: Refusal): AppendResult {
-    return {
-      errorCode,
-      errorMessage,
-      recordErrors,
-      baseOffset: -1,
-      nextOffset: -1,
-      logAppendTimeMs: -1,
-      logStartOffset: this.#core.logStartOffset,
-      duplicate: false,
+      return this.#appender.refused(storageError(error as Error))
     }
   }
 
@@ -465,38 +346,22 @@ export class PartitionLog {
     this.#whenIdle(done, () => {
       const core = this.#core
       if (offset >= core.appendEndOffset) return
-      if (offset <= core.segments.first.baseOffset) return this.#restartAt(offset)
-      this.#activateOnce()
-      const index = core.segments.floorIndex(offset)
-      for (let i = core.segments.length - 1; i > index; i--) this.#dropSegment(i)
-      const segment = core.segments.at(index)!
-      segment.unseal()
-      const position = segment.positionOf(offset)
-      if (position >= 0) segment.truncateTo(position, offset)
-      // The batch that holds the offset goes as a whole.
-      const endOffset = core.readEndOffset()
-      core.logStartOffset = Math.min(core.logStartOffset, endOffset)
-      this.#afterTruncation(endOffset)
+      if (offset > core.segments.first.baseOffset) {
+        this.#activateOnce()
+        this.#afterTruncation(cutLog(core, offset))
+      } else {
+        restartLog(core, offset)
+        this.#afterTruncation(offset)
+      }
     })
   }
 
   /** Everything goes; the next offset is `offset`. */
   truncateFullyAndStartAt(offset: number, done: Done): void {
-    this.#whenIdle(done, () => this.#restartAt(offset))
-  }
-
-  #restartAt(offset: number): void {
-    const core = this.#core
-    const { fs, clock } = core.env.runtime
-    for (let i = core.segments.length - 1; i >= 0; i--) this.#dropSegment(i)
-    const segment = Segment.planned(core.env, offset, clock.nowMs())
-    // Without a file of that name a restart would begin at 0 again.
-    segment.createFile(0)
-    fs.syncDir(core.env.directory)
-    segment.entrySynced = true
-    core.segments.add(segment)
-    core.logStartOffset = offset
-    this.#afterTruncation(offset)
+    this.#whenIdle(done, () => {
+      restartLog(this.#core, offset)
+      this.#afterTruncation(offset)
+    })
   }
 
   #afterTruncation(offset: number): void {
@@ -516,16 +381,6 @@ export class PartitionLog {
     core.env.runtime.fs.syncDir(core.env.directory)
     // A recovery point above the cut would spare from recovery what is written there next.
     this.#shared.checkpointDirectoryOf(this)
-  }
-
-  #dropSegment(index: number): void {
-    const segment = this.#core.segments.at(index)!
-    segment.closeFile()
-    for (const suffix of SEGMENT_SUFFIXES)
-      if (suffix !== '.snapshot') this.#shared.runtime.fs.unlink(segment.path(suffix))
-    this.#core.env.checksums.delete(segment.baseOffset)
-    this.#core.env.runtime.fs.syncDir(this.#core.env.directory)
-    this.#core.segments.replace(index, 1)
   }
 
   #activateOnce(): void {
