@@ -79,6 +79,7 @@ export class Dispatcher {
       request.connection.refuse(`malformed ${name} version ${request.apiVersion}: ${error.message}`)
       return
     }
+    request.onBug = (error) => this.bug(request, body, error)
     if (unsafe) {
       request.refuse(body, ErrorCode.INVALID_REQUEST)
       return

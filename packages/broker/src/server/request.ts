@@ -36,6 +36,9 @@ export class Request {
   /** What a parked request does when its connection goes away before it is answered. */
   onAbandon: (() => void) | null = null
 
+  /** Told once when an answer cannot be written, whoever gave it: a parked request is answered from anywhere. */
+  onBug: ((error: unknown) => void) | null = null
+
   constructor(
     connection: Connection,
     handler: Handler,
@@ -64,7 +67,15 @@ export class Request {
       return
     }
     const message = this.handler.response as Message
-    this.response = encodeResponse(message, this.apiVersion, this.correlationId, value)
+    const onBug = this.onBug
+    this.onBug = null
+    try {
+      this.response = encodeResponse(message, this.apiVersion, this.correlationId, value)
+    } catch (error) {
+      if (onBug === null) throw error
+      onBug(error)
+      return
+    }
     this.connection.finished(this)
   }
 
