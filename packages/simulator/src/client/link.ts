@@ -135,9 +135,10 @@ export class Link {
     const { checks } = this.world
     const pending = this.pending.shift()
     checks.met('NW')
-    if (pending === undefined)
+    if (pending === undefined) {
       checks.fail('NW', `${this.name} has asked nothing`, `a frame of ${frame.length} bytes came`)
-    return
+      return
+    }
     this.runtime.timers.clearTimer(pending.timer)
     let body: unknown
     try {
