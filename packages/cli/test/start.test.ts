@@ -108,6 +108,14 @@ test('the ready line for people names address and folder; Ctrl-C ends with 0', a
   assert.ok(existsSync(join(dir, '.kafka_cleanshutdown')))
 })
 
+test('a closed terminal is a clean stop', async (t) => {
+  const dir = folder(t)
+  const { child, ended, stderr } = await start(t, ['--port', '0', '--dir', dir])
+  child.kill('SIGHUP')
+  assert.deepEqual(await ended, { code: 0, signal: null }, stderr())
+  assert.ok(existsSync(join(dir, '.kafka_cleanshutdown')))
+})
+
 test('topics and records are there after kill -9 and a new start on the same folder', async (t) => {
   const dir = folder(t)
   const first = await start(t, ['--port', '0', '--dir', dir])

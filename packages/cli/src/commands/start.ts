@@ -41,7 +41,7 @@ Examples:
   async run(context) {
     const running = await start(context)
     announce(context, running)
-    await aborted(context.signal)
+    await Promise.race([aborted(context.signal), hungUp()])
     process.stderr.write('stopping; Ctrl-C again ends at once\n')
     const giveUp = setTimeout(() => {
       process.stderr.write(
@@ -122,6 +122,11 @@ function announce({ options }: CommandContext, { broker, http, dataDirs }: Runni
   }
   const more = http === null ? '' : `, metrics on port ${http.port}`
   process.stdout.write(`Ottla is ready on ${broker.bootstrap} after ${ms} ms; data in ${dataDirs.join(', ')}${more}\n`)
+}
+
+/** The terminal was closed: as good a reason for a clean stop as Ctrl-C. */
+function hungUp(): Promise<void> {
+  return new Promise((resolve) => process.once('SIGHUP', () => resolve()))
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
