@@ -39,9 +39,11 @@ Examples:
   },
 
   async run(context) {
+    // Before anybody can be told that the broker is there.
+    const stopAsked = Promise.race([aborted(context.signal), hungUp()])
     const running = await start(context)
     announce(context, running)
-    await Promise.race([aborted(context.signal), hungUp()])
+    await stopAsked
     process.stderr.write('stopping; Ctrl-C again ends at once\n')
     const giveUp = setTimeout(() => {
       process.stderr.write(
