@@ -6,12 +6,12 @@ import { Running, run } from '../packed/processes.ts'
 const root = new URL('../..', import.meta.url).pathname
 /** What commands leave behind, which must not come from, nor go into, the real checkout. */
 const NOT_LINKED = new Set(['.git', 'ottla-data', 'demo-data', 'out'])
-const COMMAND_TIMEOUT_MS = 90_000
+const COMMAND_TIMEOUT_MS = 30_000
 
 /** Where the broker of the pages is: Kafka's usual port. */
 const PAGES_ADDRESS = 'localhost:9092'
-/** What of our command talks to a broker. */
-const TALKS_TO_BROKER = /\bottla (?:topic|produce|consume|config|cluster|bench)\b/
+/** What talks to a broker: commands of ours, and the examples. */
+const TALKS_TO_BROKER = /\bottla (?:topic|produce|consume|config|cluster|bench)\b|\bexamples\//
 
 /**
  * A folder that looks like a fresh checkout: everything in it is a link, so that what a command writes stays in the
@@ -19,9 +19,12 @@ const TALKS_TO_BROKER = /\bottla (?:topic|produce|consume|config|cluster|bench)\
  */
 export class CheckoutLike {
   readonly folder: string
+  private readonly env: NodeJS.ProcessEnv = { ...process.env }
   private broker: { readonly running: Running; readonly bootstrap: string; readonly pid: number } | null = null
 
   constructor() {
+    // A test runner started by a test would run nothing, and say that all is well.
+    delete this.env.NODE_TEST_CONTEXT
     this.folder = mkdtempSync(join(tmpdir(), 'ottla-docs-'))
     for (const name of readdirSync(root)) {
       if (!NOT_LINKED.has(name)) symlinkSync(join(root, name), join(this.folder, name))
@@ -37,7 +40,7 @@ export class CheckoutLike {
     const usesBroker = command.includes(PAGES_ADDRESS) || TALKS_TO_BROKER.test(command)
     if (usesBroker && this.broker === null) await this.start('npx ottla start')
     const bootstrap = this.broker?.bootstrap ?? PAGES_ADDRESS
-    const env = { ...process.env, OTTLA_BOOTSTRAP: bootstrap }
+    const env = { ...this.env, OTTLA_BOOTSTRAP: bootstrap }
     const options = { cwd: this.folder, env, timeoutMs: COMMAND_TIMEOUT_MS }
     const { stdout } = await run('sh', ['-c', command.replaceAll(PAGES_ADDRESS, bootstrap)], options)
     return stdout
@@ -45,12 +48,12 @@ export class CheckoutLike {
 
   /** Runs a program of the pages. */
   async runProgram(path: string): Promise<void> {
-    await run(process.execPath, [path], { cwd: this.folder, timeoutMs: COMMAND_TIMEOUT_MS })
+    await run(process.execPath, [path], { cwd: this.folder, env: this.env, timeoutMs: COMMAND_TIMEOUT_MS })
   }
 
   private async start(command: string): Promise<string> {
     await this.stop()
-    const running = new Running('sh', ['-c', `exec ${command} --port 0 --json`], { cwd: this.folder })
+    const running = new Running('sh', ['-c', `exec ${command} --port 0 --json`], { cwd: this.folder, env: this.env })
     try {
       const { event, bootstrap, pid } = JSON.parse(await running.firstLine())
       if (event !== 'ready') throw new Error(`${command} is not ready: ${event}`)
