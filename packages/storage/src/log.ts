@@ -45,6 +45,8 @@ export class PartitionLog {
   readonly #core: LogCore
   readonly #shared: LogShared
   readonly #tail: LogTail
+  /** How far the start may be raised without a wait for the device. */
+  #durableStart: number
   readonly #flusher: LogFlusher
   readonly #writer: LogWriter
   readonly #reader: LogReader
@@ -65,6 +67,7 @@ export class PartitionLog {
     this.#shared = shared
     this.#core = loaded.core
     this.#writtenEndOffset = loaded.core.appendEndOffset
+    this.#durableStart = loaded.core.logStartOffset
     this.#tail = new LogTail(shared.tailBudget)
     this.#flusher = new LogFlusher(this.#core, loaded.recoveryPoint, (error) => this.#diskFailed(error))
     this.#writer = new LogWriter(this.#core, this.#tail, this.#flusher, {
@@ -182,7 +185,9 @@ export class PartitionLog {
 
   /** The first record whose timestamp is `timestampMs` or later. */
   fetchOffsetByTimestamp(timestampMs: number): TimestampLookup | null {
-    return this.#attempt(() => findByTimestamp(this.#core, timestampMs), null)
+    const found = this.#attempt(() => findByTimestamp(this.#core, timestampMs), null)
+    // It may be written and not visible yet, because it waits for the device.
+    return found !== null && found.offset >= this.#writtenEndOffset ? null : found
   }
 
   /** The record with the largest timestamp (KIP-734). */
@@ -296,13 +301,31 @@ export class PartitionLog {
 
   /**
    * DeleteRecords: the log begins at `offset` from now on, also after a crash; -1 stands for the high watermark.
-   * Returns the log's start, or null when `offset` lies above what readers see. Files go with the next retention run.
+   * Returns the log's start, null when `offset` lies above what readers see, or `not-durable` when the new start could not
+   * be written, and then nothing has changed. Files go with the next retention run.
    */
-  deleteRecordsBefore(offset: number): number | null {
+  deleteRecordsBefore(offset: number): number | null | 'not-durable' {
     const target = offset === -1 ? this.#writtenEndOffset : offset
     if (target < 0 || target > this.#writtenEndOffset) return null
-    if (this.raiseLogStart(target)) this.#attempt(() => this.#shared.checkpointDirectoryOf(this), undefined)
+    const before = this.#core.logStartOffset
+    if (target <= Math.min(before, this.#durableStart)) return before
+    this.#core.logStartOffset = Math.max(before, target)
+    const durable = this.#attempt(() => {
+      this.#shared.checkpointDirectoryOf(this)
+      return true
+    }, false)
+    if (!durable) {
+      this.#core.logStartOffset = before
+      return 'not-durable'
+    }
+    this.startIsDurable()
+    this.#core.loadedEpochs?.truncateFromStart(this.#core.logStartOffset)
     return this.#core.logStartOffset
+  }
+
+  /** The log's start is in the directory's checkpoint, on the device. */
+  startIsDurable(): void {
+    this.#durableStart = this.#core.logStartOffset
   }
 
   /** Not durable before the next checkpoint. False when the log begins there or later already. */

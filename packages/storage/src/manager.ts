@@ -90,9 +90,14 @@ export class LogManager {
       runtime.logger.warn('could not remove what was deleted', { path, error: error.message })
     })
     this.#retention = new Retention(runtime, (logs) => {
+      const durable = new Set<LogDirectory>()
       for (const directory of new Set(logs.map((log) => this.#directoryOf(log)!)))
         if (directory.offline === null)
-          this.#guard(directory, () => directory.writeCriticalCheckpoints(this.#logsOf(directory)))
+          this.#guard(directory, () => {
+            directory.writeCriticalCheckpoints(this.#logsOf(directory))
+            durable.add(directory)
+          })
+      return logs.filter((log) => durable.has(this.#directoryOf(log)!))
     })
     this.#cleaner = new LogCleaner(
       runtime,

@@ -43,12 +43,12 @@ function newestTimestamp(segment: Segment): number {
  */
 export class Retention {
   readonly #runtime: StorageRuntime
-  readonly #makeStartsDurable: (logs: readonly PartitionLog[]) => void
+  readonly #makeStartsDurable: (logs: readonly PartitionLog[]) => Iterable<PartitionLog>
   #running: Iterator<PartitionLog> | null = null
   #raised: PartitionLog[] = []
   #stopped = false
 
-  constructor(runtime: StorageRuntime, makeStartsDurable: (logs: readonly PartitionLog[]) => void) {
+  constructor(runtime: StorageRuntime, makeStartsDurable: (logs: readonly PartitionLog[]) => Iterable<PartitionLog>) {
     this.#runtime = runtime
     this.#makeStartsDurable = makeStartsDurable
   }
@@ -88,7 +88,10 @@ export class Retention {
     const logs = this.#raised
     this.#raised = []
     if (logs.length === 0) return
-    this.#makeStartsDurable(logs)
-    for (const log of logs) if (log.offline === null && !log.cleaning) log.dropSegmentsBelowStart()
+    // Files below a start that a crash could take back stay; the next pass tries again.
+    for (const log of this.#makeStartsDurable(logs)) {
+      log.startIsDurable()
+      if (log.offline === null && !log.cleaning) log.dropSegmentsBelowStart()
+    }
   }
 }

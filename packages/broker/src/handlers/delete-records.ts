@@ -49,7 +49,6 @@ function deleteBefore(
   const before = offset === -1 ? partition.highWatermark : offset
   if (before < 0 || before > partition.highWatermark) return { errorCode: ErrorCode.OFFSET_OUT_OF_RANGE }
   const logStartOffset = log.deleteRecordsBefore(before)
-  // The new start could not be made durable: it may be the old one again after a restart.
-  if (log.offline !== null) return { errorCode: ErrorCode.KAFKA_STORAGE_ERROR }
+  if (logStartOffset === 'not-durable') return { errorCode: ErrorCode.KAFKA_STORAGE_ERROR }
   return logStartOffset === null ? { errorCode: ErrorCode.OFFSET_OUT_OF_RANGE } : { logStartOffset }
 }
