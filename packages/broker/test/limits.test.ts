@@ -229,3 +229,14 @@ test('closing twice at once waits for the same end', async (t) => {
   await Promise.all([first, second, broker.kill()])
   await assert.rejects(RawClient.connect(broker.listeners[0].port))
 })
+
+test('a fetch that asks for more than its answer may hold is answered as soon as that is full', async (t) => {
+  const time = new ManualTime()
+  const { connect } = await startBroker(t, { time })
+  const client = await connect()
+  await createTopic(client, TOPIC)
+  assert.equal((await produceTo(client, TOPIC, batchOf(['x'.repeat(500)]))).errorCode, ErrorCode.NONE)
+  const greedy = { ...parkedFetch(30_000), minBytes: 1 << 20, maxBytes: 400 }
+  const { responses } = await client.call(FetchRequest, FetchResponse, 12, greedy)
+  assert.ok((responses[0].partitions[0].records?.length ?? 0) > 500)
+})

@@ -15,6 +15,7 @@ import {
   OffsetForLeaderEpochRequest,
   OffsetForLeaderEpochResponse,
 } from '@ottla/protocol'
+import { Codec } from '@ottla/protocol/records'
 import { memoryFileSystem } from '@ottla/runtime/node'
 import { createTopic, produceTo, versions } from './support/admin.ts'
 import { batchOf } from './support/batches.ts'
@@ -176,4 +177,16 @@ test('the leader epoch rises with an unclean stop, and tells where the older one
   await second.broker.close()
   const third = await startBroker(t, { fs })
   assert.deepEqual(await ask(await third.connect(), 4, 1, 1), [ErrorCode.NONE, 1, 3])
+})
+
+test('zstd needs produce version 7: what counts is the batch, not the setting of the topic', async (t) => {
+  const { connect } = await startBroker(t)
+  const client = await connect()
+  await createTopic(client, 'orders')
+  await createTopic(client, 'packed', 1, { 'compression.type': 'zstd' })
+  const code = async (topic: string, codec: Codec, version: number) =>
+    (await produceTo(client, topic, batchOf(['a'], { codec }), 0, version)).errorCode
+  assert.equal(await code('orders', Codec.ZSTD, 6), ErrorCode.UNSUPPORTED_COMPRESSION_TYPE)
+  assert.equal(await code('orders', Codec.ZSTD, 7), ErrorCode.NONE)
+  assert.equal(await code('packed', Codec.NONE, 6), ErrorCode.NONE)
 })
