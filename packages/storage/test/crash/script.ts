@@ -304,11 +304,13 @@ class Script {
   }
 
   #truncate(): void {
+    this.#flush()
     this.#world.settle()
+    this.#world.manager.checkpoint()
     for (const model of this.#alive()) {
       if (model.compacted || model.topic === 'doomed') continue
       const log = this.#log(model)
-      const to = this.#dice.between(Math.max(log.logStartOffset, log.appendEndOffset - 6), log.appendEndOffset)
+      const to = this.#dice.between(Math.max(log.logStartOffset, log.appendEndOffset - 16), log.appendEndOffset)
       const begun = this.#now
       // A batch goes as a whole.
       const affected = model.records.filter((record) => record.removed === NEVER && record.offset >= to - 3)
