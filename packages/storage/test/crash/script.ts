@@ -258,9 +258,18 @@ class Script {
     }
   }
 
+  /** The recovery point comes to lie at a segment whose only batch, the one that made the log roll, is not flushed. */
   #snapshot(): void {
     this.#appendSome(2)
-    this.#roll()
+    for (const model of this.#alive()) {
+      if (model.topic === 'doomed') continue
+      const log = this.#log(model)
+      const before = log.core.segments.last
+      while (log.core.segments.last === before) {
+        this.#append(model, 1, 1)
+        this.#world.settle(2)
+      }
+    }
     this.#world.settle()
     this.#world.manager.checkpoint()
   }
@@ -310,7 +319,7 @@ class Script {
     for (const model of this.#alive()) {
       if (model.compacted || model.topic === 'doomed') continue
       const log = this.#log(model)
-      const to = this.#dice.between(Math.max(log.logStartOffset, log.appendEndOffset - 16), log.appendEndOffset)
+      const to = this.#dice.between(Math.max(log.logStartOffset, log.appendEndOffset - 30), log.appendEndOffset)
       const begun = this.#now
       // A batch goes as a whole.
       const affected = model.records.filter((record) => record.removed === NEVER && record.offset >= to - 3)
@@ -324,6 +333,13 @@ class Script {
       // What producers have sent since is forgotten: they begin anew under other ids in the checks.
       for (const name of this.#sequences.keys()) if (name.startsWith(`${model.topic} `)) this.#resume(model, name)
     }
+    this.#refill()
+  }
+
+  /** Until a segment ends where the recovery point of before the cut has not come to yet. */
+  #refill(): void {
+    const model = this.#logs.get('lazy')!
+    for (let i = 0; i < 12; i++) this.#append(model, 1, 1)
   }
 
   /** The sequence that the truncated log expects next of a producer. */
