@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib'
 import { batch, crc32c } from '@ottla/protocol/records'
 import type { File } from '@ottla/runtime'
 import { StorageError } from './errors.ts'
@@ -60,7 +61,9 @@ export function scanBatches(file: File, options: ScanOptions, visit: BatchVisito
     let at = position - windowStart
     const size = batch.sizeInBytes(window, at)
     if (!isPlausibleHeader(window, at, to - position, nextOffset)) {
-      refuseOldFormat(window, at, to - position, file.path)
+      if (mayBeOldMessage(window, at, to - position) && need(size)) {
+        refuseOldMessage(window, position - windowStart, size, file.path)
+      }
       break
     }
     if (verify) {
@@ -89,13 +92,21 @@ export function isPlausibleHeader(bytes: Buffer, at: number, available: number, 
 
 const OLD_MESSAGE_BYTES_MIN = 26
 
-/** Records of before Kafka 0.11 are no damage: cutting them off would lose them, so the log is not opened. */
-function refuseOldFormat(bytes: Buffer, at: number, available: number, path: string): void {
+function mayBeOldMessage(bytes: Buffer, at: number, available: number): boolean {
   const magic = batch.magic(bytes, at)
   const size = batch.sizeInBytes(bytes, at)
-  if ((magic === 0 || magic === 1) && size >= OLD_MESSAGE_BYTES_MIN && size <= available)
-    throw new StorageError(
-      'OLD_MESSAGE_FORMAT',
-      `${path} holds records in the message format v${magic} of before Kafka 0.11, which is not supported. Let Apache Kafka rewrite the topic first.`,
-    )
+  return (magic === 0 || magic === 1) && size >= OLD_MESSAGE_BYTES_MIN && size <= available
+}
+
+/**
+ * Records of before Kafka 0.11 are no damage: cutting them off would lose them, so the log is not opened. Their CRC-32
+ * tells them from a header that was torn before its magic byte, with zeros behind it.
+ */
+function refuseOldMessage(bytes: Buffer, at: number, size: number, path: string): void {
+  // Offset i64, size i32, CRC u32, then what it covers, from the magic byte on (`LegacyRecord` in Apache Kafka).
+  if (crc32(bytes.subarray(at + 16, at + size)) !== bytes.readUInt32BE(at + 12)) return
+  throw new StorageError(
+    'OLD_MESSAGE_FORMAT',
+    `${path} holds records in the message format v${batch.magic(bytes, at)} of before Kafka 0.11, which is not supported. Let Apache Kafka rewrite the topic first.`,
+  )
 }

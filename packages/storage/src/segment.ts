@@ -1,6 +1,6 @@
 import { batch, crc32c } from '@ottla/protocol/records'
 import { type BatchVisitor, isPlausibleHeader, type ScanOptions, type ScanResult, scanBatches } from './batch-scan.ts'
-import { StorageError } from './errors.ts'
+import { isDiskFull, StorageError } from './errors.ts'
 import { readWhole, writeDisposable } from './files/whole-file.ts'
 import { OffsetIndex } from './index/offset-index.ts'
 import { TimeIndex } from './index/time-index.ts'
@@ -262,7 +262,7 @@ export class Segment {
       return undefined
     })
     indexes.transactions.push(...this.#env.abortedTransactionsOf(this))
-    if (this.#sealed) this.#writeIndexes(indexes)
+    if (this.#sealed) this.#tryWriteIndexes(indexes)
     return indexes
   }
 
@@ -333,6 +333,15 @@ export class Segment {
     if (!this.#sealed) return
     this.indexes()
     this.#sealed = false
+  }
+
+  /** A look-up that had to make them anew is not to fail for want of room to keep them. */
+  #tryWriteIndexes(indexes: Indexes): void {
+    try {
+      this.#writeIndexes(indexes)
+    } catch (error) {
+      if (!isDiskFull(error)) throw error
+    }
   }
 
   #writeIndexes(indexes: Indexes): void {
