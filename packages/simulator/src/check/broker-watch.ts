@@ -37,6 +37,10 @@ const REFRESH_EVENTS = 16
 export class BrokerWatch {
   /** While the nemesis breaks the disk on purpose, a log may be offline. */
   diskTrouble = false
+  /** During the life of the process that ran last. */
+  diskWasFull = false
+  /** Somebody has lost or damaged what can be made again, while no process ran. */
+  cachesDamaged = false
   /** Whether the last stop found all logs in service. */
   wholeAndOnline = true
   /** Set by the nemesis when writes or syncs of logs are going to fail. */
@@ -78,17 +82,20 @@ export class BrokerWatch {
         continue
       }
       const files = compareWithFiles(this.world, this.machine.disk, ledger, log, stop)
-      recheckLogStart(this.world, ledger, log.logStartOffset, stop)
+      recheckLogStart(this.world, ledger, log.logStartOffset, stop, this.diskWasFull)
+      if (this.cachesDamaged) checks.met('S4')
       ledger.highWatermark = partition.highWatermark
       this.watched.push({ partition, ledger, files, mustStandStill: false })
     }
+    this.diskWasFull = false
+    this.cachesDamaged = false
     if (!this.diskTrouble) this.checkCaches('restart')
   }
 
   /** What the broker knows by heart, against a full scan. Not at every restart: asking makes it load things. */
   private checkCaches(purpose: string): void {
     const random = this.world.random(`watch/${purpose}/${this.world.scheduler.eventCount}`)
-    if (random.chance(0.0)) return
+    if (random.chance(0.5)) return
     for (const watched of this.watched) {
       checkProducers(this.world, watched)
       checkTimes(this.world, watched, random)

@@ -46,7 +46,13 @@ function checkRetention(world: World, ledger: PartitionLedger, logStart: number,
 }
 
 /** The log start after a restart. */
-export function recheckLogStart(world: World, ledger: PartitionLedger, logStart: number, stop: StopKind): void {
+export function recheckLogStart(
+  world: World,
+  ledger: PartitionLedger,
+  logStart: number,
+  stop: StopKind,
+  diskWasFull: boolean,
+): void {
   const { checks } = world
   checks.met('L9')
   if (logStart < ledger.deletedTo)
@@ -55,8 +61,9 @@ export function recheckLogStart(world: World, ledger: PartitionLedger, logStart:
       `records of ${ledger.name} below ${ledger.deletedTo} were deleted, which was acked`,
       `after a restart it starts at ${logStart}`,
     )
-  // A power cut may bring back segments whose removal was not on the disk yet.
-  const mayFall = stop === 'power'
+  // A power cut may bring back segments whose removal was not on the disk yet; a full disk keeps a start that nobody
+  // was promised from being written down.
+  const mayFall = stop === 'power' || diskWasFull
   if (!mayFall && logStart < ledger.logStartOffset)
     checks.fail(
       'L9',

@@ -6,6 +6,8 @@ import type { World } from '../world.ts'
 export const TOPIC_ID_VERSION = 13
 
 const RECORDS_MAX = 6
+/** Most batches fit into the smallest segment; one in a hundred may not, and is refused. */
+const BATCH_BYTES_MAX = 3_000
 /** How far behind the clock a record's time may lie. */
 const LATE_MS = 4_000
 
@@ -21,7 +23,11 @@ export function drawBatch(
   const valueBytes: number[] = []
   for (let i = 0; i < count; i++) {
     timestamps.push(random.chance(0.1) ? nowMs - random.below(LATE_MS) : nowMs)
-    valueBytes.push(random.below(options.valueBytesMax))
+    valueBytes.push(
+      random.below(
+        Math.min(options.valueBytesMax, random.chance(0.01) ? Number.POSITIVE_INFINITY : BATCH_BYTES_MAX / count),
+      ),
+    )
   }
   return { timestamps, valueBytes, codec: options.codecs[random.below(options.codecs.length)] }
 }

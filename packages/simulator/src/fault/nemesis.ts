@@ -277,6 +277,7 @@ export class Nemesis {
     if (host.watch.diskTrouble) return
     host.watch.diskTrouble = true
     disk.capacityBytes = disk.usedBytes() + random.below(6_000)
+    host.watch.diskWasFull = true
     this.during('disk-full', durationMs, () => {
       disk.capacityBytes = Number.POSITIVE_INFINITY
       host.watch.diskTrouble = false

@@ -13,6 +13,7 @@ const CACHE = /\.(index|timeindex|snapshot)$|^leader-epoch-checkpoint$|^ottla\.i
 export function damageCaches(world: World, host: BrokerHost, random: SeededRandom): void {
   const fs = host.machine.disk.mount()
   const damageOnly = random.chance(0.5)
+  host.watch.cachesDamaged = true
   for (const root of host.directories) {
     if (random.chance(0.3) && fs.exists(`${root}/recovery-point-offset-checkpoint`)) {
       fs.unlink(`${root}/recovery-point-offset-checkpoint`)
