@@ -28,7 +28,7 @@ export interface WriterEvents {
   written(endOffset: number): void
   /** Nothing from `fromOffset` on was written; the file is as before. Memory is to be taken back, then `resetPlan`. */
   failed(fromOffset: number, error: Error): void
-  /** The disk can no longer be trusted. */
+  /** The file is damaged, or the disk can no longer be trusted. */
   broken(error: Error): void
 }
 
@@ -189,6 +189,7 @@ export class LogWriter {
     try {
       if (segment !== this.#core.segments.last) this.#roll(segment)
       else if (!segment.created) this.#create(segment)
+      segment.prepareToWrite()
       handle = segment.acquire()
     } catch (error) {
       this.#fail(segment, error as Error)

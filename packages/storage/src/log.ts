@@ -73,7 +73,7 @@ export class PartitionLog {
     this.#writer = new LogWriter(this.#core, this.#tail, this.#flusher, {
       written: (endOffset) => this.#written(endOffset),
       failed: (fromOffset, error) => this.#appendFailed(fromOffset, error),
-      broken: (error) => this.#diskFailed(error),
+      broken: (error) => this.#failed(error),
     })
     this.#reader = new LogReader(this.#core, shared.bufferPool)
     this.#appender = new LogAppender(this.#core, this.#writer)

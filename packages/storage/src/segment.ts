@@ -190,10 +190,16 @@ export class Segment {
     this.#maxTimestampOffset = batch.lastOffset(bytes, at)
   }
 
+  /** Reads what `noteWritten` will need, while an error can still refuse the write. Throws `StorageError`. */
+  prepareToWrite(): void {
+    this.indexes()
+    if (this.#maxTimestamp === null) this.#loadMaxTimestamp()
+  }
+
   /** Batches in `bytes` have been written at the end of the segment. */
   noteWritten(bytes: Buffer, aborted: readonly AbortedTxn[] | null): void {
+    this.prepareToWrite()
     const indexes = this.indexes()
-    if (this.#maxTimestamp === null) this.#loadMaxTimestamp()
     for (let at = 0; at < bytes.length; at += batch.sizeInBytes(bytes, at)) {
       this.#noteBatch(indexes, bytes, at, this.#sizeBytes + at)
     }

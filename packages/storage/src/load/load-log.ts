@@ -130,8 +130,9 @@ function recover(core: LogCore, options: LoadOptions): void {
   core.useProducers(producers)
   core.useEpochs(epochs)
   epochs.write()
-  // The folder itself is made durable by the manager, once for all logs.
-  if (changed || endOffset !== recoveryPoint) fs.syncDir(directory)
+  // The folder itself is made durable by the manager, once for all logs. A segment that begins at the recovery point or
+  // later may be there by name only for the process that made it.
+  if (changed || endOffset !== recoveryPoint || core.segments.last.baseOffset >= recoveryPoint) fs.syncDir(directory)
 }
 
 /** The youngest first, each for good before the next: a crash in between must not leave a hole. */
