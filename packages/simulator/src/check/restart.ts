@@ -23,6 +23,7 @@ export function compareWithFiles(
   const endOffset = log.writtenEndOffset
   const bases = segmentsIn(disk, log.directory)
   const firstBase = bases.length === 0 ? endOffset : Math.min(bases[0], endOffset)
+  if (stop !== 'none') checks.met(lossInvariant(stop))
   const lossAt = firstDifference(world, disk, ledger, log, firstBase, endOffset)
   if (lossAt < ledger.endOffset)
     judgeLoss(world, ledger, lossAt, stop, `log ${log.logStartOffset}..${endOffset}, segments ${bases.join(' ')}`)
@@ -83,7 +84,6 @@ function judgeLoss(world: World, ledger: PartitionLedger, lossAt: number, stop: 
   const { checks } = world
   const fact = ledger.facts[ledger.indexOf(lossAt)]
   const invariant = lossInvariant(stop)
-  checks.met(invariant)
   const mustHold = stop === 'power' && !ledger.strict ? ledger.durableEnd : ledger.endOffset
   if (lossAt >= mustHold) {
     world.say(`${ledger.name} lost ${lossAt}..${ledger.endOffset - 1}, which nothing promised to keep`)
