@@ -175,3 +175,77 @@ test('idempotent producer: duplicates, gaps, epochs', () => {
   assert.equal(late(1, 1).errorCode, 0)
   assert.equal(late(0x7fff_fffe, 3).duplicate, true)
 })
+
+test('a producer whose first batches could not be written has to send them again, in order', () => {
+  const world = new World()
+  const log = world.createLog()
+  const send = (sequence: number, epoch = 0) =>
+    world.append(log, batchOf([{}, {}], { id: 7, epoch, sequence })).errorCode
+  const refuseWrites = () =>
+    world.machine.disk.inject({ call: 'write', code: 'ENOSPC', path: (path) => path.endsWith('.log') })
+  const undo = refuseWrites()
+  assert.deepEqual([send(10), send(12)], [0, 0])
+  world.settle()
+  undo()
+  assert.equal(world.failed.length, 1)
+  // Those behind it were on their way already.
+  assert.deepEqual([send(14), send(12), send(16)], [45, 45, 45])
+  assert.deepEqual([send(10), send(12), send(14)], [0, 0, 0])
+  world.settle()
+  assert.equal(log.writtenEndOffset, 6)
+  assert.equal(log.activeProducers()[0].lastSequence, 15)
+})
+
+test('what was to be sent again does not bind a new epoch, nor a producer that the log has forgotten', () => {
+  const world = new World()
+  const log = world.createLog()
+  const send = (id: number, sequence: number, epoch = 0) =>
+    world.append(log, batchOf([{}], { id, epoch, sequence })).errorCode
+  const undo = world.machine.disk.inject({ call: 'write', code: 'ENOSPC', path: (path) => path.endsWith('.log') })
+  for (const id of [7, 8, 9]) assert.equal(send(id, 10), 0)
+  world.settle()
+  undo()
+  assert.deepEqual([send(7, 11), send(8, 11), send(9, 11)], [45, 45, 45])
+  assert.equal(send(7, 0, 1), 0)
+  log.core.producers().removeExpired(Number.MAX_SAFE_INTEGER, 1)
+  assert.deepEqual([send(8, 11), send(9, 30)], [0, 0])
+})
+
+test('a repeat of any of the last five batches is recognised after a clean stop, and after a roll and a kill', async () => {
+  const world = new World({ config: { segmentBytes: 4096 } })
+  let log = world.createLog()
+  // One that was last heard of long ago is forgotten at a start.
+  const timestamp = world.nowMs()
+  const send = (sequence: number) =>
+    world.append(log, batchOf([{ timestamp }, { timestamp }], { id: 7, epoch: 2, sequence }))
+  for (let i = 0; i < 7; i++) assert.equal(send(2 * i).errorCode, 0)
+  const repeats = () =>
+    [0, 1, 2, 3, 4, 5, 6].map((i) => send(2 * i)).map(({ baseOffset, errorCode }) => [baseOffset, errorCode])
+  const expected = [
+    [-1, 45],
+    [-1, 45],
+    [4, 0],
+    [6, 0],
+    [8, 0],
+    [10, 0],
+    [12, 0],
+  ]
+  assert.deepEqual(repeats(), expected)
+  world.settle()
+  await world.stopAndRestart()
+  log = world.log()
+  assert.deepEqual(repeats(), expected)
+  // A producer of its own brings the roll about; the first one is in the snapshot only.
+  for (let i = 0; i < 4; i++)
+    assert.equal(
+      world.append(log, batchOf([{ value: 'x'.repeat(1500), timestamp }], { id: 8, sequence: i })).errorCode,
+      0,
+    )
+  world.settle()
+  world.manager.checkpoint()
+  world.settle()
+  world.killAndRestart()
+  log = world.log()
+  assert.ok(log.core.segments.length > 1)
+  assert.deepEqual(repeats(), expected)
+})

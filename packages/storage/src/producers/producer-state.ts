@@ -5,6 +5,7 @@ import {
   BATCHES_MAX,
   findDuplicate,
   firstOffsetOf,
+  firstSequenceOf,
   incrementSequence,
   inSequence,
   lastSequenceOf,
@@ -28,6 +29,14 @@ const TRANSACTION_COORDINATOR_FENCED = 78
 interface CompletedTxn {
   readonly firstOffset: number
   readonly lastOffset: number
+}
+
+/** What a producer has to send next of which nothing is left here: its first batches were rolled back. */
+interface AwaitedSequence {
+  readonly epoch: number
+  readonly sequence: number
+  /** Of the batch that was rolled back. */
+  readonly timestamp: number
 }
 
 /** How to take back what one batch did. */
@@ -59,6 +68,8 @@ export class ProducerState {
   /** In the order of their markers. */
   #completedTxns: CompletedTxn[] = []
   #undo: Undo[] = []
+  /** By producer id. A producer is here or in `#entries`, never in both. */
+  #awaited = new Map<number, AwaitedSequence>()
 
   get size(): number {
     return this.#entries.size
@@ -96,12 +107,13 @@ export class ProducerState {
   /**
    * Whether a data batch may be appended; null when it may. Sequences are checked for clients only: the coordinators
    * have none, and a follower trusts its leader. A producer that the log does not know may begin with any sequence,
-   * since its earlier records may have been deleted (KIP-360).
+   * since its earlier records may have been deleted (KIP-360). One whose first batches were rolled back has to send them
+   * again: what it had in flight behind them would otherwise leave a gap.
    */
   checkBatch(records: Buffer, at: number, origin: AppendOrigin): ProducerRefusal | null {
     if (origin === 'replication') return null
     const entry = this.#entries.get(batch.producerId(records, at))
-    if (entry === undefined) return null
+    if (entry === undefined) return origin === 'client' ? this.#checkAwaited(records, at) : null
     const epoch = batch.producerEpoch(records, at)
     const stale = this.#checkEpoch(entry, epoch)
     if (stale !== null) return stale
@@ -119,6 +131,15 @@ export class ProducerState {
         errorMessage: `producer ${entry.producerId} has a transaction open: a write outside of it is refused`,
       }
     return null
+  }
+
+  #checkAwaited(records: Buffer, at: number): ProducerRefusal | null {
+    const producerId = batch.producerId(records, at)
+    const awaited = this.#awaited.get(producerId)
+    if (awaited === undefined || awaited.epoch !== batch.producerEpoch(records, at)) return null
+    const sequence = batch.baseSequence(records, at)
+    if (sequence === awaited.sequence) return null
+    return outOfOrder(producerId, sequence, `${awaited.sequence} could not be written and comes first`)
   }
 
   checkMarker(producerId: number, epoch: number, marker: EndTxnMarker, origin: AppendOrigin): ProducerRefusal | null {
@@ -169,6 +190,7 @@ export class ProducerState {
       currentTxnFirstOffset: opens ? baseOffset : previous === undefined ? -1 : previous.currentTxnFirstOffset,
       batches: previous === undefined || previous.epoch !== epoch ? [added] : withBatch(previous.batches, added),
     })
+    if (previous === undefined) this.#awaited.delete(producerId)
     if (opens) this.#openTxns.set(producerId, baseOffset)
     this.#undo.push({ baseOffset, producerId, previous: previous ?? null, completed: null })
   }
@@ -191,6 +213,7 @@ export class ProducerState {
       currentTxnFirstOffset: -1,
       batches: previous === undefined || previous.epoch !== epoch ? [] : previous.batches,
     })
+    if (previous === undefined) this.#awaited.delete(producerId)
     const completed = firstOffset < 0 ? null : { firstOffset, lastOffset: offset }
     this.#undo.push({ baseOffset: offset, producerId, previous: previous ?? null, completed })
     if (completed === null) return null
@@ -212,11 +235,26 @@ export class ProducerState {
   rollBackTo(offset: number): void {
     while (this.#undo.length > 0 && this.#undo[this.#undo.length - 1].baseOffset >= offset) {
       const undo = this.#undo.pop()!
-      if (undo.previous === null) this.#entries.delete(undo.producerId)
+      if (undo.previous === null) this.#forget(undo.producerId)
       else this.#entries.set(undo.producerId, undo.previous)
       if (undo.completed !== null) this.#completedTxns.pop()
     }
     this.#sortOpenTxns()
+  }
+
+  /** Its first batch is rolled back: of the producer only what it has to send again is kept. */
+  #forget(producerId: number): void {
+    const entry = this.#entries.get(producerId)
+    // With timestamps of long ago it may have expired by now.
+    if (entry === undefined) return
+    this.#entries.delete(producerId)
+    const first = entry.batches[0]
+    if (first === undefined || first.lastSequence < 0) return
+    this.#awaited.set(producerId, {
+      epoch: entry.epoch,
+      sequence: firstSequenceOf(first),
+      timestamp: entry.lastTimestamp,
+    })
   }
 
   /** Transactions whose markers lie below the high watermark hold the last stable offset back no longer. */
@@ -246,10 +284,12 @@ export class ProducerState {
     for (const entry of this.#entries.values())
       if (entry.currentTxnFirstOffset < 0 && nowMs - entry.lastTimestamp >= expirationMs)
         this.#entries.delete(entry.producerId)
+    for (const [producerId, awaited] of this.#awaited)
+      if (nowMs - awaited.timestamp >= expirationMs) this.#awaited.delete(producerId)
   }
 
   snapshot(): Buffer {
-    return encodeSnapshot(this.#entries.values(), this.#entries.size)
+    return encodeSnapshot([...this.#entries.values()])
   }
 }
 
