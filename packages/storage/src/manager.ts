@@ -304,6 +304,16 @@ export class LogManager {
     return this.#add(directory, topic, partition, loaded)
   }
 
+  /**
+   * The log of a partition that is not new, though no directory that could be read has it: made anew, unless it may lie
+   * in one that could not. Then it is offline until the next start (`LogManager.getOrCreateLog` in Apache Kafka).
+   */
+  restoreLog(topic: string, partition: number, topicId: string | null, config: LogConfig): PartitionLog {
+    const unread = this.#directories.find((directory) => directory.offline !== null)
+    if (unread === undefined) return this.createLog(topic, partition, topicId, config)
+    return this.#add(unread, topic, partition, ioError(unread.path, unread.offline!))
+  }
+
   #chooseDirectory(path: string | undefined): LogDirectory {
     const usable = this.#directories.filter((directory) => directory.offline === null)
     if (path !== undefined) {

@@ -112,6 +112,26 @@ test('several directories: logs are spread, and a failed one leaves the others w
   assert.equal(world.createLog('u').directory, '/b/u-0')
 })
 
+test('a log that may lie in a directory that could not be read is offline, not made anew in another', () => {
+  const world = new World({ manager: { directories: ['/a', '/b'] } })
+  world.append(world.createLog('t', 0), batchOf([{ value: 'kept' }]))
+  world.settle()
+  world.machine.kill()
+  const mend = world.machine.disk.inject({ call: 'read', path: (path) => path.startsWith('/a/t-0/') })
+  world.restart()
+  assert.ok(world.manager.directories[0].offline)
+  const known = world.manager.getLog('t', 0) ?? world.manager.restoreLog('t', 0, null, world.config)
+  assert.match(String(known.offline?.message), /^\/a: /)
+  assert.equal(world.append(known, batchOf([{}])).errorCode, 56)
+  assert.equal(world.runtime.fs.exists('/b/t-0'), false)
+  // A new one is no concern of the broken directory.
+  assert.equal(world.createLog('u').directory, '/b/u-0')
+  mend()
+  world.killAndRestart()
+  assert.equal(recordsIn(world.read(world.log(), 0) as Buffer)[0].value, 'kept')
+  assert.equal(world.manager.restoreLog('t', 1, null, world.config).directory, '/a/t-1')
+})
+
 test('a clean stop leaves a marker, and it is gone once the next start is open', async () => {
   const world = new World()
   const log = world.createLog()

@@ -61,10 +61,10 @@ export class ReplicaManager implements LogListener {
   }
 
   /**
-   * Takes up those partitions of a topic that it does not have yet, opening their logs or making them.
-   * Throws `StorageError` when no directory can hold them.
+   * Takes up those partitions of a topic that it does not have yet, opening their logs or making them; `isNew` when they
+   * cannot have had one. Throws `StorageError` when no directory can hold them.
    */
-  host(logs: LogManager, topic: HostedTopic, config: ReplicaConfig): void {
+  host(logs: LogManager, topic: HostedTopic, config: ReplicaConfig, isNew: boolean): void {
     const { name, topicId } = topic
     let replicas = this.topics.get(name)
     if (replicas === undefined) {
@@ -73,7 +73,9 @@ export class ReplicaManager implements LogListener {
       this.topicsById.set(topicId, replicas)
     }
     for (let index = replicas.partitions.length; index < topic.partitions.length; index++) {
-      const log = logs.getLog(name, index) ?? logs.createLog(name, index, topicId, config)
+      const log =
+        logs.getLog(name, index) ??
+        (isNew ? logs.createLog(name, index, topicId, config) : logs.restoreLog(name, index, topicId, config))
       const partition = new Partition(name, topicId, index, log, topic.partitions[index].leaderEpoch)
       partition.minInsyncReplicas = config.minInsyncReplicas
       replicas.partitions.push(partition)

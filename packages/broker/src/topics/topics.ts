@@ -114,7 +114,7 @@ export class Topics {
 
   /** Opens the partitions of all topics of the store; at start. */
   hostAll(): void {
-    for (const topic of this.deps.store.all()) this.host(topic)
+    for (const topic of this.deps.store.all()) this.host(topic, false)
   }
 
   create(spec: CreateTopicSpec, validateOnly = false): Promise<CreateOutcome> {
@@ -204,15 +204,15 @@ export class Topics {
     for (const { name } of this.deps.store.all()) this.deps.replicas.updateConfig(name, this.configOf(name))
   }
 
-  private host(topic: TopicInfo): void {
+  private host(topic: TopicInfo, isNew: boolean): void {
     const { replicas, logs } = this.deps
-    replicas.host(logs, topic, this.configOf(topic.name))
+    replicas.host(logs, topic, this.configOf(topic.name), isNew)
   }
 
   /** A disk that is full or broken is no bug of ours: the client is told. */
   private tryHost(topic: TopicInfo): ItemOutcome | null {
     try {
-      this.host(topic)
+      this.host(topic, true)
       return null
     } catch (error) {
       if (!(error instanceof StorageError)) throw error
