@@ -1,4 +1,5 @@
-import { batch, openRecords, RecordCursor } from '@ottla/protocol/records'
+import { batch, openRecords, RecordCursor, RecordsError } from '@ottla/protocol/records'
+import { storedBytesMax } from './append/decompressed-bytes.ts'
 import type { LogCore } from './log-core.ts'
 import type { TimestampLookup } from './log-types.ts'
 import type { Segment } from './segment.ts'
@@ -51,7 +52,9 @@ export function findMaxTimestamp(core: LogCore, endOffset: number): TimestampLoo
     if (candidate !== null && candidate.timestampMs > (best?.timestampMs ?? -1)) best = candidate
   }
   if (best === null) return null
-  return firstRecord(core, best.segment.readBatchAt(best.position), best.timestampMs, core.logStartOffset)
+  const bytes = best.segment.readBatchAt(best.position)
+  // Of a compressed batch nobody has looked whether its header tells the truth.
+  return firstRecord(core, bytes, best.timestampMs, core.logStartOffset) ?? asHeaderSays(bytes, core.logStartOffset)
 }
 
 function newestOf(core: LogCore, segment: Segment, endOffset: number): NewestBatch | null {
@@ -77,7 +80,7 @@ function newestOf(core: LogCore, segment: Segment, endOffset: number): NewestBat
 function newestRecord(core: LogCore, bytes: Buffer): number {
   if (batch.isLogAppendTime(batch.attributes(bytes, 0))) return batch.maxTimestamp(bytes, 0)
   let newest = -1
-  openRecords(cursor, bytes, 0, core.config.maxDecompressedMessageBytes)
+  if (!openStored(core, bytes)) return batch.maxTimestamp(bytes, 0)
   while (cursor.next()) {
     if (batch.baseOffset(bytes, 0) + cursor.offsetDelta >= core.logStartOffset)
       newest = Math.max(newest, batch.baseTimestamp(bytes, 0) + cursor.timestampDelta)
@@ -86,20 +89,38 @@ function newestRecord(core: LogCore, bytes: Buffer): number {
 }
 
 function firstRecord(core: LogCore, bytes: Buffer, timestampMs: number, minOffset: number): TimestampLookup | null {
+  // With LogAppendTime all records of the batch have one time.
+  if (batch.isLogAppendTime(batch.attributes(bytes, 0)) || !openStored(core, bytes))
+    return asHeaderSays(bytes, minOffset)
   const baseOffset = batch.baseOffset(bytes, 0)
-  const leaderEpoch = batch.partitionLeaderEpoch(bytes, 0)
-  if (batch.isLogAppendTime(batch.attributes(bytes, 0))) {
-    // One time for all records of the batch.
-    const offset = Math.max(baseOffset, minOffset)
-    return { timestampMs: batch.maxTimestamp(bytes, 0), offset, leaderEpoch }
-  }
-  openRecords(cursor, bytes, 0, core.config.maxDecompressedMessageBytes)
   const baseTimestamp = batch.baseTimestamp(bytes, 0)
   while (cursor.next()) {
     const recordTimestamp = baseTimestamp + cursor.timestampDelta
     const offset = baseOffset + cursor.offsetDelta
     if (recordTimestamp >= timestampMs && offset >= minOffset)
-      return { timestampMs: recordTimestamp, offset, leaderEpoch }
+      return { timestampMs: recordTimestamp, offset, leaderEpoch: batch.partitionLeaderEpoch(bytes, 0) }
   }
-  return null
+  return cursor.problem === 0 ? null : asHeaderSays(bytes, minOffset)
+}
+
+function asHeaderSays(bytes: Buffer, minOffset: number): TimestampLookup {
+  return {
+    timestampMs: batch.maxTimestamp(bytes, 0),
+    offset: Math.max(batch.baseOffset(bytes, 0), minOffset),
+    leaderEpoch: batch.partitionLeaderEpoch(bytes, 0),
+  }
+}
+
+/**
+ * Puts the cursor before the records of a batch. False where its producer has compressed something else than records,
+ * or too much: what a client has sent must not take the log out of service, and the header is all that can be gone by.
+ */
+function openStored(core: LogCore, bytes: Buffer): boolean {
+  try {
+    openRecords(cursor, bytes, 0, storedBytesMax(core.config))
+    return true
+  } catch (error) {
+    if (!(error instanceof RecordsError)) throw error
+    return false
+  }
 }

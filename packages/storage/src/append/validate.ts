@@ -12,6 +12,7 @@ import {
   RecordsError,
 } from '@ottla/protocol/records'
 import type { LogConfig } from '../types.ts'
+import { appendableBytesMax } from './decompressed-bytes.ts'
 import { recompress, targetCodec } from './recompress.ts'
 import { type RecordError, type Refusal, refusal } from './refusal.ts'
 
@@ -97,14 +98,11 @@ function prepare(records: Buffer, config: LogConfig, nowMs: number, validateComp
       plain =
         codec === 0
           ? records.subarray(batch.HEADER_BYTES)
-          : decompress(codec, records.subarray(batch.HEADER_BYTES), config.maxDecompressedMessageBytes)
+          : decompress(codec, records.subarray(batch.HEADER_BYTES), appendableBytesMax(config))
     } catch (error) {
       if (!(error instanceof RecordsError)) throw error
       return error.code === 'TOO_LARGE'
-        ? refusal(
-            MESSAGE_TOO_LARGE,
-            `decompressed, the batch is larger than ${config.maxDecompressedMessageBytes} bytes`,
-          )
+        ? refusal(MESSAGE_TOO_LARGE, `decompressed, the batch is larger than ${appendableBytesMax(config)} bytes`)
         : refusal(INVALID_RECORD, `the batch cannot be decompressed: ${error.message}`)
     }
     const refused = walk(records, plain, config, createTime, nowMs)

@@ -1,4 +1,5 @@
-import { batch, openRecords, RecordCursor } from '@ottla/protocol/records'
+import { batch, openRecords, RecordCursor, RecordsError } from '@ottla/protocol/records'
+import { storedBytesMax } from '../append/decompressed-bytes.ts'
 import { readEndTxnMarker } from '../append/markers.ts'
 import type { AbortedTxn } from '../index/transaction-index.ts'
 import type { LogCore } from '../log-core.ts'
@@ -60,7 +61,7 @@ function noteBatch(
     const marker = readEndTxnMarker(bytes, 0)
     if (marker !== null) transactions.onMarker(producerId, marker.commit, lastOffset)
   } else if (!transactions.onBatch(producerId, batch.isTransactional(bits), lastOffset) && lastOffset >= fromOffset) {
-    openRecords(cursor, bytes, 0, core.config.maxDecompressedMessageBytes)
+    openRecords(cursor, bytes, 0, storedBytesMax(core.config))
     const baseOffset = batch.baseOffset(bytes, 0)
     while (cursor.next()) {
       const offset = baseOffset + cursor.offsetDelta
@@ -68,7 +69,12 @@ function noteBatch(
       if (cursor.keyBytes >= 0 && !map.put(cursor.buffer, cursor.keyAt, cursor.keyBytes, offset)) return false
       map.latestOffset = offset
     }
+    if (cursor.problem !== 0) throw malformed(baseOffset, cursor)
   }
   map.latestOffset = Math.max(map.latestOffset, lastOffset)
   return true
+}
+
+export function malformed(baseOffset: number, { index, problem }: RecordCursor): RecordsError {
+  return new RecordsError('RECORD', `record ${index} of the batch at offset ${baseOffset} is malformed (${problem})`)
 }

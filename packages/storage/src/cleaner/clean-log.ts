@@ -1,10 +1,11 @@
 import { batch, openRecords, RecordCursor } from '@ottla/protocol/records'
+import { storedBytesMax } from '../append/decompressed-bytes.ts'
 import { readEndTxnMarker } from '../append/markers.ts'
 import type { AbortedTxn } from '../index/transaction-index.ts'
 import type { LogCore } from '../log-core.ts'
 import { Segment } from '../segment.ts'
 import { BatchSource, type Steps } from './batch-source.ts'
-import { abortedIn, buildOffsetMap } from './build-map.ts'
+import { abortedIn, buildOffsetMap, malformed } from './build-map.ts'
 import { CleanedTransactions } from './cleaned-transactions.ts'
 import { OffsetMap } from './offset-map.ts'
 import { type CleanPlan, groupSegments } from './plan.ts'
@@ -184,12 +185,13 @@ class CleanRun {
 
   /** The batch without the records that a newer one replaces and without tombstones whose time is over; null when none is left. */
   #filter(bytes: Buffer, control: boolean, horizonMs: number | null, emptyTransaction: boolean): Buffer | null {
-    const { maxDecompressedMessageBytes, deleteRetentionMs } = this.#core.config
+    const { deleteRetentionMs } = this.#core.config
+    const bytesMax = storedBytesMax(this.#core.config)
     const baseOffset = batch.baseOffset(bytes, 0)
     const retained: boolean[] = []
     let count = 0
     let tombstones = false
-    openRecords(cursor, bytes, 0, maxDecompressedMessageBytes)
+    openRecords(cursor, bytes, 0, bytesMax)
     while (cursor.next()) {
       const keep = control || this.#keeps(baseOffset + cursor.offsetDelta, horizonMs)
       retained.push(keep)
@@ -197,11 +199,11 @@ class CleanRun {
       count++
       if (!control && cursor.valueBytes < 0) tombstones = true
     }
-    if (cursor.problem !== 0) throw new Error(`a record at offset ${baseOffset} is malformed (${cursor.problem})`)
+    if (cursor.problem !== 0) throw malformed(baseOffset, cursor)
     if (count === 0) return null
     const newHorizonMs = horizonMs === null && (tombstones || emptyTransaction) ? this.#nowMs + deleteRetentionMs : null
     if (count === retained.length && newHorizonMs === null) return Buffer.from(bytes)
-    openRecords(cursor, bytes, 0, maxDecompressedMessageBytes)
+    openRecords(cursor, bytes, 0, bytesMax)
     return rewriteBatch(bytes, cursor, (index) => retained[index], newHorizonMs)
   }
 

@@ -1,3 +1,4 @@
+import { RecordsError } from '@ottla/protocol/records'
 import { isDiskFull } from '../errors.ts'
 import type { PartitionLog } from '../log.ts'
 import type { CleanerOptions } from '../manager-types.ts'
@@ -31,6 +32,8 @@ export class LogCleaner {
   readonly #options: Required<CleanerOptions>
   #timer: ReturnType<StorageRuntime['timers']['setTimer']> | undefined
   #running: { readonly log: PartitionLog; readonly steps: Steps<CleanResult | null> } | null = null
+  /** Logs with a batch whose records cannot be read: left as they are until the next start. */
+  readonly #uncleanable = new WeakSet<PartitionLog>()
   #stopped = false
   #idleWaiter: (() => void) | null = null
 
@@ -78,7 +81,7 @@ export class LogCleaner {
     const nowMs = this.#runtime.clock.nowMs()
     let best: CleanPlan | null = null
     for (const log of this.#host.logs()) {
-      if (!log.config.cleanupPolicy.compact || log.offline !== null) continue
+      if (!log.config.cleanupPolicy.compact || log.offline !== null || this.#uncleanable.has(log)) continue
       const plan = log.guarded(() => planCleaning(log, this.#host.lastCleanOffset(log), nowMs), null)
       if (plan === null || !(plan.overdue || plan.dirtyRatio > log.config.minCleanableDirtyRatio)) continue
       if (
@@ -132,8 +135,21 @@ export class LogCleaner {
       this.#runtime.logger.warn('could not clean up', { log: log.name, error: (cleanupError as Error).message })
     }
     if (isDiskFull(error)) this.#runtime.logger.warn('no room to clean a log', { log: log.name })
+    else if (error instanceof RecordsError) this.#leaveAlone(log, error)
     else log.fail(error)
     this.#finish(null)
+  }
+
+  /**
+   * The batch is as its producer sent it, before the topic was compacted. Consumers find the same in it, so the log
+   * stays in service (`LogCleanerManager.markPartitionUncleanable`).
+   */
+  #leaveAlone(log: PartitionLog, error: RecordsError): void {
+    this.#uncleanable.add(log)
+    this.#runtime.logger.error('a log cannot be compacted: a batch in it does not hold records', {
+      log: log.name,
+      error: error.message,
+    })
   }
 
   #finish(result: CleanResult | null): void {

@@ -1,5 +1,5 @@
 import { RecordBatchBuilder, readBatches } from '@ottla/protocol/records'
-import type { Runtime } from '@ottla/runtime'
+import type { FileSystem, Runtime } from '@ottla/runtime'
 import { type DiskImage, type SimMachine, Simulation } from '@ottla/runtime/sim'
 import {
   type AppendOptions,
@@ -52,6 +52,8 @@ export interface WorldOptions {
   readonly manager?: Partial<LogManagerOptions>
   readonly image?: DiskImage
   readonly record?: boolean
+  /** Puts something between the log manager and the disk. */
+  readonly fileSystem?: (fs: FileSystem) => FileSystem
 }
 
 /** A simulated machine with a log manager on it: time and disk move in `settle` only. */
@@ -66,6 +68,7 @@ export class World implements LogListener {
   readonly failed: { readonly log: string; readonly fromOffset: number; readonly code: string }[] = []
   readonly #managerOptions: Partial<LogManagerOptions>
   readonly #topics: Readonly<Record<string, Partial<LogConfig>>>
+  readonly #fileSystem: (fs: FileSystem) => FileSystem
   #starts = 0
 
   constructor(options: WorldOptions = {}) {
@@ -81,8 +84,14 @@ export class World implements LogListener {
     this.config = { ...smallConfig, ...options.config }
     this.#managerOptions = options.manager ?? {}
     this.#topics = options.topics ?? {}
-    this.runtime = this.machine.start()
+    this.#fileSystem = options.fileSystem ?? ((fs) => fs)
+    this.runtime = this.#start()
     this.manager = this.#open()
+  }
+
+  #start(): Runtime {
+    const runtime = this.machine.start()
+    return { ...runtime, fs: this.#fileSystem(runtime.fs) }
   }
 
   #open(): LogManager {
@@ -142,7 +151,7 @@ export class World implements LogListener {
   }
 
   restart(): void {
-    this.runtime = this.machine.start()
+    this.runtime = this.#start()
     this.manager = this.#open()
   }
 
