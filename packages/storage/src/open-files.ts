@@ -25,7 +25,7 @@ export class OpenFiles {
       }
     } else {
       this.#makeRoom()
-      handle = { path, file: this.#fs.open(path, mode), pins: 0, detached: false }
+      handle = { path, file: this.#open(path, mode), pins: 0, detached: false }
       this.#handles.set(path, handle)
     }
     handle.pins++
@@ -55,13 +55,30 @@ export class OpenFiles {
   }
 
   #makeRoom(): void {
-    if (this.#handles.size < this.#openFilesMax) return
+    // With every file in use at this instant, going over the soft limit is better than refusing.
+    while (this.#handles.size >= this.#openFilesMax && this.#closeOldest());
+  }
+
+  /** Where descriptors run out below our own bound, because connections have taken them, files make room for files. */
+  #open(path: string, mode: OpenMode): File {
+    for (;;) {
+      try {
+        return this.#fs.open(path, mode)
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException
+        if ((code !== 'EMFILE' && code !== 'ENFILE') || !this.#closeOldest()) throw error
+      }
+    }
+  }
+
+  /** False when every file is in use. */
+  #closeOldest(): boolean {
     for (const handle of this.#handles.values()) {
       if (handle.pins > 0) continue
       this.detach(handle.path)
-      return
+      return true
     }
-    // Every file is in use at this instant: going over the soft limit is better than refusing.
+    return false
   }
 }
 
