@@ -226,6 +226,18 @@ test('wrong command lines and values are told apart by name', async (t) => {
   assert.deepEqual(existsSync(join(dir, 'meta.properties')), false)
 })
 
+test('an option and the property it stands for are not given both', async (t) => {
+  const at = ['--dir', folder(t)]
+  await refused(
+    ['--set', 'listeners=PLAINTEXT://localhost:0', ...at],
+    2,
+    /^ottla: --port and --set listeners say the same/,
+  )
+  await refused(['--set', 'log.dirs=/nowhere', ...at], 2, /^ottla: --dir and --set log\.dirs say the same/)
+  const twice = ['--max-disk', '1G', '--set', 'ottla.max.disk.bytes=5', ...at]
+  await refused(twice, 2, /^ottla: --max-disk and --set ottla\.max\.disk\.bytes say the same/)
+})
+
 test('--config takes a server.properties, --set goes over it, --port over both', async (t) => {
   const dir = folder(t)
   const data = join(dir, 'from-file')

@@ -4,6 +4,7 @@ import { basename, resolve } from 'node:path'
 import { argumentLayer, Broker, BrokerConfig, type ConfigLayer, fileLayer, objectLayer } from '@ottla/broker'
 import { onNativeMissing } from '@ottla/protocol/records'
 import { type NodeLogger, nodeLogger, nodeRuntime } from '@ottla/runtime/node'
+import { UsageError } from '../command.ts'
 import { type HttpEndpoint, serveHttp } from './http-endpoint.ts'
 import { isAlive, newInstance } from './process-identity.ts'
 
@@ -38,6 +39,7 @@ export function configOf(settings: StartSettings): BrokerConfig {
       ? null
       : fileLayer(readFileSync(settings.configFile), basename(settings.configFile))
   const fromArguments = argumentLayer(settings.set)
+  refuseTwice(settings, fromArguments)
   const named = [fromFile, fromArguments].some(
     (layer) => layer?.entries.has('log.dirs') || layer?.entries.has('log.dir'),
   )
@@ -55,6 +57,20 @@ export function configOf(settings: StartSettings): BrokerConfig {
   return dirs.every((dir, i) => dir === config.logDirs[i])
     ? config
     : BrokerConfig.from(...layers, objectLayer({ 'log.dirs': dirs.join(',') }))
+}
+
+/** A property that has an option of its own is set by one of the two: neither may lose without a word. */
+function refuseTwice({ port, dir, maxDiskBytes }: StartSettings, fromArguments: ConfigLayer): void {
+  const said: readonly [option: string, given: unknown, names: readonly string[]][] = [
+    ['--port', port, ['listeners']],
+    ['--dir', dir, ['log.dirs', 'log.dir']],
+    ['--max-disk', maxDiskBytes, ['ottla.max.disk.bytes']],
+  ]
+  for (const [option, given, names] of said) {
+    const name = names.find((candidate) => fromArguments.entries.has(candidate))
+    if (given === undefined || name === undefined) continue
+    throw new UsageError(`${option} and --set ${name} say the same thing: give one of them`)
+  }
 }
 
 /** Starts a broker in this process, with its HTTP endpoint where one is configured. Rejects with what a person can act on. */
