@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { type ConsumerRecord, Kafka } from '@ottla/client'
-import { type StartBrokerOptions, startBroker, type TestBroker } from 'ottla'
+import { type Interception, type StartBrokerOptions, startBroker, type TestBroker } from 'ottla'
 
 async function start(t: TestContext, options: StartBrokerOptions = {}): Promise<TestBroker> {
   const broker = await startBroker(options)
@@ -197,6 +197,31 @@ test('intercept: delay and rewrite the next request; an API that is not there is
     ['orders'],
   )
   assert.throws(() => broker.intercept('Prodcue', { action: 'fail', errorCode: 1 }), /no API Prodcue/)
+})
+
+test('intercept: what is armed before a restart is met after it, and a broker that closes gives it up', async (t) => {
+  for (const how of ['restart', 'kill'] as const) {
+    const broker = await start(t, { topics: ['orders'] })
+    const producer = (await broker.kafka()).producer()
+    let seen = 0
+    const request = (body: Parameters<Extract<Interception, { action: 'rewrite' }>['request']>[0]) => {
+      seen += 1
+      return body
+    }
+    const first = broker.intercept('Produce', { action: 'rewrite', request })
+    await producer.send('orders', { value: 'before' })
+    await first
+    const met = broker.intercept('Produce', { action: 'rewrite', request })
+    if (how === 'kill') await broker.kill()
+    await broker.restart()
+    assert.equal(seen, 1)
+    await producer.send('orders', { value: 'after' })
+    await met
+    assert.equal(seen, 2)
+    const never = broker.intercept('DeleteTopics', { action: 'fail', errorCode: 1 })
+    await broker.close()
+    await assert.rejects(never, /closed before a DeleteTopics request came/)
+  }
 })
 
 test('restart keeps records, topics, ports and the cluster id; a client of before goes on', async (t) => {

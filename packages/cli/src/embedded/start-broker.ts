@@ -49,6 +49,8 @@ export class TestBroker implements AsyncDisposable {
   private broker: Broker
   private release: () => void
   private client: Kafka | null = null
+  /** Interceptions that no request has met yet; a broker that is started again is armed with them. */
+  private armed: Armed[] = []
   /** The ports stay the same over restarts. */
   private readonly listeners: string
 
@@ -115,10 +117,26 @@ export class TestBroker implements AsyncDisposable {
 
   /**
    * Does something to the next request of an API, once: `intercept('Produce', { action: 'drop', when: 'after' })`.
-   * Resolves when a request has met it. Throws for an API that this broker does not have.
+   * Resolves when a request has met it, be it after a `restart`; rejects when the broker closes before. Throws for an
+   * API that this broker does not have.
    */
   intercept(api: string, interception: Interception): Promise<void> {
-    return this.broker.interceptor.next(api, interception)
+    const met = this.broker.interceptor.next(api, interception)
+    const told = new Promise<void>((resolve, reject) => {
+      const armed: Armed = { api, interception, resolve, reject }
+      this.armed.push(armed)
+      this.watch(armed, met)
+    })
+    // A test that does not ask whether it was met must not fail for it.
+    told.catch(() => {})
+    return told
+  }
+
+  private watch(armed: Armed, met: Promise<void>): void {
+    void met.then(() => {
+      this.armed = this.armed.filter((other) => other !== armed)
+      armed.resolve()
+    })
   }
 
   /** Creates topics, those that are missing; rejects with the broker's reason when one cannot be made. */
@@ -178,6 +196,9 @@ export class TestBroker implements AsyncDisposable {
     await client?.close()
     await this.broker.close()
     this.release()
+    for (const { api, reject } of this.armed.splice(0)) {
+      reject(new Error(`the broker was closed before a ${api} request came`))
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -189,7 +210,16 @@ export class TestBroker implements AsyncDisposable {
     const { broker, release } = await launch(this.options, this.fs, this.listeners)
     this.broker = broker
     this.release = release
+    for (const armed of this.armed) this.watch(armed, broker.interceptor.next(armed.api, armed.interception))
   }
+}
+
+/** One interception that waits for its request. */
+interface Armed {
+  readonly api: string
+  readonly interception: Interception
+  readonly resolve: () => void
+  readonly reject: (error: Error) => void
 }
 
 /** The same listeners with the ports they were given. */
