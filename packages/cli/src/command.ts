@@ -11,6 +11,9 @@ export class UsageError extends Error {
   }
 }
 
+/** The reason of `CommandContext.signal` when a person or the system wants the command to end. */
+export const interruption = new UsageError('interrupted')
+
 /** Ends the command with this sentence and exit code. */
 export class CommandError extends Error {
   readonly exitCode: number
@@ -31,7 +34,7 @@ export interface CommandContext {
   readonly options: Readonly<Record<string, any>>
   readonly globals: Globals
   readonly output: Output
-  /** Aborted by Ctrl-C or SIGTERM, and when the reader of standard output has gone. */
+  /** Aborted by Ctrl-C or SIGTERM (of commands that `finish`), and when the reader of standard output has gone. */
   readonly signal: AbortSignal
   /** A client for the brokers of the command line; closed for the command when it ends. */
   kafka(overrides?: Partial<KafkaOptions>): Promise<Kafka>
@@ -42,8 +45,23 @@ export interface CommandContext {
  * run, or when help about it is asked for.
  */
 export interface CommandModule {
+  /**
+   * Has something to finish when `signal` is aborted, and ends soon after by itself; a second Ctrl-C ends it at once.
+   * Any other command is ended by the first one, as the system does it.
+   */
+  readonly finishes?: true
   /** Declares arguments, options and help; the global options are there already. */
   configure(command: Command): void
   /** Ends normally, or with the exit code it returns. Throws `UsageError`, `CommandError` or the client's errors. */
   run(context: CommandContext): Promise<number | undefined>
+}
+
+/** What a command waits for before there is anything to finish: Ctrl-C ends the waiting. */
+export function orAborted<T>(signal: AbortSignal, waitedFor: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason)
+    if (signal.aborted) onAbort()
+    else signal.addEventListener('abort', onAbort, { once: true })
+    waitedFor.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
 }

@@ -1,4 +1,4 @@
-import { addGlobalOptions, outputFormats, resolveGlobals } from './globals.ts'
+import { addGlobalOptions, outputFormats, resolveGlobals, takesValue } from './globals.ts'
 import { nouns, registry } from './registry.ts'
 
 /** The shell waits: what the broker does not say by then is left out, in ms. */
@@ -14,13 +14,22 @@ const takesTopics = new Set([
   'consume',
 ])
 
+/** Values of options that are one of a few. */
+const values: Readonly<Record<string, readonly string[]>> = {
+  '--compression': ['none', 'gzip', 'snappy', 'lz4', 'zstd'],
+  '--acks': ['0', '1', 'all'],
+  '--input': ['text', 'jsonl', 'raw'],
+  '--offset': ['start', 'end'],
+  '--log-level': ['trace', 'debug', 'info', 'warn', 'error', 'silent'],
+}
+
 /** What may stand at the last of `words`, one candidate each. */
 export async function complete(words: readonly string[]): Promise<string[]> {
   const last = words[words.length - 1] ?? ''
   const before = words.slice(0, -1)
   const previous = before[before.length - 1]
   if (previous === '-o' || previous === '--output') return outputFormats.filter((f) => f.startsWith(last))
-  const plain = before.filter((w) => !w.startsWith('-'))
+  const plain = before.filter((w, i) => !w.startsWith('-') && !takesValue(before[i - 1] ?? ''))
   const entry = registry.find((e) => e.path.every((word, i) => plain[i] === word))
   if (entry === undefined) {
     const isNoun = plain.length > 0 && Object.hasOwn(nouns, plain[0])
@@ -29,15 +38,17 @@ export async function complete(words: readonly string[]): Promise<string[]> {
     const names = registry.filter((e) => !isNoun || e.path[0] === plain[0]).map((e) => e.path[at])
     return [...new Set(names)].filter((name) => name?.startsWith(last))
   }
+  const { Command } = await import('commander')
+  const parser = new Command()
+  const { command } = await entry.load()
+  command.configure(parser)
+  addGlobalOptions(parser)
+  const option = parser.options.find((o) => o.short === previous || o.long === previous)
+  // Where its value stands nothing is said, so that the shell offers files.
+  if (option?.required) return (values[option.long ?? ''] ?? []).filter((value) => value.startsWith(last))
   if (last.startsWith('-')) {
-    const { Command } = await import('commander')
-    const parser = new Command()
-    const { command } = await entry.load()
-    command.configure(parser)
-    addGlobalOptions(parser)
-    return [...parser.options.filter((o) => !o.hidden).map((o) => o.long as string), '--help'].filter((o) =>
-      o.startsWith(last),
-    )
+    const long = parser.options.filter((o) => !o.hidden).map((o) => o.long as string)
+    return [...long, '--help'].filter((o) => o.startsWith(last))
   }
   if (entry.path[0] === 'completion') return ['bash', 'zsh', 'fish'].filter((s) => s.startsWith(last))
   if (!takesTopics.has(entry.path.join(' '))) return []

@@ -32,11 +32,21 @@ export function addGlobalOptions(command: Command): void {
       [],
     )
     .option('--profile <name>', 'profile of the profile file (OTTLA_PROFILE)')
-    .option('--local', 'show times in the local zone instead of UTC')
+    .option('--local', 'times in the local zone instead of UTC')
   // The spellings of Apache Kafka's own tools.
   addHidden(command, '--bootstrap-server <hosts>')
   addHidden(command, '--broker-list <hosts>')
   addHidden(command, '--command-config <file>')
+}
+
+const VALUED: ReadonlySet<string> = new Set([
+  ...['-b', '--bootstrap', '--bootstrap-server', '--broker-list', '--command-config'],
+  ...['-o', '--output', '-X', '--property', '--profile'],
+])
+
+/** Whether the word is an option of every command, and the next word its value. */
+export function takesValue(word: string): boolean {
+  return VALUED.has(word)
 }
 
 export function addHidden(command: Command, flags: string, parse?: (value: string, before: unknown) => unknown): void {

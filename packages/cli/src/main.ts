@@ -1,15 +1,16 @@
 import fs from 'node:fs'
 import type { KafkaOptions } from '@ottla/client'
 import type { Command } from 'commander'
-import { type CommandContext, UsageError } from './command.ts'
+import { type CommandModule, interruption, UsageError } from './command.ts'
 import { explain, isExpected } from './errors.ts'
 import { exitCodes } from './exit-codes.ts'
-import { addGlobalOptions, resolveGlobals } from './globals.ts'
+import { addGlobalOptions, resolveGlobals, takesValue } from './globals.ts'
 import { Output } from './output/output.ts'
 import { type Entry, nouns, registry } from './registry.ts'
 
 /** Runs the command line and sets the exit code. Nothing is loaded that the command does not need. */
 export async function main(argv: readonly string[]): Promise<void> {
+  watchStandardStreams()
   if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V' || argv[0] === 'version')) {
     process.stdout.write(`ottla ${version()} (node ${process.versions.node})\n`)
     return
@@ -23,6 +24,8 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
   try {
     process.exitCode = await dispatch(argv)
+    // A connection that is still being made would hold the process up.
+    if (process.exitCode === exitCodes.interrupted) process.exit()
   } catch (error) {
     const { message, exitCode } = explain(error)
     const text = isExpected(error) && process.env.OTTLA_DEBUG !== '1' ? message : ((error as Error).stack ?? message)
@@ -31,12 +34,26 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
+/** A reader that has gone is no error; anything else that keeps output from being written ends the command. */
+function watchStandardStreams(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') return
+    const why = error.code === 'ENOSPC' ? 'the disk is full' : error.message
+    process.stderr.write(`ottla: standard output cannot be written: ${why}\n`)
+    process.exit(exitCodes.failed)
+  })
+  // There is nowhere left to say that nobody reads what is said here.
+  process.stderr.on('error', () => {})
+}
+
 export function version(): string {
   return JSON.parse(fs.readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
 }
 
-async function dispatch(argv: readonly string[]): Promise<number> {
+async function dispatch(typed: readonly string[]): Promise<number> {
+  const argv = withVerb(typed)
   const { words, consumed } = commandWords(argv)
+  if (words[0] === 'help' && findEntry(words.slice(1)) !== null) return dispatch([...words.slice(1), '--help'])
   const entry = findEntry(words)
   if (entry === null) return help(words, argv)
   // The words that name the command go, wherever options stood between them.
@@ -58,10 +75,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   return run(parser, command)
 }
 
-async function run(
-  parser: Command,
-  command: { run(context: CommandContext): Promise<number | undefined> },
-): Promise<number> {
+async function run(parser: Command, command: CommandModule): Promise<number> {
   const options = parser.opts()
   const globals = resolveGlobals(options, process.env)
   const abort = new AbortController()
@@ -70,10 +84,12 @@ async function run(
     // The second Ctrl-C does not wait for anything.
     if (interrupted) process.exit(exitCodes.interrupted)
     interrupted = true
-    abort.abort(new UsageError('interrupted'))
+    abort.abort(interruption)
   }
-  process.on('SIGINT', onSignal)
-  process.on('SIGTERM', onSignal)
+  if (command.finishes) {
+    process.on('SIGINT', onSignal)
+    process.on('SIGTERM', onSignal)
+  }
   const output = new Output(process.stdout, globals, () => abort.abort(new UsageError('the reader has gone')))
   const clients: { close(): Promise<void> }[] = []
   const kafka = async (overrides: Partial<KafkaOptions> = {}) => {
@@ -105,8 +121,22 @@ async function run(
   }
 }
 
-/** Options that stand before or between the command's words and take a value of their own. */
-const valued = new Set(['-b', '-o', '-X', '--bootstrap', '--bootstrap-server', '--output', '--property', '--profile'])
+/** The actions of Apache Kafka's tools, which are options there: `kafka-topics --create`. */
+const verbs: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  topic: { '--list': 'list', '--describe': 'describe', '--create': 'create', '--alter': 'alter', '--delete': 'delete' },
+  config: { '--describe': 'describe' },
+}
+
+/** `topic --create …` as `topic create …`; anything else as it is. */
+function withVerb(argv: readonly string[]): readonly string[] {
+  const { words, consumed } = commandWords(argv)
+  const options = words[0] === undefined || findEntry(words) !== null ? undefined : verbs[words[0]]
+  const at = argv.findIndex((word) => options !== undefined && Object.hasOwn(options, word))
+  if (options === undefined || at < 0) return argv
+  const [noun] = consumed
+  const rest = argv.filter((_, i) => i !== at && i !== noun)
+  return [words[0], options[argv[at]], ...rest]
+}
 
 /** The arguments that are no options, up to three, and where they stand. */
 function commandWords(argv: readonly string[]): { words: string[]; consumed: number[] } {
@@ -115,7 +145,7 @@ function commandWords(argv: readonly string[]): { words: string[]; consumed: num
   for (let i = 0; i < argv.length && words.length < 3; i++) {
     if (argv[i] === '--') break
     if (argv[i].startsWith('-')) {
-      if (valued.has(argv[i])) i++
+      if (takesValue(argv[i])) i++
       continue
     }
     words.push(argv[i])

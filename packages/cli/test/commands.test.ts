@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -41,6 +42,8 @@ test('topics are created, listed, described, altered and deleted', async () => {
     'NAME  PARTITIONS  REPLICAS\none            3         1\ntwo            1         1\n',
   )
   assert.equal(await ok('topic list t* --names'), 'two\n')
+  assert.equal(await ok(`topic --list --names --bootstrap-server ${broker.bootstrap}`), 'one\ntwo\n')
+  assert.match(await ok(`topic --bootstrap-server ${broker.bootstrap} --describe --topic two`), /^Topic two, /)
   assert.equal(await ok('topic add-partitions one --to 4'), 'one has 4 partitions\n')
   assert.equal(await ok('topic alter one -c max.message.bytes=2000 --unset retention.ms'), 'changed one\n')
   const [described] = JSON.parse(await ok('topic describe one -o json'))
@@ -182,6 +185,74 @@ test('--follow goes on until Ctrl-C, and the reader may leave at any time', asyn
   assert.equal(stderr, '')
 })
 
+test('--follow reads partitions that are added while it runs', async () => {
+  await ok('topic create grows')
+  const property = ['-X', 'metadata.max.age.ms=20']
+  const child = spawn(process.execPath, [bin, 'consume', 'grows', '--follow', '-b', broker.bootstrap, ...property])
+  const line = () => new Promise<string>((resolve) => child.stdout.once('data', (chunk: Buffer) => resolve(`${chunk}`)))
+  const ended = new Promise((resolve) => child.once('close', resolve))
+  const producer = (await broker.kafka()).producer()
+  const first = line()
+  await producer.send('grows', { value: 'old', partition: 0 })
+  assert.equal(await first, 'old\n')
+  await ok('topic add-partitions grows --to 3')
+  for (const partition of [1, 2]) {
+    const next = line()
+    await ok(`produce grows -p ${partition}`, `new ${partition}\n`)
+    assert.equal(await next, `new ${partition}\n`)
+  }
+  child.kill('SIGINT')
+  assert.equal(await ended, 130)
+})
+
+test('Ctrl-C ends a command that waits for a broker without an answer', async () => {
+  const sockets: Socket[] = []
+  const silent = createServer((socket) => void sockets.push(socket.on('error', () => {})))
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+  const to = `127.0.0.1:${(silent.address() as AddressInfo).port}`
+  for (const args of ['topic list', 'cluster info', 'consume x', 'bench', 'config describe x', 'produce x']) {
+    const child = spawn(process.execPath, [bin, ...args.split(' '), '-b', to])
+    let stderr = ''
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk
+      // What was read is on its way: that is given up by the second one.
+      child.kill('SIGINT')
+    })
+    const ended = new Promise<unknown>((resolve) => child.once('close', (code, signal) => resolve(signal ?? code)))
+    const asked = new Promise((resolve) => silent.once('connection', resolve))
+    child.stdin.write('one\ntwo\n')
+    await asked
+    child.kill('SIGINT')
+    const how = await ended
+    const told = args === 'produce x' ? '2 records are on their way; Ctrl-C again gives them up\n' : ''
+    assert.equal(stderr, told, args)
+    // Shells count both as 130.
+    assert.ok(how === 130 || how === 'SIGINT', `${args}: ${how}`)
+  }
+  for (const socket of sockets) socket.destroy()
+  silent.close()
+})
+
+test('a full disk behind standard output is one sentence, and a closed standard error none', async (t) => {
+  await ok('topic create full')
+  await ok('produce full', 'x\n')
+  const shell = (line: string) =>
+    new Promise<{ code: number | null; stderr: string }>((resolve) => {
+      const child = spawn('sh', ['-c', line], { env: { ...process.env, OTTLA_BOOTSTRAP: broker.bootstrap } })
+      let stderr = ''
+      child.stderr.on('data', (chunk) => (stderr += chunk))
+      child.once('close', (code) => resolve({ code, stderr }))
+    })
+  const command = `'${process.execPath}' '${bin}'`
+  if (existsSync('/dev/full')) {
+    for (const args of ['topic list', 'consume full', 'completion bash', '--help']) {
+      const { code, stderr } = await shell(`${command} ${args} > /dev/full`)
+      assert.deepEqual([code, stderr], [1, 'ottla: standard output cannot be written: the disk is full\n'], args)
+    }
+  } else t.diagnostic('this machine has no /dev/full')
+  assert.equal((await shell(`${command} topic describe nope 2>&1 >/dev/null | true; exit 0`)).stderr, '')
+})
+
 test('what goes wrong is one sentence and a stable exit code', async () => {
   const cases: [string, number, RegExp][] = [
     ['consume nope', 4, /^ottla: topic nope does not exist\n$/],
@@ -246,9 +317,15 @@ test('help, version and completion', async () => {
   assert.match((await ottla(['topic'])).stdout, /Usage: ottla topic <command>/)
   const consume = await ottla(['consume', '--help'])
   assert.match(consume.stdout, /--follow/)
+  assert.equal((await ottla(['help', 'consume'])).stdout, consume.stdout)
+  assert.match((await ottla(['help', 'topic', 'create'])).stdout, /^Usage: ottla topic create /)
+  assert.equal((await ottla(['help', 'nope'])).code, 2)
   assert.doesNotMatch(consume.stdout, /--max-messages/)
   assert.deepEqual((await ottla(['__complete', 'topic', 'd'])).stdout.split('\n'), ['describe', 'delete', ''])
   assert.equal((await ottla(['__complete', 'consume', '--fol'])).stdout, '--follow\n')
+  assert.equal((await ottla(['__complete', '-b', 'x:1', 'topic', 'cr'])).stdout, 'create\n')
+  assert.equal((await ottla(['__complete', 'produce', 'x', '-z', 'l'])).stdout, 'lz4\n')
+  assert.equal((await ottla(['__complete', 'log', 'dump', '-f', ''])).stdout, '')
   assert.match(await ok('__complete topic describe form'), /^formats\n$/)
   for (const shell of ['bash', 'zsh', 'fish'])
     assert.match((await ottla(['completion', shell])).stdout, /ottla __complete/)

@@ -9,6 +9,18 @@ import { parseDuration, parseTime } from '../src/records/time.ts'
 
 const NOW = Date.parse('2026-11-22T12:00:00Z')
 
+test('dates that do not exist are none; times without a zone are UTC, or local where that is asked for', () => {
+  assert.equal(parseTime('2026-02-30', 0), null)
+  assert.equal(parseTime('2026-02-28T24:30', 0), null)
+  assert.equal(parseTime('2024-02-29', 0), Date.UTC(2024, 1, 29))
+  assert.equal(parseTime('999999999', 0), 999_999_999_000)
+  const local = new Date(2026, 0, 31, 12, 30).getTime()
+  assert.equal(parseTime('2026-01-31T12:30', 0, true), local)
+  assert.equal(parseTime('2026-01-31', 0, true), new Date(2026, 0, 31).getTime())
+  assert.equal(parseTime('2026-01-31T12:30Z', 0, true), Date.UTC(2026, 0, 31, 12, 30))
+  assert.deepEqual(parseOffsetRange('@2026-01-31T12:30', 0, true).from, { kind: 'time', timeMs: local })
+})
+
 test('the grammar of offsets', () => {
   const table: [string, string][] = [
     ['start', '{"from":{"kind":"start"},"until":null}'],

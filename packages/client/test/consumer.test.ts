@@ -46,6 +46,43 @@ test('reading begins and ends where it is told to, inside a batch too', async (t
   }
 })
 
+test('partitions that are added are read from their first record, unless named or bounded', async (t) => {
+  const { broker } = await setUp(t, { topics: ['t'] })
+  const kafka = new Kafka({ bootstrap: broker.bootstrap, metadataMaxAgeMs: 5, retryBackOffMs: 5 })
+  t.after(() => kafka.close())
+  const producer = kafka.producer()
+  await producer.send('t', { partition: 0, value: 'old' })
+  const growing = kafka.consumer({ assign: [{ topic: 't', from: 'latest' }], fetchMaxWaitMs: 20 })
+  const named = kafka.consumer({ assign: [{ topic: 't', partition: 0 }], fetchMaxWaitMs: 20 })
+  const seen = growing[Symbol.asyncIterator]()
+  const other = named[Symbol.asyncIterator]()
+  assert.equal(`${(await other.next()).value?.value}`, 'old')
+  const first = seen.next()
+  await broker.waitFor(() => growing.positions().length === 1 && growing.positions()[0].offset === 1)
+  await kafka.admin.createPartitions([{ name: 't', count: 3 }])
+  const late = kafka.producer()
+  await broker.waitFor(async () => (await kafka.admin.describeTopics(['t']))[0].topic?.partitions.length === 3)
+  await late.send('t', { partition: 2, value: 'two' })
+  assert.deepEqual([(await first).value?.partition, `${(await first).value?.value}`], [2, 'two'])
+  await late.send('t', { partition: 1, value: 'one' })
+  assert.equal(`${(await seen.next()).value?.value}`, 'one')
+  assert.deepEqual(
+    growing
+      .positions()
+      .map((p) => [p.partition, p.offset])
+      .sort(),
+    [
+      [0, 1],
+      [1, 1],
+      [2, 1],
+    ],
+  )
+  assert.deepEqual(
+    named.positions().map((p) => p.partition),
+    [0],
+  )
+})
+
 test('a batch tells where it lies, and gives its records by loop and by call', async (t) => {
   const { kafka } = await setUp(t, { topics: ['t'] })
   await tenRecords(kafka, 't')

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Kafka, ProducerOptions } from '@ottla/client'
 import type { Command } from 'commander'
-import { type CommandContext, type CommandModule, UsageError } from '../command.ts'
+import { type CommandContext, type CommandModule, orAborted, UsageError } from '../command.ts'
 import { formatBytes, formatCount, Progress } from '../output/progress.ts'
 import { wholeNumber } from './topic/shared.ts'
 
@@ -21,6 +21,8 @@ interface Row {
 const LATENCY_RECORDS = 1000
 
 export const command: CommandModule = {
+  finishes: true,
+
   configure(command: Command): void {
     command
       .option('-n, --records <n>', 'how many', wholeNumber('--records', 1), 500_000)
@@ -38,7 +40,7 @@ export const command: CommandModule = {
 }
 
 async function run(context: CommandContext): Promise<undefined> {
-  const { options, output } = context
+  const { options, output, signal } = context
   const acks = options.acks === 'all' || options.acks === '-1' ? 'all' : Number(options.acks)
   if (acks !== 'all' && acks !== 0 && acks !== 1) throw new UsageError('--acks is 0, 1 or all')
   const producerOptions: ProducerOptions = {
@@ -46,16 +48,22 @@ async function run(context: CommandContext): Promise<undefined> {
     compression: options.compression,
     ...(options.batchBytes === undefined ? {} : { batchBytes: options.batchBytes }),
   }
+  const admin = (await context.kafka()).admin
+  // A client of its own: it ends with the measuring, while the topic is still to be deleted.
   const kafka = await context.kafka()
+  const onAbort = () => void kafka.close()
   const topic = (options.topic as string | undefined) ?? `ottla-bench-${randomBytes(4).toString('hex')}`
   const own = options.topic === undefined
   if (own) {
-    const [{ error }] = await kafka.admin.createTopics([{ name: topic, partitions: options.partitions }])
+    const [{ error }] = await orAborted(signal, admin.createTopics([{ name: topic, partitions: options.partitions }]))
     if (error !== null) throw error
   }
+  signal.addEventListener('abort', onAbort, { once: true })
   try {
+    signal.throwIfAborted()
     const before = await kafka.admin.topicOffsets(topic, 'latest')
     const rows = [await produce(kafka, topic, options.records, options.size, producerOptions)]
+    signal.throwIfAborted()
     rows.push(
       await consume(
         kafka,
@@ -64,7 +72,9 @@ async function run(context: CommandContext): Promise<undefined> {
         options.size,
       ),
     )
+    signal.throwIfAborted()
     if (options.latency && acks !== 0) rows.push(await endToEnd(kafka, topic, options.size, producerOptions))
+    signal.throwIfAborted()
     await output.rows(rows, [
       { title: 'what', value: (r) => r.what },
       { title: 'records', value: (r) => formatCount(r.records), align: 'right' },
@@ -76,7 +86,8 @@ async function run(context: CommandContext): Promise<undefined> {
       { title: 'p99 ms', value: (r) => r.p99Ms?.toFixed(2), align: 'right' },
     ])
   } finally {
-    if (own) await kafka.admin.deleteTopics([topic])
+    signal.removeEventListener('abort', onAbort)
+    if (own) await admin.deleteTopics([topic])
   }
   return undefined
 }
@@ -151,14 +162,14 @@ async function endToEnd(kafka: Kafka, topic: string, size: number, options: Prod
   const isLast = () => consumer.positions().every((p) => (p.offset ?? 0) >= last[p.partition].offset)
   while (!isLast()) {
     next = arrived.next()
-    await next
+    if ((await next).done) break
   }
   const measured = stopwatch()
   for (let i = 0; i < LATENCY_RECORDS; i++) {
     next = arrived.next()
     const startMs = performance.now()
-    void producer.send(topic, { value })
-    await next
+    producer.produce(topic, { value })
+    if ((await next).done) break
     times.push(performance.now() - startMs)
   }
   times.sort((a, b) => a - b)

@@ -40,8 +40,14 @@ _ottla() {
 if [ "$funcstack[1]" = "_ottla" ]; then _ottla "$@"; else compdef _ottla ottla; fi
 `,
   fish: `function __ottla_complete
-  set -l words (commandline -opc) (commandline -ct)
-  ottla __complete $words[2..-1] 2>/dev/null
+  set -l words (commandline -opc)
+  set -l last (commandline -ct)
+  set -l found (ottla __complete $words[2..-1] "$last" 2>/dev/null)
+  if test (count $found) -gt 0
+    printf '%s\\n' $found
+  else
+    __fish_complete_path "$last"
+  end
 end
 complete -c ottla -f -a '(__ottla_complete)'
 `,

@@ -1,6 +1,6 @@
 import type { ConsumerBatch } from '@ottla/client'
 import type { Command } from 'commander'
-import { type CommandContext, type CommandModule, UsageError } from '../command.ts'
+import { type CommandContext, type CommandModule, orAborted, UsageError } from '../command.ts'
 import { addHidden, append } from '../globals.ts'
 import { Progress } from '../output/progress.ts'
 import { toYaml } from '../output/yaml.ts'
@@ -14,7 +14,13 @@ import { topicsOf, wholeNumber } from './topic/shared.ts'
 /** What is printed without `-f` and `-o`. */
 const FORMAT_DEFAULT = '%v\\n'
 
+/** With `--follow` new partitions are noticed within this time, unless a property says otherwise. */
+const FOLLOW_AGE_MS = 5000
+const AGE_NAMES = ['metadata.max.age.ms', 'topic.metadata.refresh.interval.ms']
+
 export const command: CommandModule = {
+  finishes: true,
+
   configure(command: Command): void {
     command
       .argument('[topic...]', 'topics to read')
@@ -48,14 +54,15 @@ async function run(context: CommandContext): Promise<undefined> {
   const { options, signal } = context
   const topics = topicsOf(context)
   if (topics.length === 0) throw new UsageError('name the topic to read')
-  const range = parseOffsetRange(options.fromBeginning ? 'start' : options.offset, Date.now())
+  const range = parseOffsetRange(options.fromBeginning ? 'start' : options.offset, Date.now(), context.globals.local)
   const wanted = partitionsOf(options.partition)
   const follow = options.follow === true
   const max = (options.max ?? options.maxMessages ?? Number.POSITIVE_INFINITY) as number
   const writer = new Writer(context)
   const { consumerOptionsFrom, UnknownTopicError } = await import('@ottla/client')
-  const kafka = await context.kafka()
-  const described = await kafka.admin.describeTopics(topics)
+  const age = AGE_NAMES.some((name) => context.globals.properties.has(name)) || !follow
+  const kafka = await context.kafka(age ? {} : { metadataMaxAgeMs: FOLLOW_AGE_MS })
+  const described = await orAborted(signal, kafka.admin.describeTopics(topics))
   const partitions = described.flatMap(({ name, topic, error }) => {
     if (topic === null) throw error
     const all = topic.partitions.map((p) => p.partition)
@@ -63,14 +70,16 @@ async function run(context: CommandContext): Promise<undefined> {
     if (absent !== undefined) throw new UnknownTopicError(name, absent)
     return (wanted ?? all).map((partition) => ({ topic: name, partition }))
   })
-  const ranges = await resolveRange(kafka.admin, partitions, range, follow)
+  const ranges = await orAborted(signal, resolveRange(kafka.admin, partitions, range, follow))
+  // Partitions that are added later come by the topic's name.
+  const added = follow && wanted === null && range.until === null ? topics.map((topic) => ({ topic })) : []
   const total = follow
     ? null
     : Math.min(
         max,
         ranges.reduce((sum, r) => sum + Math.max(0, r.until - r.from), 0),
       )
-  const consumer = kafka.consumer({ ...consumerOptionsFrom(context.globals.properties), assign: ranges })
+  const consumer = kafka.consumer({ ...consumerOptionsFrom(context.globals.properties), assign: [...ranges, ...added] })
   const onAbort = () => void consumer.close()
   signal.addEventListener('abort', onAbort, { once: true })
   const progress = process.stdout.isTTY ? null : new Progress('read', total)

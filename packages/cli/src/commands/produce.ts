@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Producer, ProducerOptions, RecordMetadata } from '@ottla/client'
 import type { Command } from 'commander'
-import { type CommandContext, type CommandModule, UsageError } from '../command.ts'
+import { type CommandContext, type CommandModule, interruption, UsageError } from '../command.ts'
 import { explain } from '../errors.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { addHidden, append } from '../globals.ts'
@@ -15,6 +15,8 @@ import { wholeNumber } from './topic/shared.ts'
 const inputs = ['text', 'jsonl', 'raw'] as const
 
 export const command: CommandModule = {
+  finishes: true,
+
   configure(command: Command): void {
     command
       .argument('[topic]', 'where to write; may be left out with jsonl whose lines name it')
@@ -75,6 +77,7 @@ async function run(context: CommandContext): Promise<number | undefined> {
   await Promise.race([run.read(topic, files, input), abort])
   // A terminal that nobody writes on any more would keep the process.
   if (context.signal.aborted) process.stdin.destroy()
+  if (context.signal.reason === interruption) run.tellWhatWaits()
   await producer.flush()
   return run.finish()
 }
@@ -126,8 +129,10 @@ class Run {
     const { options } = context
     this.context = context
     this.producer = producer
+    if (options.keyDelimiter === '') throw new UsageError('--key-delimiter is a text that is not empty')
     this.delimiter = options.keyDelimiter === undefined ? null : Buffer.from(unescaped(options.keyDelimiter))
-    const timestamp = options.timestamp === undefined ? undefined : parseTime(options.timestamp, Date.now())
+    const timestamp =
+      options.timestamp === undefined ? undefined : parseTime(options.timestamp, Date.now(), context.globals.local)
     if (timestamp === null) throw new UsageError(`--timestamp ${JSON.stringify(options.timestamp)} is no time`)
     this.common = {
       key: options.key === undefined ? null : Buffer.from(options.key),
@@ -220,6 +225,14 @@ class Run {
     if (this.places.length === 0 || this.context.output.format === 'table') return
     if (this.context.output.format === 'json') return
     await this.context.output.data(this.places.splice(0))
+  }
+
+  /** Whoever pressed Ctrl-C learns why that was not the end yet. */
+  tellWhatWaits(): void {
+    this.progress.end()
+    const waiting = this.sent - this.written - this.failed
+    if (waiting === 0) return
+    process.stderr.write(`${formatCount(waiting)} records are on their way; Ctrl-C again gives them up\n`)
   }
 
   async finish(): Promise<number | undefined> {

@@ -17,6 +17,8 @@ const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
 const STOP_TIMEOUT_MS = 30_000
 
 export const command: CommandModule = {
+  finishes: true,
+
   configure(parser) {
     parser
       .option('--dir <folder>', `where the data lies (default ${DIR_DEFAULT})`)

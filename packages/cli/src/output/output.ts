@@ -14,10 +14,9 @@ export class Output {
     this.format = globals.format ?? 'table'
     this.local = globals.local
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      // Nobody reads any more (`ottla consume … | head`): not an error, only the end.
-      if (error.code !== 'EPIPE') throw error
       this.gone = true
-      onGone()
+      // Nobody reads any more (`ottla consume … | head`): not an error, only the end.
+      if (error.code === 'EPIPE') onGone()
     })
   }
 

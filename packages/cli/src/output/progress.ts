@@ -26,7 +26,9 @@ export class Progress {
     if (nowMs - this.drawnMs < INTERVAL_MS) return
     this.drawnMs = nowMs
     this.shown = true
-    this.stream.write(`\r\x1b[K${this.line(nowMs)}`)
+    // A line that wraps would not be drawn over.
+    const line = this.line(nowMs).slice(0, Math.max(0, (this.stream.columns || 80) - 1))
+    this.stream.write(`\r\x1b[K${line}`)
   }
 
   /** Takes the line away. */

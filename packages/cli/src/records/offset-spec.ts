@@ -31,10 +31,13 @@ export const OFFSET_HELP = `Where to read (as rpk's):
                      ms or s since the epoch, 2026-01-31, 2026-01-31T12:30:00Z, -15m (before now)
   @a:b               from time a to time b, or to \`end\``
 
-/** Reads `--offset`. Throws `UsageError`. `nowMs` is what relative times count from. */
-export function parseOffsetRange(text: string, nowMs: number): OffsetRange {
+/**
+ * Reads `--offset`. Throws `UsageError`. `nowMs` is what relative times count from; with `local`, times without a zone
+ * are of this machine's.
+ */
+export function parseOffsetRange(text: string, nowMs: number, local = false): OffsetRange {
   const spec = text.trim()
-  if (spec.startsWith('@')) return parseTimeRange(spec.slice(1), nowMs, text)
+  if (spec.startsWith('@')) return parseTimeRange(spec.slice(1), (time) => parseTime(time, nowMs, local), text)
   const colon = spec.indexOf(':')
   if (colon < 0) return { from: position(spec, text), until: null }
   const left = spec.slice(0, colon)
@@ -46,18 +49,18 @@ export function parseOffsetRange(text: string, nowMs: number): OffsetRange {
   return { from, until: position(right, text) }
 }
 
-function parseTimeRange(spec: string, nowMs: number, text: string): OffsetRange {
-  const whole = parseTime(spec, nowMs)
+function parseTimeRange(spec: string, timeOf: (text: string) => number | null, text: string): OffsetRange {
+  const whole = timeOf(spec)
   if (whole !== null) return { from: { kind: 'time', timeMs: whole }, until: null }
   // Times hold colons themselves: the one that parts the range is the one with a time on both sides.
   for (let at = spec.indexOf(':'); at >= 0; at = spec.indexOf(':', at + 1)) {
     const left = spec.slice(0, at)
     const right = spec.slice(at + 1).replace(/^@/, '')
-    const fromMs = left === '' ? null : parseTime(left, nowMs)
+    const fromMs = left === '' ? null : timeOf(left)
     if (left !== '' && fromMs === null) continue
     const from: Position = fromMs === null ? { kind: 'start' } : { kind: 'time', timeMs: fromMs }
     if (right === '' || right === 'end') return { from, until: { kind: 'end' } }
-    const untilMs = parseTime(right, nowMs)
+    const untilMs = timeOf(right)
     if (untilMs !== null) return { from, until: { kind: 'time', timeMs: untilMs } }
   }
   throw wrong(text)

@@ -16,12 +16,12 @@ export function parseDuration(text: string): number | null {
 }
 
 /**
- * A point in time as ms since the epoch: 10 digits are seconds, 13 ms, 19 ns; a date or ISO 8601 (UTC unless it says
- * otherwise); `-15m` before now; `now`. Null if it is none.
+ * A point in time as ms since the epoch: 9 or 10 digits are seconds, 13 ms, 19 ns; a date or ISO 8601 (UTC, or this
+ * machine's zone with `local`, unless it says otherwise); `-15m` before now; `now`. Null if it is none.
  */
-export function parseTime(text: string, nowMs: number): number | null {
+export function parseTime(text: string, nowMs: number, local = false): number | null {
   if (text === 'now') return nowMs
-  if (/^\d{10}$/.test(text)) return Number(text) * 1000
+  if (/^\d{9,10}$/.test(text)) return Number(text) * 1000
   if (/^\d{13}$/.test(text)) return Number(text)
   if (/^\d{19}$/.test(text)) return Number(BigInt(text) / 1_000_000n)
   const relative = /^([+-])(.+)$/.exec(text)
@@ -32,6 +32,8 @@ export function parseTime(text: string, nowMs: number): number | null {
   }
   const match = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d:?\d\d)?)?$/.exec(text)
   if (match === null) return null
-  const ms = Date.parse(`${match[1]}T${match[2] ?? '00:00'}${match[3] ?? 'Z'}`)
+  // Date would take 30 February for 2 March.
+  if (new Date(`${match[1]}T00:00Z`).toJSON()?.slice(0, 10) !== match[1]) return null
+  const ms = Date.parse(`${match[1]}T${match[2] ?? '00:00'}${match[3] ?? (local ? '' : 'Z')}`)
   return Number.isNaN(ms) ? null : ms
 }

@@ -1,8 +1,9 @@
 import { type RecordBatch, RecordsError, readBatches } from '@ottla/protocol/records'
 import type { Cluster } from '../cluster/cluster.ts'
+import type { TopicInfo } from '../cluster/metadata.ts'
 import { KafkaError, UnknownTopicError } from '../errors.ts'
 import { type Chunk, type FetchedPartition, Fetcher } from './fetcher.ts'
-import { type ConsumerOptions, type ConsumerSettings, consumerSettingsOf } from './options.ts'
+import { type ConsumerOptions, type ConsumerSettings, consumerSettingsOf, type StartOffset } from './options.ts'
 import { ConsumerBatch, type ConsumerRecord, corrupt } from './record.ts'
 
 export interface Position {
@@ -33,7 +34,8 @@ export class Consumer implements AsyncIterable<ConsumerRecord>, AsyncDisposable 
   private readonly cluster: Cluster
   private readonly settings: ConsumerSettings
   private readonly options: ConsumerOptions
-  private partitions: FetchedPartition[] = []
+  /** The fetcher looks at it in each round, so that what is added is fetched. */
+  private readonly partitions: FetchedPartition[] = []
   /** Offsets the reader has reached, by `topic/partition`. */
   private readonly reached = new Map<FetchedPartition, number>()
   private fetcher: Fetcher | null = null
@@ -44,6 +46,7 @@ export class Consumer implements AsyncIterable<ConsumerRecord>, AsyncDisposable 
   private closed = false
   private wakeReader: (() => void) | null = null
   private readonly onClosed: () => void
+  private unsubscribe: (() => void) | null = null
 
   /** @internal Use `kafka.consumer()`. */
   constructor(options: ConsumerOptions, cluster: Cluster, onClosed: () => void) {
@@ -96,6 +99,7 @@ export class Consumer implements AsyncIterable<ConsumerRecord>, AsyncDisposable 
   async close(): Promise<void> {
     this.closed = true
     this.onClosed()
+    this.unsubscribe?.()
     this.fetcher?.close()
     this.chunks.length = 0
     this.open = null
@@ -129,30 +133,18 @@ export class Consumer implements AsyncIterable<ConsumerRecord>, AsyncDisposable 
   }
 
   private async start(): Promise<void> {
-    const partitions: FetchedPartition[] = []
-    for (const { topic, partition, from = 'earliest', until = Number.POSITIVE_INFINITY } of this.options.assign) {
+    const { assign } = this.options
+    for (const { topic, partition, from = 'earliest', until = Number.POSITIVE_INFINITY } of assign) {
       const info = await this.cluster.metadata.topic(topic)
-      if (partition !== undefined && info.partitions[partition] === undefined) {
-        throw new UnknownTopicError(topic, partition)
-      }
-      for (const p of partition === undefined ? info.partitions.map((p) => p.partition) : [partition]) {
-        partitions.push({
-          topic,
-          partition: p,
-          fetchOffset: null,
-          start: from,
-          until,
-          bufferedBytes: 0,
-          inFlight: false,
-          highWatermark: -1,
-          failures: 0,
-          notBeforeMs: 0,
-        })
+      if (partition !== undefined) {
+        if (info.partitions[partition] === undefined) throw new UnknownTopicError(topic, partition)
+        this.partitions.push(newPartition(topic, partition, from, until))
+      } else {
+        for (const p of this.unnamed(topic, info)) this.partitions.push(newPartition(topic, p, from, until))
       }
     }
-    this.partitions = partitions
     if (this.closed) return
-    this.fetcher = new Fetcher(this.cluster, this.settings, partitions, {
+    this.fetcher = new Fetcher(this.cluster, this.settings, this.partitions, {
       onChunk: (chunk) => this.onChunk(chunk),
       onError: (error) => {
         this.error = error
@@ -160,6 +152,27 @@ export class Consumer implements AsyncIterable<ConsumerRecord>, AsyncDisposable 
       },
       onProgress: () => this.wake(),
     })
+    const growing = assign.filter((a) => a.partition === undefined && a.until === undefined).map((a) => a.topic)
+    if (growing.length > 0) this.unsubscribe = this.cluster.metadata.onUpdate(() => this.addPartitions(growing))
+  }
+
+  /** Partitions of a topic that no assignment names. */
+  private unnamed(topic: string, { partitions }: TopicInfo): number[] {
+    const named = new Set(this.options.assign.filter((a) => a.topic === topic).map((a) => a.partition))
+    return partitions.map((p) => p.partition).filter((p) => !named.has(p))
+  }
+
+  /** Records of a partition that is new were all written since reading began: it is read from its first one on. */
+  private addPartitions(topics: readonly string[]): void {
+    for (const topic of topics) {
+      const info = this.cluster.metadata.peek(topic)
+      if (info === undefined) continue
+      const known = new Set(this.partitions.filter((p) => p.topic === topic).map((p) => p.partition))
+      for (const partition of this.unnamed(topic, info)) {
+        if (known.has(partition)) continue
+        this.partitions.push(newPartition(topic, partition, 'earliest', Number.POSITIVE_INFINITY))
+      }
+    }
   }
 
   /** Moves the partition on behind the chunk's last whole batch, so that the next fetch can begin while this is read. */
@@ -226,5 +239,20 @@ export class Consumer implements AsyncIterable<ConsumerRecord>, AsyncDisposable 
       if (error instanceof RecordsError) return null
       throw error
     }
+  }
+}
+
+function newPartition(topic: string, partition: number, start: StartOffset, until: number): FetchedPartition {
+  return {
+    topic,
+    partition,
+    fetchOffset: null,
+    start,
+    until,
+    bufferedBytes: 0,
+    inFlight: false,
+    highWatermark: -1,
+    failures: 0,
+    notBeforeMs: 0,
   }
 }

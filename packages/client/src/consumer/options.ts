@@ -6,7 +6,10 @@ export type StartOffset = number | OffsetSpec
 
 export interface Assignment {
   readonly topic: string
-  /** All partitions of the topic if left out. */
+  /**
+   * If left out, all partitions of the topic that no other assignment names; without `until` also those that are added
+   * while it is read, from their first record on. They are noticed within `metadataMaxAgeMs`.
+   */
   readonly partition?: number
   /** Default earliest. */
   readonly from?: StartOffset

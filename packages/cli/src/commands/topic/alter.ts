@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { CommandContext, CommandModule } from '../../command.ts'
 import { UsageError } from '../../command.ts'
-import { append } from '../../globals.ts'
+import { addHidden, append } from '../../globals.ts'
 import { addTopicAlias, parseConfigs, report, someTopics, wholeNumber } from './shared.ts'
 
 export const command: CommandModule = {
@@ -13,6 +13,7 @@ export const command: CommandModule = {
       .option('-p, --partitions <n>', 'raise the number of partitions to n', wholeNumber('--partitions', 1))
       .option('--dry-run', 'check everything and change nothing')
     addTopicAlias(command)
+    addHidden(command, '--delete-config <name>', append)
     command.addHelpText(
       'after',
       '\nExample:\n  ottla topic alter orders -c retention.ms=86400000 --unset max.message.bytes',
@@ -24,7 +25,10 @@ export const command: CommandModule = {
     const { options } = context
     const changes = [
       ...Object.entries(parseConfigs(options.config)).map(([name, value]) => ({ name, op: 'set' as const, value })),
-      ...((options.unset as string[] | undefined) ?? []).map((name) => ({ name, op: 'delete' as const })),
+      ...([...(options.unset ?? []), ...(options.deleteConfig ?? [])] as string[]).map((name) => ({
+        name,
+        op: 'delete' as const,
+      })),
     ]
     const count = options.partitions as number | undefined
     if (changes.length === 0 && count === undefined) {
