@@ -21,6 +21,9 @@ const NODE_TYPES = /\b(Buffer|NodeJS|AbortSignal|Disposable|AsyncDisposable|Symb
 /** Any that knows the oldest Node we run on: the consumer's own version is taken where it has one. */
 const NODE_TYPES_RANGE = '>=22.18'
 
+/** What the front page leads to: it comes along, so that its links lead somewhere in the package too. */
+const PAGES = ['README.zh-CN.md', 'docs', 'examples']
+
 /** Packages that people write code against, also in CommonJS. */
 const COMMON_JS: ReadonlySet<string> = new Set(['ottla', '@ottla/client'])
 
@@ -161,13 +164,17 @@ function stage(folder: string, manifest: Manifest, all: ReadonlyMap<string, Mani
   const readme = manifest.name === 'ottla' ? join(root, 'README.md') : join(source, 'README.md')
   if (existsSync(readme)) cpSync(readme, join(target, 'README.md'))
   else writeFileSync(join(target, 'README.md'), `# ${manifest.name}\n\n${manifest.description}. A part of Ottla.\n`)
+  const pages = manifest.name === 'ottla' ? PAGES : []
+  for (const page of pages) {
+    cpSync(join(root, page), join(target, page), { recursive: true, filter: (path) => !path.endsWith('/test') })
+  }
   const { usesNodeTypes } = finishDeclarations(dist)
   const hasCommonJs = COMMON_JS.has(manifest.name)
   if (hasCommonJs) addCommonJsDoor(target)
   const out = publishedManifest(manifest, all)
   if (usesNodeTypes) out.dependencies = { ...manifest.dependencies, '@types/node': NODE_TYPES_RANGE }
   out.exports = publishedExports(manifest, hasCommonJs)
-  out.files = ['dist', 'bin', 'index.cjs', 'index.d.cts']
+  out.files = ['dist', 'bin', 'index.cjs', 'index.d.cts', ...pages]
   writeFileSync(join(target, 'package.json'), `${JSON.stringify(out, null, 2)}\n`)
   return target
 }

@@ -5,7 +5,17 @@
  *
  * `--node 26.10.0` tries one version only, `--keep` leaves the folder and says where it is.
  */
-import { cpSync, globSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -162,6 +172,15 @@ async function install(version: string, env: NodeJS.ProcessEnv): Promise<App> {
   return new App(`Node ${version}`, folder, env)
 }
 
+function followLinks(folder: string): void {
+  const home = join(folder, 'node_modules/ottla')
+  for (const page of globSync(['*.md', 'docs/*.md', 'examples/*.md'], { cwd: home })) {
+    for (const [, target] of readFileSync(join(home, page), 'utf8').matchAll(/\]\((?!https?:|#)([^)#\s]+)[^)]*\)/g)) {
+      if (!existsSync(join(home, page, '..', target))) throw new Error(`${page} links ${target}, which is not there`)
+    }
+  }
+}
+
 async function tryOn(version: string): Promise<void> {
   const env = await installNode(version)
   let app: App | undefined
@@ -172,6 +191,7 @@ async function tryOn(version: string): Promise<void> {
   })
   if (app === undefined) return
   const { folder } = app
+  await app.check('the pages that came along lead to pages that came along', async () => followLinks(folder))
   await app.check('npx ottla start, produce, consume, SIGTERM', () => app!.command('lz4'))
   await app.embedded()
   if (Number.parseInt(version, 10) >= USING_SINCE) {
