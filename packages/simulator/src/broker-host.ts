@@ -7,6 +7,9 @@ import type { World } from './world.ts'
 
 export type HostState = 'down' | 'starting' | 'up' | 'closing'
 
+/** What came of a start: the broker is up, or why it is not. */
+export type StartOutcome = 'up' | 'stopped from outside' | Error
+
 /** A clean stop may take this long: answers under way, and a flush of every log. */
 const CLOSE_MAX_MS = 30_000
 
@@ -22,8 +25,8 @@ export class BrokerHost {
   startError: Error | null = null
   private readonly world: World
   private lastStop: StopKind = 'none'
-  /** Told once, when the start under way has ended either way. */
-  onStarted: ((error: Error | null) => void) | null = null
+  /** Told once, when the start under way has ended one way or another. */
+  onStarted: ((outcome: StartOutcome) => void) | null = null
 
   constructor(world: World) {
     this.world = world
@@ -74,9 +77,13 @@ export class BrokerHost {
       this.watch.attach(broker, this.lastStop)
       this.lastStop = 'none'
     }
+    this.tellStarted(error ?? 'up')
+  }
+
+  private tellStarted(outcome: StartOutcome): void {
     const told = this.onStarted
     this.onStarted = null
-    told?.(error)
+    told?.(outcome)
   }
 
   kill(): void {
@@ -125,8 +132,11 @@ export class BrokerHost {
     const order: readonly StopKind[] = ['none', 'clean', 'kill', 'power']
     if (kind === 'power' && this.lastStop === 'clean') this.lastStop = 'clean-power'
     else if (order.indexOf(kind) > order.indexOf(this.lastStop)) this.lastStop = kind
+    const starting = this.state === 'starting'
     this.state = 'down'
     this.broker = null
+    this.watch.troubles.delete('after-error')
+    if (starting) this.tellStarted('stopped from outside')
   }
 
   private config(): BrokerConfig {

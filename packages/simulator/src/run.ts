@@ -124,8 +124,9 @@ export class SimRun {
 
   private async setUp(): Promise<Admin> {
     const { world, host } = this
-    host.onStarted = (error) => {
-      if (error !== null) world.checks.fail('LV', 'a broker starts on an empty disk', error.stack ?? error.message)
+    host.onStarted = (outcome) => {
+      if (outcome instanceof Error)
+        world.checks.fail('LV', 'a broker starts on an empty disk', outcome.stack ?? outcome.message)
     }
     host.start()
     const admin = new Admin(world, world.simulation.addMachine('c0'), 0)

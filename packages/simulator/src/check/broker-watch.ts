@@ -30,13 +30,19 @@ export interface ArmedError {
   path: string
 }
 
+/**
+ * Why a log may be offline, or a start may fail: the disk is full, calls on it fail, those of a recovery fail, or it works
+ * again and the process that met the failure still runs. Several at a time: each ends by itself.
+ */
+export type DiskTrouble = 'full' | 'error' | 'recovery' | 'after-error'
+
 /** New partitions are looked for after so many events. */
 const REFRESH_EVENTS = 16
 
 /** Looks into the running broker after every event. */
 export class BrokerWatch {
-  /** While the nemesis breaks the disk on purpose, a log may be offline. */
-  diskTrouble = false
+  /** What the nemesis does to the disk on purpose. */
+  readonly troubles = new Set<DiskTrouble>()
   /** During the life of the process that ran last. */
   diskWasFull = false
   /** Somebody has lost or damaged what can be made again, while no process ran. */
@@ -54,6 +60,10 @@ export class BrokerWatch {
   constructor(world: World, machine: SimMachine) {
     this.world = world
     this.machine = machine
+  }
+
+  get diskTrouble(): boolean {
+    return this.troubles.size > 0
   }
 
   get partitions(): readonly Watched[] {

@@ -203,14 +203,14 @@ export class Nemesis {
   private restart(): void {
     const { host } = this
     if (host.state !== 'down') return
-    host.onStarted = (error) => {
-      if (error === null) return
+    host.onStarted = (outcome) => {
+      if (!(outcome instanceof Error)) return
       // A full or broken disk is an excuse; then it is tried again later.
       if (!host.watch.diskTrouble)
         this.world.checks.fail(
           'LV',
           'the broker starts on a sound disk',
-          `start failed: ${error.stack ?? error.message}`,
+          `start failed: ${outcome.stack ?? outcome.message}`,
         )
       this.restartAfter(300)
     }
@@ -223,27 +223,23 @@ export class Nemesis {
     if (host.state !== 'up') return
     this.happened('crash in recovery', 1_500)
     this.cut()
-    const disk = host.machine.disk
-    let calls = 0
+    const { disk } = host.machine
+    const { troubles } = host.watch
     const limit = random.below(RECOVERY_CALLS_MAX)
-    const disarm = CALLS.map((call) =>
-      disk.inject({ call, times: Number.POSITIVE_INFINITY, path: () => ++calls > limit }),
-    )
     this.after(random.between(5, 100), () => {
-      const armed = host.state === 'down'
-      const before = host.watch.diskTrouble
-      const end = (): void => {
+      if (host.state !== 'down') return
+      let calls = 0
+      const disarm = CALLS.map((call) =>
+        disk.inject({ call, times: Number.POSITIVE_INFINITY, path: () => ++calls > limit }),
+      )
+      troubles.add('recovery')
+      host.onStarted = (outcome) => {
         for (const undo of disarm) undo()
-        host.watch.diskTrouble = before
-      }
-      if (!armed) return end()
-      host.watch.diskTrouble = true
-      host.onStarted = (error) => {
-        end()
+        troubles.delete('recovery')
         this.world.say(
-          `recovery ${calls > limit ? `was cut at disk call ${limit}` : 'needed fewer calls'}${error === null ? '' : ', start failed'}`,
+          `recovery ${calls > limit ? `was cut at disk call ${limit}` : 'needed fewer calls'}${outcome === 'up' ? '' : `, start ${outcome === 'stopped from outside' ? outcome : 'failed'}`}`,
         )
-        if (calls <= limit && error === null) return
+        if (outcome === 'stopped from outside' || (calls <= limit && outcome === 'up')) return
         // What a process does after its death never happens: it must not run on with a disk that works again.
         this.cut()
         this.restartAfter(random.between(5, 100))
@@ -275,12 +271,12 @@ export class Nemesis {
     const { host, random } = this
     const { disk } = host.machine
     if (host.watch.diskTrouble) return
-    host.watch.diskTrouble = true
+    host.watch.troubles.add('full')
     disk.capacityBytes = disk.usedBytes() + random.below(6_000)
     host.watch.diskWasFull = true
     this.during('disk-full', durationMs, () => {
       disk.capacityBytes = Number.POSITIVE_INFINITY
-      host.watch.diskTrouble = false
+      host.watch.troubles.delete('full')
       this.after(1_500, () => this.checkServing(durationMs))
     })
   }
@@ -316,22 +312,19 @@ export class Nemesis {
       return true
     }
     const disarm = disk.inject({ call, path, after: random.below(15), times })
-    host.watch.diskTrouble = true
+    host.watch.troubles.add('error')
     if (call === 'write' || call === 'sync') host.watch.armed = armed
     this.during(`disk-error ${call}`, random.between(500, 2_000), () => {
       disarm()
       host.watch.armed = null
       const hit = (disk.faultCounts.get(`${call} EIO`) ?? 0) > before
+      host.watch.troubles.delete('error')
       if (hit && call === 'sync') world.syncFailed = true
-      if (!hit) {
-        host.watch.diskTrouble = false
-        return
-      }
+      if (!hit) return
       world.say('the disk works again, somebody restarts the broker')
-      this.bringDown(() => {
-        host.watch.diskTrouble = false
-        this.restartAfter(50)
-      })
+      // Until that process has ended, however that comes about.
+      if (host.state !== 'down') host.watch.troubles.add('after-error')
+      this.bringDown(() => this.restartAfter(50))
     })
   }
 
