@@ -11,6 +11,7 @@ const { values } = parseArgs({
   },
 })
 
+let passed = 0
 try {
   if (values.replay !== undefined) {
     await replay(values.replay)
@@ -22,18 +23,22 @@ try {
       states,
       firstSeed: Number(values.from),
       statesPerPhase: 1000,
-      progress: (done) => process.stderr.isTTY && process.stderr.write(`\r${done} of ${states}`),
+      progress: (done) => {
+        passed = done
+        if (process.stderr.isTTY) process.stderr.write(`\r${done} of ${states}`)
+      },
     })
     if (process.stderr.isTTY) process.stderr.write('\r')
     for (const [phase, count] of result.byPhase) console.log(`${phase.padEnd(16)} ${count}`)
     for (const [invariant, count] of [...result.exercised].sort())
       console.log(`${invariant.padEnd(16)} looked at ${count} times`)
     console.log(
-      `crash: ${result.states} states of ${result.scripts} scripts and ${result.nested} within recovery, 0 violations (node ${process.version})`,
+      `crash: ${result.states} states of ${result.scripts} scripts and ${result.nested} within recovery (node ${process.version})`,
     )
+    console.log(`${result.states + result.nested} passed, 0 failed`)
   }
 } catch (error) {
   console.error(`FAIL ${(error as Error).message}`)
-  console.log('crash: 1 violation')
+  console.log(`${passed} passed, 1 failed`)
   process.exitCode = 1
 }
