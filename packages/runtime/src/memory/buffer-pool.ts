@@ -12,9 +12,10 @@ export class BufferPool {
   readonly #poison: boolean
   /** Of the memory in use. */
   readonly #holders = new Map<ArrayBufferLike, number>()
-  /** By size. */
+  /** By size, the size that was wanted last at the end. */
   readonly #idle = new Map<number, ArrayBuffer[]>()
   #idleBytes = 0
+  #lastWanted = 0
 
   /** `poison`: memory is overwritten when its last holder lets go, so that a view kept by mistake shows at once. */
   constructor({ idleBytesMax, poison = false }: { readonly idleBytesMax: number; readonly poison?: boolean }) {
@@ -36,7 +37,7 @@ export class BufferPool {
   take(bytes: number): Buffer {
     if (bytes > POOLED_BYTES_MAX) return Buffer.allocUnsafeSlow(bytes)
     const size = sizeClass(bytes)
-    const memory = this.#idle.get(size)?.pop()
+    const memory = this.#wanted(size).pop()
     if (memory === undefined) {
       const fresh = Buffer.allocUnsafeSlow(size)
       this.#holders.set(fresh.buffer, 1)
@@ -62,11 +63,37 @@ export class BufferPool {
     this.#holders.delete(memory)
     if (this.#poison) new Uint8Array(memory).fill(POISON)
     const size = memory.byteLength
-    if (this.#idleBytes + size > this.#idleBytesMax) return
+    const idle = this.#idle.get(size) ?? this.#wanted(size)
     this.#idleBytes += size
+    idle.push(memory as ArrayBuffer)
+    this.#dropOldest()
+  }
+
+  /** The idle buffers of a size that is being asked for. */
+  #wanted(size: number): ArrayBuffer[] {
     const idle = this.#idle.get(size)
-    if (idle === undefined) this.#idle.set(size, [memory as ArrayBuffer])
-    else idle.push(memory as ArrayBuffer)
+    if (idle !== undefined) {
+      if (size === this.#lastWanted) return idle
+      this.#idle.delete(size)
+    }
+    const buffers = idle ?? []
+    this.#lastWanted = size
+    this.#idle.set(size, buffers)
+    return buffers
+  }
+
+  /** Room for what is in use now is made by what has not been asked for longest: loads change, and their sizes with them. */
+  #dropOldest(): void {
+    while (this.#idleBytes > this.#idleBytesMax) {
+      for (const [size, buffers] of this.#idle) {
+        if (buffers.pop() === undefined) {
+          this.#idle.delete(size)
+          continue
+        }
+        this.#idleBytes -= size
+        break
+      }
+    }
   }
 }
 

@@ -30,6 +30,17 @@ test('idle memory is bounded', () => {
   assert.equal(pool.inUse, 0)
 })
 
+test('memory of a size that is wanted now takes the place of one that no longer is', () => {
+  const pool = new BufferPool({ idleBytesMax: 100_000 })
+  const former = Array.from({ length: 6 }, () => pool.take(16_384))
+  for (const { buffer } of former) pool.release(buffer)
+  const first = Array.from({ length: 3 }, () => pool.take(32_768))
+  for (const { buffer } of first) pool.release(buffer)
+  assert.ok(pool.idleBytes <= 100_000)
+  const again = Array.from({ length: 3 }, () => pool.take(32_768).buffer)
+  assert.deepEqual(new Set(again), new Set(first.map(({ buffer }) => buffer)))
+})
+
 test('memory of others is left alone', () => {
   const pool = new BufferPool({ idleBytesMax: 1 << 20, poison: true })
   const foreign = Buffer.alloc(8192, 7)
