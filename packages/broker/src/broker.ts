@@ -1,5 +1,5 @@
 import { BufferPool, type Runtime } from '@ottla/runtime'
-import { LogManager, type ProcessIdentity } from '@ottla/storage'
+import { LogManager, type ProcessIdentity, StorageError } from '@ottla/storage'
 import { ClusterMetadata } from './cluster-metadata.ts'
 import { type BrokerConfig, effectiveTopicConfig, type ListenerConfig } from './config/index.ts'
 import { LiveConfig } from './config/live-config.ts'
@@ -89,6 +89,8 @@ export class Broker {
     let metadata: ClusterMetadata
     try {
       const dir = `${config.logDirs[0]}/${METADATA_FOLDER}`
+      locked.demand(config.logDirs[0])
+      if (options.adopt !== true) demandMetadata(runtime, dir, locked)
       metadata = await ClusterMetadata.open({ dir, nodeId, clusterId: locked.clusterId }, runtime)
     } catch (error) {
       locked.release()
@@ -103,6 +105,8 @@ export class Broker {
         adopt: options.adopt,
         clusterId: metadata.clusterId,
         configOf,
+        // What is being adopted is taken for what it says.
+        topicIdOf: options.adopt === true ? undefined : (topic: string) => metadata.topics.get(topic)?.topicId ?? null,
         listener: replicas,
         bufferPool: pool,
       }
@@ -147,7 +151,7 @@ export class Broker {
     this.topics = new Topics({ store: metadata.topics, replicas, logs, config: live, nodeId: config.nodeId, logger })
     this.guard = new DiskGuard(
       {
-        directories: config.logDirs,
+        directories: () => logs.directories.filter(({ offline }) => offline === null).map(({ path }) => path),
         maxLogBytes: unboundedIfNegative(config.get('ottla.max.disk.bytes')),
         minFreeBytes: config.get('ottla.min.free.disk.bytes'),
       },
@@ -313,6 +317,16 @@ export class Broker {
     for (const log of this.logs.logs()) bytes += log.sizeBytes
     return bytes
   }
+}
+
+/** Logs without the metadata that names their topics: it is not begun anew, or the next topic of a name would meet them. */
+function demandMetadata({ fs }: Runtime, dir: string, locked: ReturnType<typeof LogManager.lock>): void {
+  if (fs.exists(dir) && fs.readdir(dir).length > 0) return
+  if (!locked.holdLogs()) return
+  throw new StorageError(
+    'NOT_FOUND',
+    `${dir}, which names the topics, is missing, and there are logs: is everything mounted, and are log.dirs in their old order? Restore it, or start with --adopt to take up the topics by their logs.`,
+  )
 }
 
 function unboundedIfNegative(value: number): number {

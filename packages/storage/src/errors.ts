@@ -34,3 +34,19 @@ export function isDiskFull(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException
   return code === 'ENOSPC' || code === 'EDQUOT'
 }
+
+/** The system refused something: what the directory lies on can no longer be trusted (S6). Anything else is a bug. */
+export function isSystemError(error: unknown): boolean {
+  return !(error instanceof StorageError) && (error as NodeJS.ErrnoException).code !== undefined
+}
+
+export function ioError(path: string, error: Error): StorageError {
+  const { code } = error as NodeJS.ErrnoException
+  const what =
+    code === 'EACCES' || code === 'EPERM'
+      ? 'no permission to use it'
+      : code === 'ENOSPC'
+        ? 'the disk is full'
+        : error.message
+  return new StorageError('IO', `${path}: ${what}`, { cause: error })
+}

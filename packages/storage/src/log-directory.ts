@@ -1,5 +1,5 @@
 import type { FileSystem, Random } from '@ottla/runtime'
-import { StorageError } from './errors.ts'
+import { isSystemError, StorageError } from './errors.ts'
 import { CheckpointWriter } from './files/checkpoint-writer.ts'
 import {
   type CleanShutdown,
@@ -20,6 +20,7 @@ import {
 } from './files/offset-checkpoint.ts'
 import { parentOf } from './log-core.ts'
 import type { LogManagerOptions } from './manager-types.ts'
+import { classifyDirectory } from './names.ts'
 import type { StorageRuntime } from './types.ts'
 
 /** What the files of a directory say of one log. */
@@ -28,6 +29,20 @@ export interface Checkpointed {
   readonly logStarts: OffsetsByPartition
 }
 
+/** Who must not share a directory with whom, and whose it is. */
+type LockRules = Pick<LogManagerOptions, 'identity' | 'isAlive' | 'adopt' | 'nodeId' | 'clusterId'>
+
+/** What a look at a directory has told. */
+interface Found {
+  readonly origin: DirectoryOrigin
+  /** null: it could not be used, and is not held. */
+  readonly lock: DirectoryLock | null
+  readonly meta: MetaProperties | null
+  readonly caseInsensitive: boolean
+}
+
+const UNUSABLE: Found = { origin: 'new', lock: null, meta: null, caseInsensitive: false }
+
 /**
  * One of the `log.dirs`: locked, checked and stamped, with its checkpoints. Its logs are the manager's.
  */
@@ -35,7 +50,7 @@ export class LogDirectory {
   readonly path: string
   readonly origin: DirectoryOrigin
   readonly #runtime: StorageRuntime
-  readonly #lock: DirectoryLock
+  readonly #lock: DirectoryLock | null
   readonly #checkpoints: CheckpointWriter
   meta: MetaProperties | null
   #offline: Error | null = null
@@ -45,51 +60,56 @@ export class LogDirectory {
   /** How the directory was left; taken when it was opened. */
   #left: CleanShutdown | null = null
 
-  private constructor(runtime: StorageRuntime, path: string, origin: DirectoryOrigin, lock: DirectoryLock) {
+  private constructor(runtime: StorageRuntime, path: string, found: Found) {
     this.#runtime = runtime
     this.path = path
-    this.origin = origin
-    this.#lock = lock
+    this.origin = found.origin
+    this.#lock = found.lock
     this.#checkpoints = new CheckpointWriter(runtime.fs, path)
-    this.meta = readMetaProperties(runtime.fs, path)
-    this.caseInsensitive = runtime.fs.exists(`${path}/.LOCK`)
+    this.meta = found.meta
+    this.caseInsensitive = found.caseInsensitive
   }
 
   /**
-   * Looks first: a directory that must not be used is not modified in any way. Throws `StorageError`.
+   * Looks first: a directory that must not be used is not modified in any way. Throws `StorageError` for one that is not
+   * ours to use; one that the system does not let us use, or whose own files are damaged, comes back offline.
    */
-  static lock(
-    runtime: StorageRuntime,
-    path: string,
-    options: Pick<LogManagerOptions, 'identity' | 'isAlive' | 'adopt' | 'nodeId' | 'clusterId'>,
-  ): LogDirectory {
-    const { fs, logger } = runtime
-    const origin = inspectDirectory(fs, path)
-    if (origin === 'foreign' && options.adopt !== true)
-      throw new StorageError(
-        'FOREIGN_DIRECTORY',
-        `${path} was written by Apache Kafka. Stop that broker and start with --adopt to take its data over; without it nothing in there is touched.`,
-      )
-    checkIdentity(path, origin, readMetaProperties(fs, path), options)
-    makeDurably(fs, path)
-    const lock = DirectoryLock.acquire(fs, logger, path, options.identity, options.isAlive)
-    return new LogDirectory(runtime, path, origin, lock)
+  static lock(runtime: StorageRuntime, path: string, rules: LockRules): LogDirectory {
+    try {
+      return new LogDirectory(runtime, path, acquire(runtime, path, rules))
+    } catch (error) {
+      if (!isSystemError(error) && (error as StorageError).code !== 'IO') throw error
+      const directory = new LogDirectory(runtime, path, UNUSABLE)
+      directory.fail(error as Error)
+      return directory
+    }
   }
 
   get offline(): Error | null {
     return this.#offline
   }
 
+  /** Out of use until the next start. */
   fail(error: Error): void {
-    this.#offline ??= error
+    if (this.#offline !== null) return
+    this.#offline = error
     this.#checkpoints.stop()
+    this.#runtime.logger.error('log directory failed', { directory: this.path, error: error.message })
   }
 
-  /** Brings the format up to date, completes `meta.properties`, and tells how the directory was left (null: in disorder). */
-  open(nodeId: number, clusterId: string | null): CleanShutdown | null {
+  /** Some partition has a folder in here. Throws the system's errors. */
+  holdsLogs(): boolean {
+    return this.#runtime.fs.readdir(this.path).some((name) => classifyDirectory(name).kind === 'partition')
+  }
+
+  /**
+   * Brings the format up to date, completes `meta.properties`, and tells how the directory was left (null: in disorder).
+   * `directoryId` is what it was known by, should its own file be lost.
+   */
+  open(nodeId: number, clusterId: string | null, directoryId?: string): CleanShutdown | null {
     const { fs, random } = this.#runtime
     if (this.origin !== 'foreign') stampDirectory(fs, this.path)
-    this.identify(fs, random, nodeId, clusterId)
+    this.identify(nodeId, clusterId, directoryId ?? randomId(random))
     this.#left = readCleanShutdown(fs, this.path)
     return this.#left
   }
@@ -107,20 +127,20 @@ export class LogDirectory {
   }
 
   /** Writes `meta.properties` where something of it is missing. */
-  private identify(fs: FileSystem, random: Random, nodeId: number, clusterId: string | null): void {
+  private identify(nodeId: number, clusterId: string | null, directoryId: string): void {
     const present = this.meta
     const wanted: MetaProperties = {
       version: present?.version ?? 1,
       nodeId,
       clusterId: clusterId ?? present?.clusterId ?? null,
-      directoryId: present?.directoryId ?? randomId(random),
+      directoryId: present?.directoryId ?? directoryId,
     }
     const complete =
       present !== null &&
       present.nodeId === wanted.nodeId &&
       present.clusterId === wanted.clusterId &&
       present.directoryId === wanted.directoryId
-    if (!complete && wanted.clusterId !== null) writeMetaProperties(fs, this.path, wanted)
+    if (!complete && wanted.clusterId !== null) writeMetaProperties(this.#runtime.fs, this.path, wanted)
     this.meta = wanted
   }
 
@@ -179,21 +199,21 @@ export class LogDirectory {
     this.writeCheckpoints(list)
     this.#checkpoints.stop()
     writeCleanShutdown(this.#runtime.fs, this.path, collect(list).recoveryPoints)
-    this.#lock.release()
+    this.#lock?.release()
   }
 
   /** Lets go without a word, as a killed process does; with `unlock`, after a stop that was not clean. */
   abandon(unlock: boolean): void {
     this.#checkpoints.stop()
     if (!unlock) {
-      this.#lock.abandon()
+      this.#lock?.abandon()
       return
     }
     try {
-      this.#lock.release()
+      this.#lock?.release()
     } catch {
       // The disk is broken; the next start finds the lock stale.
-      this.#lock.abandon()
+      this.#lock?.abandon()
     }
   }
 }
@@ -220,6 +240,25 @@ function collect(logs: Iterable<CheckpointedLog>): {
     if (log.logStartOffset > 0) logStarts.set(log.name, log.logStartOffset)
   }
   return { recoveryPoints, logStarts, highWatermarks }
+}
+
+function acquire(runtime: StorageRuntime, path: string, rules: LockRules): Found {
+  const { fs, logger } = runtime
+  const origin = inspectDirectory(fs, path)
+  if (origin === 'foreign' && rules.adopt !== true)
+    throw new StorageError(
+      'FOREIGN_DIRECTORY',
+      `${path} was written by Apache Kafka. Stop that broker and start with --adopt to take its data over; without it nothing in there is touched.`,
+    )
+  checkIdentity(path, origin, readMetaProperties(fs, path), rules)
+  makeDurably(fs, path)
+  const lock = DirectoryLock.acquire(fs, logger, path, rules.identity, rules.isAlive)
+  try {
+    return { origin, lock, meta: readMetaProperties(fs, path), caseInsensitive: fs.exists(`${path}/.LOCK`) }
+  } catch (error) {
+    lock.abandon()
+    throw error
+  }
 }
 
 function checkIdentity(

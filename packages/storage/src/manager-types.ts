@@ -11,7 +11,7 @@ export interface ProcessIdentity {
 }
 
 export interface LogManagerOptions {
-  /** `log.dirs`, absolute paths. Created when missing. */
+  /** `log.dirs`, absolute paths. Created when missing. The first keeps what is to be known of the others. */
   readonly directories: readonly string[]
   readonly nodeId: number
   /** null: take the one of the directories, or make none up (the caller reads `clusterId` and decides). */
@@ -21,6 +21,11 @@ export interface LogManagerOptions {
   /** Takes over directories which Apache Kafka wrote. */
   readonly adopt?: boolean
   readonly configOf: (topic: string) => LogConfig
+  /**
+   * The id (URL-safe base64) of a topic of the cluster, null when there is none of that name: so that a folder that a deleted
+   * topic has left is not taken for one of its successor. Default: every folder is what it says.
+   */
+  readonly topicIdOf?: (topic: string) => string | null
   readonly listener: LogListener
   /**
    * Memory of appended frames and of reads. A slice that was read stays what it is only in the turn in which it came, or
@@ -42,7 +47,7 @@ export interface LogManagerOptions {
   /** `log.record.validation=full`: walk the records of compressed batches too. Default false. */
   readonly validateCompressed?: boolean
   readonly cleaner?: CleanerOptions
-  /** Called when a directory fails; its logs are offline by then. */
+  /** Called when a directory fails, or could not be used from the start; its logs are offline by then. */
   readonly onDirectoryFailed?: (directory: string, error: Error) => void
 }
 

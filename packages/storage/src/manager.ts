@@ -1,17 +1,19 @@
 import { BufferPool } from '@ottla/runtime'
 import { LogCleaner } from './cleaner/log-cleaner.ts'
-import { isDiskFull, StorageError } from './errors.ts'
-import { writeTopicId } from './files/partition-metadata.ts'
+import { ioError, isDiskFull, isSystemError, StorageError } from './errors.ts'
+import type { DirectoryRecord } from './files/directory-record.ts'
 import { FolderRemover } from './folder-remover.ts'
-import { type LoadedLog, loadLog } from './load/load-log.ts'
-import { LockedDirectories, type LockOptions } from './locked-directories.ts'
+import type { LoadedLog } from './load/load-log.ts'
+import { failIfNoneIsLeft, LockedDirectories, type LockOptions } from './locked-directories.ts'
 import { PartitionLog } from './log.ts'
 import { LogCore } from './log-core.ts'
-import { LogDirectory } from './log-directory.ts'
+import type { LogDirectory } from './log-directory.ts'
 import { IndexMemory, type LogShared } from './log-shared.ts'
 import type { DirectoryState, LogManagerOptions } from './manager-types.ts'
-import { assertTopicName, classifyDirectory, deletedDirectoryName, partitionDirectoryName } from './names.ts'
+import { assertTopicName, type FolderFate, partitionDirectoryName } from './names.ts'
 import { OpenFiles } from './open-files.ts'
+import { openLogs } from './open-logs.ts'
+import { PartitionFolders } from './partition-folders.ts'
 import { Retention } from './retention.ts'
 import { Segment } from './segment.ts'
 import { SegmentList } from './segment-list.ts'
@@ -29,14 +31,14 @@ const PRODUCER_ID_EXPIRATION_MS = 86_400_000
 const PRODUCER_EXPIRY_INTERVAL_MS = 600_000
 /** Logs closed at the same time: each waits for the device. */
 const CLOSING_MAX = 16
-/** Where Apache Kafka keeps its own metadata in KRaft mode; not a log of ours. */
-const KRAFT_METADATA_TOPIC = '__cluster_metadata'
 
 /** All logs of one broker over its `log.dirs`. */
 export class LogManager {
   readonly #runtime: StorageRuntime
   readonly #options: LogManagerOptions
-  readonly #directories: LogDirectory[]
+  readonly #directories: readonly LogDirectory[]
+  readonly #record: DirectoryRecord | null
+  readonly #folders: PartitionFolders
   readonly #shared: LogShared
   readonly #logs = new Map<string, PartitionLog>()
   readonly #remover: FolderRemover
@@ -53,14 +55,7 @@ export class LogManager {
 
   /** Locks and checks every directory. Throws `StorageError`; nothing foreign has been touched then. */
   static lock(runtime: StorageRuntime, options: LockOptions): LockedDirectories {
-    const directories: LogDirectory[] = []
-    try {
-      for (const path of options.directories) directories.push(LogDirectory.lock(runtime, path, options))
-      return new LockedDirectories(directories)
-    } catch (error) {
-      for (const directory of directories) directory.abandon(true)
-      throw error instanceof StorageError ? error : ioError(options.directories.join(', '), error as Error)
-    }
+    return LockedDirectories.lock(runtime, options)
   }
 
   /**
@@ -73,7 +68,7 @@ export class LogManager {
     locked = LogManager.lock(runtime, options),
   ): LogManager {
     try {
-      const manager = new LogManager(runtime, options, [...locked.directories])
+      const manager = new LogManager(runtime, options, locked)
       manager.#openAll()
       return manager
     } catch (error) {
@@ -82,12 +77,19 @@ export class LogManager {
     }
   }
 
-  private constructor(runtime: StorageRuntime, options: LogManagerOptions, directories: LogDirectory[]) {
+  private constructor(runtime: StorageRuntime, options: LogManagerOptions, locked: LockedDirectories) {
     this.#runtime = runtime
     this.#options = options
-    this.#directories = directories
+    this.#directories = locked.directories
+    this.#record = locked.record
     this.#remover = new FolderRemover(runtime, (path, error) => {
       runtime.logger.warn('could not remove what was deleted', { path, error: error.message })
+    })
+    this.#folders = new PartitionFolders({
+      runtime,
+      remover: this.#remover,
+      record: this.#record,
+      topicIdOf: options.topicIdOf,
     })
     this.#retention = new Retention(runtime, (logs) => {
       const durable = new Set<LogDirectory>()
@@ -145,76 +147,93 @@ export class LogManager {
     const { nodeId } = this.#options
     this.#clusterId =
       this.#options.clusterId ?? this.#directories.find((d) => d.meta?.clusterId != null)?.meta?.clusterId ?? null
-    let lastError: Error | null = null
     for (const directory of this.#directories) {
+      if (directory.offline !== null) {
+        this.#options.onDirectoryFailed?.(directory.path, directory.offline)
+        continue
+      }
       try {
-        const left = directory.open(nodeId, this.#clusterId)
-        this.#openLogs(directory, left !== null, left?.endsAreKnown ?? false)
-        // Folders found after a kill may not be durable yet, though what recovery has kept in them is.
-        if (left === null) this.#runtime.fs.syncDir(directory.path)
-        directory.settle([...this.#logsOf(directory)])
+        this.#openDirectory(directory, nodeId)
       } catch (error) {
-        if (error instanceof StorageError || (error as NodeJS.ErrnoException).code === undefined) throw error
-        lastError = error as Error
-        this.#failDirectory(directory, lastError)
+        if (!isSystemError(error)) throw error
+        this.#failDirectory(directory, error as Error)
       }
     }
-    if (lastError !== null && this.#directories.every((directory) => directory.offline !== null))
-      throw ioError(this.#directories.map((directory) => directory.path).join(', '), lastError)
+    this.#settleFolders()
+    failIfNoneIsLeft(this.#directories)
     this.#startTimers()
     this.#cleaner.start()
   }
 
-  #openLogs(directory: LogDirectory, clean: boolean, endsAreKnown: boolean): void {
-    const { fs, logger, clock } = this.#runtime
-    const startMs = clock.monotonicMs()
-    const { recoveryPoints, logStarts } = directory.readCheckpoints()
-    const configs = new Map<string, LogConfig>()
-    let count = 0
-    for (const name of fs.readdir(directory.path)) {
-      const folder = classifyDirectory(name)
-      const path = `${directory.path}/${name}`
-      if (folder.kind === 'deleted') this.#remover.removeFolder(path, 0)
-      if (folder.kind !== 'partition' || folder.topic === KRAFT_METADATA_TOPIC) continue
-      if (fs.stat(path)?.kind !== 'directory') continue
-      const { topic, partition } = folder
-      if (this.#logs.has(name))
-        throw new StorageError(
-          'ALREADY_EXISTS',
-          `${name} is in two directories, one of them ${directory.path}: remove one.`,
-        )
-      let config = configs.get(topic)
-      if (config === undefined) configs.set(topic, (config = this.#options.configOf(topic)))
-      const loaded = this.#load(path, {
-        directory: path,
-        config,
-        clean,
-        endIsKnown: endsAreKnown,
-        recoveryPoint: recoveryPoints.get(name),
-        logStartOffset: logStarts.get(name),
-        contiguous: directory.origin !== 'foreign',
-      })
-      this.#add(directory, topic, partition, loaded)
-      count++
-    }
-    if (!clean && count > 0) this.#recovered = true
-    logger.info('opened the logs of a directory', {
-      directory: directory.path,
-      logs: count,
-      clean,
-      ms: Math.round(clock.monotonicMs() - startMs),
+  #openDirectory(directory: LogDirectory, nodeId: number): void {
+    const left = directory.open(nodeId, this.#clusterId, this.#record?.directoryIdAt(directory.path))
+    openLogs(directory, left, this.#shared, {
+      configOf: this.#options.configOf,
+      wanted: (topic, partition, path) => this.#isWanted(directory, topic, partition, path),
+      opened: (topic, partition, loaded) => {
+        this.#add(directory, topic, partition, loaded)
+        if (left === null) this.#recovered = true
+      },
+      deleted: (path) => this.#remover.removeFolder(path, 0),
     })
+    // Folders found after a kill may not be durable yet, though what recovery has kept in them is.
+    if (left === null) this.#runtime.fs.syncDir(directory.path)
+    directory.settle([...this.#logsOf(directory)])
   }
 
-  /** A damaged log does not keep the others from being served. */
-  #load(path: string, options: Parameters<typeof loadLog>[1]): LoadedLog | StorageError {
-    try {
-      return loadLog(this.#shared, options)
-    } catch (error) {
-      if (!(error instanceof StorageError)) throw error
-      this.#runtime.logger.error('log offline', { directory: path, error: error.message })
-      return error
+  /** Of two folders of one partition, one may be of a deleted topic. If neither is, a person has to choose. */
+  #isWanted(directory: LogDirectory, topic: string, partition: number, path: string): boolean {
+    const present = this.getLog(topic, partition)
+    if (present === undefined) return true
+    const fate = this.#folders.fateOfTwin(topic, partition, path)
+    if (fate !== null) {
+      this.#folders.moveAway(path, topic, partition, fate, 0)
+      this.#runtime.fs.syncDir(directory.path)
+      return false
     }
+    const reachable = this.#directoryOf(present)?.offline === null
+    const presentFate = reachable ? this.#folders.fateOfTwin(topic, partition, present.directory) : null
+    if (presentFate === null)
+      throw new StorageError(
+        'ALREADY_EXISTS',
+        `${present.name} is in two directories, ${present.directory} and ${path}: remove one.`,
+      )
+    this.#retire(present, presentFate)
+    return true
+  }
+
+  /**
+   * After a start that was out of the ordinary, lets go of what belongs to nobody; then writes down which directories there
+   * are. It is not asked at every start: each answer costs the reading of a file.
+   */
+  #settleFolders(): void {
+    const suspicious = this.#recovered || !this.#allOnline || this.#folders.deletionsPending
+    if (suspicious && this.#folders.canTell) {
+      const before = this.#logs.size
+      for (const log of [...this.#logs.values()]) {
+        const fate = this.#folders.fateOf(log.topic, log.partition, log.topicId)
+        if (fate !== null) this.#retire(log, fate)
+      }
+      if (this.#logs.size < before) this.#syncDirectories()
+    }
+    if (this.#record === null) return
+    const ids = new Map<string, string>()
+    for (const { path, offline, meta } of this.#directories) {
+      const id = (offline === null ? meta?.directoryId : null) ?? this.#record.directoryIdAt(path)
+      if (id !== undefined) ids.set(path, id)
+    }
+    this.#record.noteDirectories(ids, this.#directories.length > 1)
+    if (this.#allOnline) this.#record.forgetDeletions()
+    this.#writeRecord()
+  }
+
+  get #allOnline(): boolean {
+    return this.#directories.every(({ offline }) => offline === null)
+  }
+
+  #writeRecord(): void {
+    const [home] = this.#directories
+    if (home.offline === null) this.#guard(home, () => this.#record?.write())
   }
 
   #add(directory: LogDirectory, topic: string, partition: number, loaded: LoadedLog | StorageError): PartitionLog {
@@ -286,22 +305,25 @@ export class LogManager {
     const { fs } = this.#runtime
     const name = partitionDirectoryName(topic, partition)
     if (this.#logs.has(name)) throw new StorageError('ALREADY_EXISTS', `${name} exists already`)
-    const directory = this.#chooseDirectory(directoryPath)
-    const path = `${directory.path}/${name}`
-    if (fs.exists(path)) throw new StorageError('ALREADY_EXISTS', `${path} exists already`)
-    this.#foldTopic(directory, topic)
-    try {
-      fs.mkdir(path)
-      if (topicId !== null) writeTopicId(fs, path, topicId)
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      if (code === 'EIO') this.#failDirectory(directory, error as Error)
-      throw ioError(path, error as Error)
+    const failed = new Set<LogDirectory>()
+    for (;;) {
+      const directory = this.#chooseDirectory(directoryPath, failed)
+      const path = `${directory.path}/${name}`
+      if (fs.exists(path)) throw new StorageError('ALREADY_EXISTS', `${path} exists already`)
+      this.#foldTopic(directory, topic)
+      try {
+        this.#folders.make(path, topicId)
+      } catch (error) {
+        failed.add(directory)
+        if ((error as NodeJS.ErrnoException).code === 'EIO') this.#failDirectory(directory, error as Error)
+        if (directoryPath === undefined && this.#usable(failed).length > 0) continue
+        throw ioError(path, error as Error)
+      }
+      const loaded = this.#emptyLog(path, config)
+      loaded.core.folderSynced = false
+      this.#unsyncedFolders.add(directory.path)
+      return this.#add(directory, topic, partition, loaded)
     }
-    const loaded = this.#emptyLog(path, config)
-    loaded.core.folderSynced = false
-    this.#unsyncedFolders.add(directory.path)
-    return this.#add(directory, topic, partition, loaded)
   }
 
   /**
@@ -309,13 +331,25 @@ export class LogManager {
    * in one that could not. Then it is offline until the next start (`LogManager.getOrCreateLog` in Apache Kafka).
    */
   restoreLog(topic: string, partition: number, topicId: string | null, config: LogConfig): PartitionLog {
+    const name = partitionDirectoryName(topic, partition)
     const unread = this.#directories.find((directory) => directory.offline !== null)
-    if (unread === undefined) return this.createLog(topic, partition, topicId, config)
-    return this.#add(unread, topic, partition, ioError(unread.path, unread.offline!))
+    if (unread === undefined) {
+      this.#runtime.logger.error('no log of a partition was found: it begins anew, empty', { log: name })
+      return this.createLog(topic, partition, topicId, config)
+    }
+    const reason = `${unread.path}: the directory is offline, and may hold ${name}, which is in no other one`
+    this.#runtime.logger.error('log offline', { log: name, error: reason })
+    return this.#add(unread, topic, partition, new StorageError('IO', reason))
   }
 
-  #chooseDirectory(path: string | undefined): LogDirectory {
-    const usable = this.#directories.filter((directory) => directory.offline === null)
+  /** A log of another topic of this name, which nobody knows any more, makes room for a new one. */
+  setAsideOther(topic: string, partition: number, topicId: string): void {
+    const log = this.getLog(topic, partition)
+    if (log !== undefined && log.topicId !== null && log.topicId !== topicId) this.#retire(log, 'stray')
+  }
+
+  #chooseDirectory(path: string | undefined, without: ReadonlySet<LogDirectory>): LogDirectory {
+    const usable = this.#usable(without)
     if (path !== undefined) {
       const wanted = usable.find((directory) => directory.path === path)
       if (wanted === undefined) throw new StorageError('NOT_FOUND', `${path} is no usable log directory`)
@@ -331,28 +365,40 @@ export class LogManager {
     return usable.reduce((best, next) => (counts.get(next)! < counts.get(best)! ? next : best))
   }
 
-  /** Renames the folder to `…-delete` at once, durably by the end of the turn; its files go after `file.delete.delay.ms`. */
-  deleteLog(topic: string, partition: number): void {
-    const { fs, random } = this.#runtime
+  #usable(without: ReadonlySet<LogDirectory>): LogDirectory[] {
+    return this.#directories.filter((directory) => directory.offline === null && !without.has(directory))
+  }
+
+  /**
+   * Renames the folder to `…-delete` at once, durably by the end of the turn; its files go after `file.delete.delay.ms`. What
+   * lies in a directory that is offline is remembered by `topicId`, and goes when that is back.
+   */
+  deleteLog(topic: string, partition: number, topicId: string | null = null): void {
     const name = partitionDirectoryName(topic, partition)
     const log = this.#logs.get(name)
     if (log === undefined) throw new StorageError('NOT_FOUND', `${name} does not exist`)
+    if (topicId !== null && this.#directoryOf(log)!.offline !== null) this.#record?.noteDeletion(name, topicId)
+    this.#retire(log, 'delete')
+  }
+
+  #retire(log: PartitionLog, fate: FolderFate): void {
+    const { topic, partition } = log
     const directory = this.#directoryOf(log)!
-    this.#logs.delete(name)
+    this.#logs.delete(log.name)
     if (!this.#hasTopic(topic)) this.#topicsFolded.delete(topic.toLowerCase())
     log.abandon()
+    this.#once('sync-deletions', 0, () => {
+      this.#syncDirectories()
+      this.#writeRecord()
+    })
+    if (directory.offline !== null) return
     this.#setCleanOffset(log, null)
-    const unique = Array.from({ length: 4 }, () => random.uint32().toString(16).padStart(8, '0')).join('')
-    const target = `${directory.path}/${deletedDirectoryName(topic, partition, unique)}`
     try {
-      fs.rename(log.directory, target)
+      const { fileDeleteDelayMs } = log.config
+      log.core.env.moveTo(this.#folders.moveAway(log.directory, topic, partition, fate, fileDeleteDelayMs))
     } catch (error) {
       this.#failDirectory(directory, error as Error)
-      return
     }
-    log.core.env.moveTo(target)
-    this.#remover.removeFolder(target, log.config.fileDeleteDelayMs)
-    this.#once('sync-deletions', 0, () => this.#syncDirectories())
   }
 
   #hasTopic(topic: string): boolean {
@@ -471,7 +517,6 @@ export class LogManager {
   #failDirectory(directory: LogDirectory, error: Error): void {
     if (directory.offline !== null) return
     directory.fail(error)
-    this.#runtime.logger.error('log directory failed', { directory: directory.path, error: error.message })
     for (const log of this.#logsOf(directory)) log.takeOffline(error)
     this.#options.onDirectoryFailed?.(directory.path, error)
   }
@@ -484,6 +529,7 @@ export class LogManager {
     this.#stopTimers()
     await new Promise<void>((resolve) => this.#cleaner.stop(resolve))
     await this.#closeLogs()
+    this.#writeRecord()
     for (const directory of this.#directories) {
       const logs = [...this.#logsOf(directory)]
       if (directory.offline !== null || logs.some((log) => log.offline !== null)) {
@@ -526,15 +572,4 @@ export class LogManager {
     for (const directory of this.#directories) directory.abandon(false)
     this.#shared.openFiles.closeAll()
   }
-}
-
-function ioError(path: string, error: Error): StorageError {
-  const { code } = error as NodeJS.ErrnoException
-  const what =
-    code === 'EACCES' || code === 'EPERM'
-      ? 'no permission to use it'
-      : code === 'ENOSPC'
-        ? 'the disk is full'
-        : error.message
-  return new StorageError('IO', `${path}: ${what}`, { cause: error })
 }

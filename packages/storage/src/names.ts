@@ -18,7 +18,7 @@ export const PARTITION_METADATA = 'partition.metadata'
 /** Ours: CRC-32C of the index files of the partition's sealed segments. */
 export const INDEX_CHECKSUMS = 'ottla.index-checksums'
 
-export const DELETE_DIRECTORY_SUFFIX = '-delete'
+const DELETE_DIRECTORY_SUFFIX = '-delete'
 const FUTURE_DIRECTORY_SUFFIX = '-future'
 const STRAY_DIRECTORY_SUFFIX = '-stray'
 /** Most file systems allow no more bytes in one name. */
@@ -37,6 +37,8 @@ export function baseOffsetOf(name: string): number {
   return Number.isSafeInteger(offset) ? offset : -1
 }
 
+export type FolderFate = 'delete' | 'stray'
+
 export interface TopicPartitionName {
   readonly topic: string
   readonly partition: number
@@ -46,9 +48,12 @@ export function partitionDirectoryName(topic: string, partition: number): string
   return `${topic}-${partition}`
 }
 
-/** The name of a deleted partition's folder: `<topic>-<partition>.<32 hex>-delete`, the topic cut where too long. */
-export function deletedDirectoryName(topic: string, partition: number, uniqueHex: string): string {
-  const suffix = `-${partition}.${uniqueHex}${DELETE_DIRECTORY_SUFFIX}`
+/**
+ * The name of a folder that is no longer its partition's: `<topic>-<partition>.<32 hex>-delete` to be removed, `-stray` to be
+ * kept for a person to look at; the topic cut where too long.
+ */
+export function movedDirectoryName(topic: string, partition: number, uniqueHex: string, fate: FolderFate): string {
+  const suffix = `-${partition}.${uniqueHex}-${fate}`
   return topic.slice(0, NAME_BYTES_MAX - suffix.length) + suffix
 }
 

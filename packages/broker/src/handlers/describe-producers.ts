@@ -15,9 +15,12 @@ export function describeProducersHandler({ replicas }: { readonly replicas: Repl
         partitions: partitionIndexes.map((partitionIndex) => {
           const partition = replicas.partition(name, partitionIndex)
           if (partition === undefined) return { partitionIndex, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION }
+          const producers = partition.log.activeProducers()
+          // Asked afterwards: reading them may be what takes the log offline.
+          if (partition.log.offline !== null) return { partitionIndex, errorCode: ErrorCode.KAFKA_STORAGE_ERROR }
           return {
             partitionIndex,
-            activeProducers: partition.log.activeProducers().map((producer) => ({
+            activeProducers: producers.map((producer) => ({
               producerId: producer.producerId,
               producerEpoch: producer.producerEpoch,
               lastSequence: producer.lastSequence,

@@ -64,7 +64,7 @@ function page(body: Body, { topics, partitionsPerPageMax }: DescribeTopicPartiti
     const first = cursor !== null && name === from ? cursor.partitionIndex : 0
     if (room === 0) return { topics: answers, nextCursor: { topicName: name, partitionIndex: first } }
     const count = Math.min(room, Math.max(0, topic.partitions.length - first))
-    answers.push(describe(topic, first, count))
+    answers.push(describe(topic, topics, first, count))
     room -= count
     if (first + count < topic.partitions.length) {
       return { topics: answers, nextCursor: { topicName: name, partitionIndex: first + count } }
@@ -73,19 +73,15 @@ function page(body: Body, { topics, partitionsPerPageMax }: DescribeTopicPartiti
   return { topics: answers }
 }
 
-function describe(topic: TopicInfo, first: number, count: number): TopicAnswer {
+function describe(topic: TopicInfo, topics: Topics, first: number, count: number): TopicAnswer {
   return {
     name: topic.name,
     topicId: topic.topicId,
     isInternal: isInternalTopic(topic.name),
     topicAuthorizedOperations: TOPIC_OPERATIONS,
-    partitions: topic.partitions.slice(first, first + count).map((partition, i) => ({
-      errorCode: partition.leader < 0 ? ErrorCode.LEADER_NOT_AVAILABLE : ErrorCode.NONE,
+    partitions: topic.partitions.slice(first, first + count).map((_, i) => ({
       partitionIndex: first + i,
-      leaderId: partition.leader,
-      leaderEpoch: partition.leaderEpoch,
-      replicaNodes: partition.replicas,
-      isrNodes: partition.isr,
+      ...topics.leadershipOf(topic, first + i),
       eligibleLeaderReplicas: [],
       lastKnownElr: [],
     })),

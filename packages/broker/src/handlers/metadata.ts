@@ -109,7 +109,7 @@ function answer(
   const { host, port } = deps.endpoints.of(request.connection.listenerName)
   const operations = body.includeTopicAuthorizedOperations ? TOPIC_OPERATIONS : NOT_ASKED
   const topics = asksForAll(request.apiVersion, body.topics)
-    ? deps.topics.all().map((topic) => describe(topic, operations))
+    ? deps.topics.all().map((topic) => describe(topic, deps.topics, operations))
     : distinct(body.topics ?? []).map((asked) => find(asked, deps.topics, operations, failures))
   return {
     brokers: [{ nodeId: deps.nodeId, host, port, rack: deps.rack }],
@@ -142,11 +142,11 @@ function find(
     const topic = topics.byId(topicId)
     return topic === undefined
       ? { errorCode: ErrorCode.UNKNOWN_TOPIC_ID, name: null, topicId }
-      : describe(topic, operations)
+      : describe(topic, topics, operations)
   }
   const wanted = name ?? ''
   const topic = topics.get(wanted)
-  if (topic !== undefined) return describe(topic, operations)
+  if (topic !== undefined) return describe(topic, topics, operations)
   const errorCode =
     topicNameProblem(wanted) !== null
       ? ErrorCode.INVALID_TOPIC_EXCEPTION
@@ -154,18 +154,14 @@ function find(
   return { errorCode, name: wanted }
 }
 
-function describe(topic: TopicInfo, operations: number): TopicAnswer {
+function describe(topic: TopicInfo, topics: Topics, operations: number): TopicAnswer {
   return {
     name: topic.name,
     topicId: topic.topicId,
     isInternal: isInternalTopic(topic.name),
-    partitions: topic.partitions.map((partition, partitionIndex) => ({
-      errorCode: partition.leader < 0 ? ErrorCode.LEADER_NOT_AVAILABLE : ErrorCode.NONE,
+    partitions: topic.partitions.map((_, partitionIndex) => ({
       partitionIndex,
-      leaderId: partition.leader,
-      leaderEpoch: partition.leaderEpoch,
-      replicaNodes: partition.replicas,
-      isrNodes: partition.isr,
+      ...topics.leadershipOf(topic, partitionIndex),
     })),
     topicAuthorizedOperations: operations,
   }

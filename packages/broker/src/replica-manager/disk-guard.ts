@@ -2,7 +2,8 @@ import type { FileSystem, TimerHandle, Timers } from '@ottla/runtime'
 import type { AppendGate } from './replica-manager.ts'
 
 export interface DiskGuardOptions {
-  readonly directories: readonly string[]
+  /** Those in use: one that is offline takes no appends, whatever room it has. */
+  readonly directories: () => readonly string[]
   /** Most bytes all logs together may take; `Infinity` for no such limit. */
   readonly maxLogBytes: number
   /** Room that must stay free on each volume, so that metadata, checkpoints and the operating system can go on. */
@@ -57,7 +58,7 @@ export class DiskGuard implements AppendGate {
       const used = this.deps.logBytes()
       if (used >= this.options.maxLogBytes) return `logs take ${used} bytes, the limit is ${this.options.maxLogBytes}`
     }
-    for (const directory of this.options.directories) {
+    for (const directory of this.options.directories()) {
       const free = this.freeBytes(directory)
       if (free < this.options.minFreeBytes) {
         return `${directory} has ${free} bytes left, ${this.options.minFreeBytes} are kept free`

@@ -62,7 +62,8 @@ export class ReplicaManager implements LogListener {
 
   /**
    * Takes up those partitions of a topic that it does not have yet, opening their logs or making them; `isNew` when they
-   * cannot have had one. Throws `StorageError` when no directory can hold them.
+   * cannot have had one. What is not new may lie in a directory that is offline, and then the partition is offline too.
+   * Throws `StorageError` when no directory can hold them.
    */
   host(logs: LogManager, topic: HostedTopic, config: ReplicaConfig, isNew: boolean): void {
     const { name, topicId } = topic
@@ -73,6 +74,7 @@ export class ReplicaManager implements LogListener {
       this.topicsById.set(topicId, replicas)
     }
     for (let index = replicas.partitions.length; index < topic.partitions.length; index++) {
+      if (isNew) logs.setAsideOther(name, index, topicId)
       const log =
         logs.getLog(name, index) ??
         (isNew ? logs.createLog(name, index, topicId, config) : logs.restoreLog(name, index, topicId, config))
@@ -81,6 +83,12 @@ export class ReplicaManager implements LogListener {
       replicas.partitions.push(partition)
       this.byLog.set(log, partition)
     }
+  }
+
+  /** Its log cannot be used: the directory has failed, or could not be used at the start, or the log is damaged. */
+  isOffline(topic: string, index: number): boolean {
+    const partition = this.partition(topic, index)
+    return partition !== undefined && partition.log.offline !== null
   }
 
   /** Whoever waits for data is answered with what there is. */
@@ -107,8 +115,12 @@ export class ReplicaManager implements LogListener {
     }
   }
 
-  /** What a client believes of the leader must not be older or newer than what is true (KIP-320); -1 is no belief. */
+  /**
+   * What a client believes of the leader must not be older or newer than what is true (KIP-320); -1 is no belief. A partition
+   * that is offline is led by nobody.
+   */
   checkLeaderEpoch(partition: Partition, believed: number): number {
+    if (partition.log.offline !== null) return ErrorCode.KAFKA_STORAGE_ERROR
     if (believed < 0 || believed === partition.leaderEpoch) return ErrorCode.NONE
     return believed < partition.leaderEpoch ? ErrorCode.FENCED_LEADER_EPOCH : ErrorCode.UNKNOWN_LEADER_EPOCH
   }
@@ -122,7 +134,7 @@ export class ReplicaManager implements LogListener {
     waiter: AppendWaiter | null,
     slot: number,
   ): AppendResult {
-    if (acks === -1 && partition.minInsyncReplicas > 1) {
+    if (partition.log.offline === null && acks === -1 && partition.minInsyncReplicas > 1) {
       return refused(partition, ErrorCode.NOT_ENOUGH_REPLICAS, 'one replica in sync, min.insync.replicas asks for more')
     }
     const refusal = this.deps.gate.refusal()

@@ -10,6 +10,8 @@ import { collisionKey, topicNameProblem } from './topic-names.ts'
 /** Sixteen zero bytes: no topic has this id. */
 export const ZERO_ID = 'AAAAAAAAAAAAAAAAAAAAAA'
 
+const NO_LEADER = -1
+
 /** New partitions one request may ask for (`ReplicationControlManager.MAX_PARTITIONS_PER_BATCH` in Apache Kafka). */
 export const PARTITIONS_PER_REQUEST_MAX = 10_000
 
@@ -18,6 +20,17 @@ export interface PartitionInfo {
   readonly leaderEpoch: number
   readonly replicas: readonly number[]
   readonly isr: readonly number[]
+}
+
+/** As Metadata and DescribeTopicPartitions tell it. */
+export interface Leadership {
+  readonly errorCode: number
+  /** -1: nobody. */
+  readonly leaderId: number
+  readonly leaderEpoch: number
+  readonly replicaNodes: readonly number[]
+  readonly isrNodes: readonly number[]
+  readonly offlineReplicas: readonly number[]
 }
 
 /** A topic as the cluster's metadata has it. */
@@ -105,6 +118,24 @@ export class Topics {
 
   all(): TopicInfo[] {
     return [...this.deps.store.all()]
+  }
+
+  /**
+   * Who leads a partition now. One whose log is offline is led by nobody, and stays in sync as the last that was (in Apache
+   * Kafka the controller does this when a broker tells it of a failed directory, KIP-858).
+   */
+  leadershipOf(topic: TopicInfo, index: number): Leadership {
+    const { leader, leaderEpoch, replicas, isr } = topic.partitions[index]
+    const isOffline = this.deps.replicas.isOffline(topic.name, index)
+    const leaderId = isOffline && leader === this.deps.nodeId ? NO_LEADER : leader
+    return {
+      errorCode: leaderId < 0 ? ErrorCode.LEADER_NOT_AVAILABLE : ErrorCode.NONE,
+      leaderId,
+      leaderEpoch,
+      replicaNodes: replicas,
+      isrNodes: isr,
+      offlineReplicas: isOffline ? [this.deps.nodeId] : [],
+    }
   }
 
   /** What a topic's partitions obey. */
@@ -226,7 +257,7 @@ export class Topics {
     const { replicas, logs } = this.deps
     replicas.release(topic.name)
     for (let index = 0; index < topic.partitions.length; index++) {
-      if (logs.getLog(topic.name, index) !== undefined) logs.deleteLog(topic.name, index)
+      if (logs.getLog(topic.name, index) !== undefined) logs.deleteLog(topic.name, index, topic.topicId)
     }
   }
 
