@@ -10,6 +10,8 @@ import { spec } from 'node:test/reporters'
 const root = new URL('..', import.meta.url).pathname
 // Each test file is a process of its own: what one has compiled the next need not.
 process.env.NODE_COMPILE_CACHE ??= `${root}node_modules/.cache/compile`
+// A handler that says what its caller's version has no room for is a mistake, see `packages/protocol/src/codec/message.ts`.
+process.env.OTTLA_STRICT_RESPONSES ??= '1'
 const only = process.argv.slice(2)
 
 interface Tally {

@@ -6,6 +6,13 @@ import { Reader } from './reader.ts'
 import { NO_VERSIONS, parseVersions, type VersionRange } from './versions.ts'
 import { Writer } from './writer.ts'
 
+/**
+ * Whether responses are held to what requests are: a value that the version has no room for is refused unless it is
+ * ignorable, as Apache Kafka does. `npm test` sets it, to notice a handler that tells its caller what never arrives; in
+ * service the rest of the answer is worth more.
+ */
+const strictResponses = (): boolean => process.env.OTTLA_STRICT_RESPONSES === '1'
+
 export interface MessageShape {
   /** Of requests and responses. */
   readonly key?: number
@@ -72,7 +79,8 @@ export class Message<F extends Fields = Fields> {
     let encode = this.encoders[version]
     if (encode === undefined) {
       this.checkVersion(version)
-      encode = this.encoders[version] = compileEncoder(this.fields, this.flexible, version, this.kind !== 'response')
+      const strict = strictResponses() || this.kind !== 'response'
+      encode = this.encoders[version] = compileEncoder(this.fields, this.flexible, version, strict)
     }
     encode(writer, value)
   }

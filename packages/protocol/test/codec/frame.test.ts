@@ -17,6 +17,7 @@ import {
   MetadataResponse,
   peekRequest,
 } from '@ottla/protocol'
+import { Random } from '../fuzz/random.ts'
 
 const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex')
 const framed = (chunks: Uint8Array[]) => Buffer.concat(chunks).toString('hex')
@@ -99,4 +100,43 @@ test('the table of APIs', () => {
 
 function shape({ key, versions, flexible }: Message): unknown {
   return { key, versions, flexible }
+}
+
+test('damaged frames, headers and all, are refused with the codec’s own error or read', () => {
+  const random = new Random(20261122)
+  const outcome = { read: 0, refused: 0 }
+  const attempt = (what: string, run: () => void): void => {
+    try {
+      run()
+      outcome.read++
+    } catch (error) {
+      if (!(error instanceof CodecError)) throw new Error(what, { cause: error })
+      outcome.refused++
+    }
+  }
+  for (const { request, response } of apis) {
+    for (let version = request.versions.min; version <= request.versions.max; version++) {
+      const asked = Buffer.concat(encodeRequest(request, version, 77, 'a client', {})).subarray(4)
+      const answered = Buffer.concat(encodeResponse(response, version, 78, {})).subarray(4)
+      for (let i = 0; i < 100; i++) {
+        const damaged = damage(asked, random)
+        attempt(`${request.name} ${version}: ${damaged.toString('hex')}`, () => {
+          const { reader, apiKey, apiVersion } = decodeRequestHeader(damaged)
+          apiByKey(apiKey)?.request.read(reader, apiVersion)
+        })
+        const reply = damage(answered, random)
+        attempt(`${response.name} ${version}: ${reply.toString('hex')}`, () => {
+          response.read(decodeResponseHeader(reply, response, version).reader, version)
+        })
+      }
+    }
+  }
+  assert.ok(outcome.read > 10_000 && outcome.refused > 10_000, JSON.stringify(outcome))
+})
+
+/** One byte of the first twenty is another, now and then also cut. */
+function damage(frame: Buffer, random: Random): Buffer {
+  const bytes = Buffer.from(frame)
+  bytes[random.below(Math.min(20, bytes.length))] = random.pick([0, 1, 2, 0x7f, 0x80, 0xff, random.below(256)])
+  return random.below(4) === 0 ? bytes.subarray(0, random.below(bytes.length + 1)) : bytes
 }

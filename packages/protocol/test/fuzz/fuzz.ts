@@ -1,10 +1,12 @@
 import { CodecError, type Message, Reader } from '@ottla/protocol'
 import { type Layout, layOut } from './layout.ts'
-import { mutate } from './mutations.ts'
+import { mutate, mutateLength, targetsOf } from './mutations.ts'
 import { derivedSeed, Random } from './random.ts'
 import { randomValue } from './values.ts'
 
 const BASES = 24
+/** So many of a hundred inputs have another length somewhere. */
+const LENGTHS_PERCENT = 55
 /** One in so many inputs that decode is encoded again. */
 const ENCODE_AGAIN = 8
 
@@ -21,9 +23,13 @@ export interface Input {
 export interface Outcome {
   decoded: number
   refused: number
+  /** Lengths of fields whose length was left as it is in every input. */
+  fieldsMissed: number
   /** Inputs that something else than `CodecError` was thrown for, or that did not come back as they were. */
   readonly failures: string[]
 }
+
+export const newOutcome = (): Outcome => ({ decoded: 0, refused: 0, fieldsMissed: 0, failures: [] })
 
 /** Keeps the inputs that cost most in proportion to what they may cost. */
 export class Costliest {
@@ -58,7 +64,7 @@ function ratio({ cost, bytes }: Input): number {
 /** Decodes `count` mutations of valid inputs of one message in one version. */
 export function fuzz(message: Message, version: number, seed: number, count: number, costliest?: Costliest): Outcome {
   const random = new Random(derivedSeed(seed, `${message.name} ${version}`))
-  const outcome: Outcome = { decoded: 0, refused: 0, failures: [] }
+  const outcome = newOutcome()
   const bases: Layout[] = []
   for (let i = 0; i < BASES; i++) {
     const value = randomValue(message, version, random)
@@ -66,10 +72,15 @@ export function fuzz(message: Message, version: number, seed: number, count: num
     if (!base.bytes.equals(message.encode(version, value))) fail(outcome, 'encoded otherwise than laid out', base.bytes)
     bases.push(base)
   }
+  const targets = targetsOf(bases)
+  let turn = 0
   for (let i = 0; i < count; i++) {
-    const base = bases[i % BASES]
-    tryInput(message, version, mutate(base, Math.floor(i / BASES), random), outcome, costliest)
+    const inLength = targets.length > 0 && random.below(100) < LENGTHS_PERCENT
+    const bytes = inLength ? mutateLength(targets[turn++ % targets.length], random) : mutate(bases[i % BASES], random)
+    tryInput(message, version, bytes, outcome, costliest)
   }
+  const changed = new Set(targets.slice(0, turn).map(({ spot }) => spot.field))
+  outcome.fieldsMissed = targets.filter(({ spot }) => !changed.has(spot.field)).length
   return outcome
 }
 

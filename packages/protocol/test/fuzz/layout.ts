@@ -9,6 +9,8 @@ export interface Spot {
   readonly form: 'int8' | 'int16' | 'int32' | 'uvarint'
   /** As it stands on the wire: compact lengths are one more than what they count. */
   readonly value: number
+  /** Whose length it is: `topics.partitions.records`; `topics tags` for those of a struct's tagged section. */
+  readonly field: string
 }
 
 export interface Layout {
@@ -22,7 +24,7 @@ export interface Layout {
  */
 export function layOut(message: Message, version: number, value: Record<string, unknown>): Layout {
   const walk = new Walk(version, message.isFlexible(version))
-  walk.struct(message.fields, value)
+  walk.struct(message.fields, value, '')
   return { bytes: Buffer.concat(walk.parts), spots: walk.spots }
 }
 
@@ -38,50 +40,52 @@ class Walk {
     this.flexible = flexible
   }
 
-  struct(fields: Fields, value: Record<string, unknown>): void {
-    const tagged: [tag: number, field: Field, value: unknown][] = []
+  struct(fields: Fields, value: Record<string, unknown>, path: string): void {
+    const tagged: [tag: number, name: string, field: Field, value: unknown][] = []
     for (const [name, field] of Object.entries(fields)) {
       if (!includes(field.versions, this.version)) continue
       if (this.flexible && field.tag !== undefined && includes(field.tagged, this.version)) {
-        if (!isDeepStrictEqual(value[name], defaultValue(field))) tagged.push([field.tag, field, value[name]])
+        if (!isDeepStrictEqual(value[name], defaultValue(field))) tagged.push([field.tag, name, field, value[name]])
       } else {
-        this.field(field, value[name])
+        this.field(field, value[name], inside(path, name))
       }
     }
     if (!this.flexible) return
-    this.spot('uvarint', tagged.length)
+    this.spot('uvarint', tagged.length, `${path} tags`)
     tagged.sort(([a], [b]) => a - b)
-    for (const [tag, field, content] of tagged) {
-      this.spot('uvarint', tag)
+    for (const [tag, name, field, content] of tagged) {
+      const at = inside(path, name)
+      this.spot('uvarint', tag, `${at} tag`)
       const inner = new Walk(this.version, true)
-      inner.field(field, content)
-      this.spot('uvarint', inner.length)
+      inner.field(field, content, at)
+      this.spot('uvarint', inner.length, `${at} size`)
       for (const spot of inner.spots) this.spots.push({ ...spot, at: spot.at + this.length })
       this.add(Buffer.concat(inner.parts))
     }
   }
 
-  private field(field: Field, value: unknown): void {
-    if (field.kind === 'struct' && includes(field.nullable, this.version)) this.spot('int8', value === null ? -1 : 1)
+  private field(field: Field, value: unknown, path: string): void {
+    if (field.kind === 'struct' && includes(field.nullable, this.version))
+      this.spot('int8', value === null ? -1 : 1, path)
     if (value === null) {
-      if (field.kind !== 'struct') this.count(field, -1)
+      if (field.kind !== 'struct') this.count(field, -1, path)
       return
     }
     switch (field.kind) {
       case 'struct':
-        this.struct(field.fields!, value as Record<string, unknown>)
+        this.struct(field.fields!, value as Record<string, unknown>, path)
         return
       case 'array': {
         const elements = value as unknown[]
-        this.count(field, elements.length)
-        for (const element of elements) this.field(field.element!, element)
+        this.count(field, elements.length, path)
+        for (const element of elements) this.field(field.element!, element, path)
         return
       }
       case 'string':
       case 'bytes':
       case 'records': {
         const content = Buffer.from(value as string)
-        this.count(field, content.length)
+        this.count(field, content.length, path)
         this.add(content)
         return
       }
@@ -90,14 +94,14 @@ class Walk {
     }
   }
 
-  private count(field: Field, count: number): void {
-    if (this.flexible) this.spot('uvarint', count + 1)
-    else this.spot(field.kind === 'string' ? 'int16' : 'int32', count)
+  private count(field: Field, count: number, path: string): void {
+    if (this.flexible) this.spot('uvarint', count + 1, path)
+    else this.spot(field.kind === 'string' ? 'int16' : 'int32', count, path)
   }
 
-  private spot(form: Spot['form'], value: number): void {
+  private spot(form: Spot['form'], value: number, field: string): void {
     const content = encodeSpot(form, value)
-    this.spots.push({ at: this.length, bytes: content.length, form, value })
+    this.spots.push({ at: this.length, bytes: content.length, form, value, field })
     this.add(content)
   }
 
@@ -105,6 +109,10 @@ class Walk {
     this.parts.push(part)
     this.length += part.length
   }
+}
+
+function inside(path: string, name: string): string {
+  return path === '' ? name : `${path}.${name}`
 }
 
 export function encodeSpot(form: Spot['form'], value: number): Buffer {

@@ -6,19 +6,43 @@ const oddVarints = ['ffffffffff', '808080808001', 'ffffffff10', '8000', '8080808
   Buffer.from(hex, 'hex'),
 )
 
-/** One input made of a valid one. The same random numbers give the same input. */
-export function mutate(layout: Layout, step: number, random: Random): Buffer {
-  const { bytes, spots } = layout
-  const kind = random.below(20)
-  if (kind < 11 && spots.length > 0) {
-    // Every spot has its turn, whatever else is random.
-    const input = replaceSpot(bytes, spots[step % spots.length], random)
-    return kind === 0 ? flipBits(input, random) : input
+/** One length of a valid input. */
+export interface Target {
+  readonly base: Layout
+  readonly spot: Spot
+}
+
+/** Every length of the bases: first one of each field, so that no field is left out, then all the others in turn. */
+export function targetsOf(bases: readonly Layout[]): Target[] {
+  const first: Target[] = []
+  const others: Target[] = []
+  const fields = new Set<string>()
+  const most = Math.max(...bases.map(({ spots }) => spots.length))
+  for (let i = 0; i < most; i++) {
+    for (const base of bases) {
+      const spot = base.spots[i]
+      if (spot === undefined) continue
+      if (fields.has(spot.field)) others.push({ base, spot })
+      else first.push({ base, spot })
+      fields.add(spot.field)
+    }
   }
-  if (kind < 14) return Buffer.from(bytes.subarray(0, random.below(bytes.length + 1)))
-  if (kind < 17) return flipBits(bytes, random)
-  if (kind < 18) return splice(bytes, random.below(bytes.length + 1), 0, randomBytes(random))
-  if (kind < 19) return splice(bytes, random.below(bytes.length + 1), random.below(8), Buffer.alloc(0))
+  return [...first, ...others]
+}
+
+/** Another length than the one that stands there. The same random numbers give the same input. */
+export function mutateLength({ base, spot }: Target, random: Random): Buffer {
+  const input = replaceSpot(base.bytes, spot, random)
+  return random.below(10) === 0 ? flipBits(input, random) : input
+}
+
+/** One input made of a valid one: cut, with bits flipped, bytes put in, taken out or repeated. */
+export function mutate({ bytes }: Layout, random: Random): Buffer {
+  const kind = random.below(9)
+  if (kind < 3) return Buffer.from(bytes.subarray(0, random.below(bytes.length + 1)))
+  if (kind < 6) return flipBits(bytes, random)
+  if (kind < 7) return splice(bytes, random.below(bytes.length + 1), 0, randomBytes(random))
+  if (kind < 8) return splice(bytes, random.below(bytes.length + 1), random.below(8), Buffer.alloc(0))
   const start = random.below(bytes.length + 1)
   const copied = bytes.subarray(start, start + random.below(64))
   return splice(bytes, random.below(bytes.length + 1), 0, copied)

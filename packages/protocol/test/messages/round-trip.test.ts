@@ -2,8 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CodecError, type Field, type Fields, type Message, Reader } from '@ottla/protocol'
 import fc from 'fast-check'
+import { string } from '../../src/codec/fields.ts'
+import { response } from '../../src/codec/message.ts'
 import { allMessages, versionsOf } from './all.ts'
 import { defaults, includes, messageArbitrary, otherValue } from './arbitrary.ts'
+
+// Codecs are compiled at their first use: here as they are in service.
+delete process.env.OTTLA_STRICT_RESPONSES
 
 const RUNS = 50
 const seed = Number(process.env.OTTLA_SEED ?? 20261122)
@@ -67,6 +72,22 @@ test('a value that a version has no room for is dropped from responses and if ig
     }
   }
   assert.ok(dropped > 200 && refused > 200, `${dropped} dropped, ${refused} refused`)
+})
+
+test('under test, a response that says what its version has no room for is refused as a request is', () => {
+  const sample = () =>
+    response({ key: 500, name: 'Sample', versions: '0-1' }, () => ({
+      name: string({ v: '1+' }),
+      rack: string({ v: '1+', ignorable: true }),
+    }))
+  assert.equal(sample().encode(0, { name: 'lost', rack: 'lost' }).length, 0)
+  process.env.OTTLA_STRICT_RESPONSES = '1'
+  try {
+    assert.equal(sample().encode(0, { name: '', rack: 'lost' }).length, 0)
+    assert.throws(() => sample().encode(0, { name: 'lost' }), isCodecError('VALUE'))
+  } finally {
+    delete process.env.OTTLA_STRICT_RESPONSES
+  }
 })
 
 test('a null where the version allows none is refused', () => {
