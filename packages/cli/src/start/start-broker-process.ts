@@ -5,7 +5,7 @@ import { argumentLayer, Broker, BrokerConfig, type ConfigLayer, fileLayer, objec
 import { onNativeMissing } from '@ottla/protocol/records'
 import { type NodeLogger, nodeLogger, nodeRuntime } from '@ottla/runtime/node'
 import { UsageError } from '../command.ts'
-import { type HttpEndpoint, serveHttp } from './http-endpoint.ts'
+import type { HttpEndpoint } from './http-endpoint.ts'
 import { isAlive, newInstance } from './process-identity.ts'
 
 /** What `ottla start` was asked for. */
@@ -86,7 +86,11 @@ export async function startBrokerProcess(settings: StartSettings, config: Broker
   const listener = config.get('ottla.http.listener')
   let http: HttpEndpoint | null = null
   try {
-    if (listener !== null) http = await serveHttp(listener, broker)
+    if (listener !== null) {
+      // Loaded when wanted: an import of `node:http` brings in all of Node's own HTTP client, a third of a start.
+      const { serveHttp } = await import('./http-endpoint.ts')
+      http = await serveHttp(listener, broker)
+    }
   } catch (error) {
     await broker.close()
     throw error
