@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { batchOf, DIRECTORY, World } from './support/world.ts'
+
+test('a sync that fails is not tried again: no ack, and the directory is offline', () => {
+  const world = new World({ config: { flushMessages: 1 } })
+  const log = world.createLog()
+  world.append(log, batchOf([{}]))
+  world.settle()
+  world.machine.disk.inject({ call: 'sync', path: (path) => path.endsWith('.log') })
+  world.append(log, batchOf([{}]))
+  world.settle()
+  assert.equal(log.writtenEndOffset, 1)
+  assert.ok(log.offline)
+  assert.ok(world.manager.directories[0].offline)
+  assert.deepEqual(
+    world.failed.map(({ fromOffset }) => fromOffset),
+    [1],
+  )
+  assert.ok(world.wait((done) => log.flush(done)) instanceof Error)
+  assert.equal(world.append(log, batchOf([{}])).errorCode, 56)
+})
+
+test('with a log offline, a stop is not a clean one', async () => {
+  const marker = `${DIRECTORY}/.kafka_cleanshutdown`
+  for (const damaged of [false, true]) {
+    const world = new World({ config: { flushMessages: 1 } })
+    const log = world.createLog()
+    for (let i = 0; i < 10; i++) world.append(log, batchOf([{ value: 'x'.repeat(900) }]))
+    world.settle()
+    if (damaged) {
+      log.takeOffline(new Error('for this test'))
+      world.settle()
+    }
+    await world.stop()
+    assert.equal(world.machine.start().fs.exists(marker), !damaged)
+  }
+})
+
+test('a read that a truncation overtakes comes back empty, not with what was cut', () => {
+  const world = new World({ manager: { tailBytesMax: 0 } })
+  const log = world.createLog()
+  for (let i = 0; i < 10; i++) world.append(log, batchOf([{ value: `${i}` }]))
+  world.settle()
+  const read = { maxBytes: 1 << 20, maxOffset: Number.MAX_SAFE_INTEGER, minOneMessage: true }
+  let bytes = -1
+  log.readFromDisk(0, read, (_, slice) => {
+    bytes = slice?.bytes ?? -2
+  })
+  assert.equal(bytes, -1)
+  assert.equal(
+    world.wait((done) => log.truncateTo(5, done)),
+    null,
+  )
+  world.settle()
+  assert.equal(bytes, 0)
+  assert.ok((world.read(log, 0) as Buffer).length > 0)
+})
