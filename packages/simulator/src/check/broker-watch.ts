@@ -11,6 +11,13 @@ import { compareWithFiles } from './restart.ts'
 /** How the last process ended; `clean-power`: cleanly, and then the power went. */
 export type StopKind = 'none' | 'clean' | 'kill' | 'power' | 'clean-power'
 
+const STOPS: readonly StopKind[] = ['none', 'clean', 'clean-power', 'kill', 'power']
+
+/** What two stops in a row may take is decided by the harder one. */
+function harder(a: StopKind, b: StopKind): StopKind {
+  return STOPS.indexOf(a) > STOPS.indexOf(b) ? a : b
+}
+
 type Partition = NonNullable<ReturnType<Broker['replicas']['partition']>>
 
 export interface Watched {
@@ -54,6 +61,8 @@ export class BrokerWatch {
   private readonly world: World
   private readonly machine: SimMachine
   private broker: Broker | null = null
+  /** Logs that could not be looked at since the stops before: by an offline log nothing can be judged. */
+  private unjudged = new Map<PartitionLedger, { readonly stop: StopKind; readonly diskWasFull: boolean }>()
   private watched: Watched[] = []
   private events = 0
 
@@ -78,10 +87,16 @@ export class BrokerWatch {
     this.watched = []
     this.checkTopics(broker)
     const { checks } = this.world
+    const unjudged: typeof this.unjudged = new Map()
     for (const partition of broker.replicas.all()) {
       const ledger = this.ledgerOf(partition)
       if (ledger.damaged) continue
       const { log } = partition
+      const before = this.unjudged.get(ledger)
+      const since = {
+        stop: harder(stop, before?.stop ?? 'none'),
+        diskWasFull: this.diskWasFull || before?.diskWasFull === true,
+      }
       if (log.offline !== null) {
         if (!this.diskTrouble)
           checks.fail(
@@ -89,15 +104,17 @@ export class BrokerWatch {
             `${ledger.name} is served again`,
             `it is offline: ${log.offline.message}`,
           )
+        unjudged.set(ledger, since)
         continue
       }
-      const files = compareWithFiles(this.world, this.machine.disk, ledger, log, stop)
-      recheckLogStart(this.world, ledger, log.logStartOffset, stop, this.diskWasFull)
+      const files = compareWithFiles(this.world, this.machine.disk, ledger, log, since.stop)
+      recheckLogStart(this.world, ledger, log.logStartOffset, since.stop, since.diskWasFull)
       if (this.cachesDamaged) checks.met('S4')
       ledger.highWatermark = partition.highWatermark
       this.watched.push({ partition, ledger, files, mustStandStill: false })
     }
-    this.diskWasFull = false
+    this.unjudged = unjudged
+    this.diskWasFull = this.troubles.has('full')
     this.cachesDamaged = false
     if (!this.diskTrouble) this.checkCaches('restart')
   }
@@ -124,7 +141,8 @@ export class BrokerWatch {
 
   detach(): void {
     if (this.broker === null) return
-    this.wholeAndOnline = this.watched.every(({ partition }) => partition.log.offline === null)
+    this.wholeAndOnline =
+      this.unjudged.size === 0 && this.watched.every(({ partition }) => partition.log.offline === null)
     for (const { partition, ledger } of this.watched) {
       // With a failed sync in between it means nothing.
       if (!this.world.syncFailed)
