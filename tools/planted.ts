@@ -8,9 +8,9 @@
  *
  * Ends with one line of totals, 0 or 1.
  */
-import { spawnSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { applyHunk, type PlantedBug, parsePatch } from '@ottla/simulator'
@@ -61,27 +61,45 @@ function plant(target: string, bug: PlantedBug): void {
   }
 }
 
-function simulate(directory: string, args: readonly string[]): { readonly ok: boolean; readonly output: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['tools/sim.ts', ...args], {
-    cwd: directory,
-    encoding: 'utf8',
-    maxBuffer: 64 * 1024 * 1024,
+/** Processes at the same time. */
+const JOBS_MAX = 4
+
+function simulate(
+  directory: string,
+  args: readonly string[],
+): Promise<{ readonly ok: boolean; readonly output: string }> {
+  return new Promise((resolve, reject) => {
+    const options = { cwd: directory, maxBuffer: 64 * 1024 * 1024 }
+    execFile(process.execPath, ['tools/sim.ts', ...args], options, (error, stdout, stderr) => {
+      if (error === null || error.code === 1) resolve({ ok: error === null, output: stdout })
+      else reject(new Error(`the simulation did not run:\n${stdout}${stderr}`))
+    })
   })
-  if (status !== 0 && status !== 1) throw new Error(`the simulation did not run:\n${stdout}${stderr}`)
-  return { ok: status === 0, output: stdout }
 }
 
-function hunt(target: string, seedsMax: number, from: number): Caught | null {
+async function hunt(target: string, seedsMax: number, from: number): Promise<Caught | null> {
   for (let seed = from; seed < from + seedsMax; ) {
     const left = from + seedsMax - seed
-    const args = ['--seeds', String(left), '--from', String(seed), '--max-failures', '1', '--twice', '0', '--quiet']
-    const { ok, output } = simulate(target, args)
+    const args = [
+      '--seeds',
+      String(left),
+      '--from',
+      String(seed),
+      '--max-failures',
+      '1',
+      '--twice',
+      '0',
+      '--jobs',
+      '1',
+      '--quiet',
+    ]
+    const { ok, output } = await simulate(target, args)
     if (ok) return null
     const headline = /^FAIL .*$/m.exec(output)?.[0]
     const failing = /seed=(0x[0-9a-f]+)/.exec(headline ?? '')?.[1]
     if (headline === undefined || failing === undefined) throw new Error(`a failure without a report:\n${output}`)
     // A seed that fails without the patch as well says nothing about it.
-    if (simulate(root, ['--replay', failing]).ok) {
+    if ((await simulate(root, ['--replay', failing])).ok) {
       const claim = /^ {2}claim {3}: (.*)$/m.exec(output)?.[1] ?? ''
       return { seed: Number(failing), seeds: Number(failing) - from + 1, headline, claim }
     }
@@ -99,25 +117,33 @@ if (names.length === 0) {
   process.exit(2)
 }
 
-let caughtCount = 0
-for (const name of names) {
+/** Plants a bug in a copy of its own; whether it was caught. */
+async function tryOut(name: string): Promise<boolean> {
   const target = mkdtempSync(path.join(tmpdir(), 'ottla-planted-'))
   try {
     const bug = parsePatch(readFileSync(path.join(plantedDir, `${name}.patch`), 'utf8'))
     copyTo(target)
     plant(target, bug)
-    const caught = hunt(target, Number(values.seeds), Number(values.from))
-    if (caught === null) console.log(`MISSED ${name}: ${bug.title} (${values.seeds} seeds)`)
-    else {
-      caughtCount++
-      const [, invariant, title] = /^FAIL (\S+) (\S+)/.exec(caught.headline) ?? []
-      console.log(
-        `caught ${name} by ${invariant} ${title} after ${caught.seeds} seeds (0x${caught.seed.toString(16)}): ${caught.claim}`,
-      )
+    const caught = await hunt(target, Number(values.seeds), Number(values.from))
+    if (caught === null) {
+      console.log(`MISSED ${name}: ${bug.title} (${values.seeds} seeds)`)
+      return false
     }
+    const [, invariant, title] = /^FAIL (\S+) (\S+)/.exec(caught.headline) ?? []
+    console.log(
+      `caught ${name} by ${invariant} ${title} after ${caught.seeds} seeds (0x${caught.seed.toString(16)}): ${caught.claim}`,
+    )
+    return true
   } finally {
     rmSync(target, { recursive: true, force: true })
   }
 }
+
+const waiting = [...names]
+let caughtCount = 0
+async function work(): Promise<void> {
+  for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) if (await tryOut(name)) caughtCount++
+}
+await Promise.all(Array.from({ length: Math.min(JOBS_MAX, availableParallelism()) }, work))
 console.log(`${caughtCount} passed, ${names.length - caughtCount} failed`)
 process.exitCode = caughtCount === names.length ? 0 : 1

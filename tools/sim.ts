@@ -5,10 +5,13 @@
  *   npm run sim -- --replay 0x17f --trace          one seed, telling what happens
  *   npm run sim -- --replay 0x17f --until 3911     up to an event
  *
- * Every hundredth seed runs twice, and the traces must be equal. Ends with one line of totals, 0 or 1.
+ * Every hundredth seed runs twice, and the traces must be equal. Seeds run in as many threads as there are processors
+ * (`--jobs`). Ends with one line of totals, 0 or 1.
  */
 import { execFileSync } from 'node:child_process'
+import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
+import { isMainThread, parentPort, Worker } from 'node:worker_threads'
 import { type RunResult, renderCounts, renderFailure, SimRun } from '@ottla/simulator'
 
 const { values } = parseArgs({
@@ -22,6 +25,8 @@ const { values } = parseArgs({
     'max-failures': { type: 'string', default: '5' },
     /** Every n-th seed runs twice. */
     twice: { type: 'string', default: '100' },
+    /** Threads. */
+    jobs: { type: 'string', default: String(Math.min(4, availableParallelism())) },
     quiet: { type: 'boolean', default: false },
   },
 })
@@ -71,40 +76,89 @@ async function replay(seed: number): Promise<number> {
   return result.violation === null ? 0 : 1
 }
 
+interface Ran {
+  readonly result: RunResult
+  /** Empty when all is well. */
+  readonly report: string
+}
+
+/** One of many seeds; only what the sums need is kept. */
+async function tryOut(seed: number, twice: boolean): Promise<Ran> {
+  const result = await runSeed(seed)
+  const { traceHash } = result
+  let report = ''
+  if (result.violation !== null) report = `${renderFailure(result, origin)}\n`
+  else if (twice) {
+    const again = await runSeed(seed)
+    if (again.traceHash !== traceHash)
+      report = `FAIL determinism  seed=0x${seed.toString(16)}: trace hashes ${traceHash} and ${again.traceHash}`
+  }
+  return { result: { ...result, violation: null, timeline: [], lastEvents: [] }, report }
+}
+
+interface Order {
+  readonly seed: number
+  readonly twice: boolean
+}
+
+/** Hands out seeds to threads, each of which gets its next one when it has told what came of the last. */
+function inThreads(jobs: number, next: () => Order | null, done: (ran: Ran) => void): Promise<unknown> {
+  const thread = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const worker = new Worker(new URL(import.meta.url), { argv: process.argv.slice(2) })
+      const give = (): void => {
+        const order = next()
+        if (order !== null) worker.postMessage(order)
+        else void worker.terminate().then(() => resolve())
+      }
+      worker.on('error', reject)
+      worker.on('message', (ran: Ran) => {
+        done(ran)
+        give()
+      })
+      give()
+    })
+  return Promise.all(Array.from({ length: jobs }, thread))
+}
+
 async function many(first: number, count: number): Promise<number> {
   const startedMs = performance.now()
   const results: RunResult[] = []
   const failuresMax = wholeNumber(values['max-failures'], 'max-failures')
   const twice = wholeNumber(values.twice, 'twice')
+  const jobs = Math.min(wholeNumber(values.jobs, 'jobs'), count)
   let failed = 0
-  for (let i = 0; i < count && failed < failuresMax; i++) {
-    const seed = (first + i) >>> 0
-    const result = await runSeed(seed)
-    results.push({ ...result, timeline: [], lastEvents: [] })
-    if (result.violation !== null) {
-      failed++
-      console.log(`${renderFailure(result, origin)}\n`)
-    } else if (twice > 0 && i % twice === 0) {
-      const again = await runSeed(seed)
-      if (again.traceHash !== result.traceHash) {
-        failed++
-        console.log(
-          `FAIL determinism  seed=0x${seed.toString(16)}: trace hashes ${result.traceHash} and ${again.traceHash}`,
-        )
-      }
-    }
+  let given = 0
+  const next = (): Order | null => {
+    if (given >= count || failed >= failuresMax) return null
+    const i = given++
+    return { seed: (first + i) >>> 0, twice: twice > 0 && i % twice === 0 }
   }
+  const done = ({ result, report }: Ran): void => {
+    results.push(result)
+    if (report === '') return
+    failed++
+    console.log(report)
+  }
+  if (jobs > 1) await inThreads(jobs, next, done)
+  else for (let order = next(); order !== null; order = next()) done(await tryOut(order.seed, order.twice))
   const seconds = (performance.now() - startedMs) / 1000
   if (!values.quiet) {
     for (const line of renderCounts(results)) console.log(line)
-    console.log(`speed     : ${((results.length / seconds) * 60).toFixed(0)} seeds a minute, ${seconds.toFixed(1)} s`)
+    const perMinute = (results.length / seconds) * 60
+    console.log(`speed     : ${perMinute.toFixed(0)} seeds a minute, ${seconds.toFixed(1)} s, ${jobs} threads`)
   }
   const total = results.length
   console.log(`${total - failed} passed, ${failed} failed`)
   return failed === 0 ? 0 : 1
 }
 
-process.exitCode =
-  values.replay === undefined
-    ? await many(wholeNumber(values.from, 'from'), wholeNumber(values.seeds, 'seeds'))
-    : await replay(wholeNumber(values.replay, 'replay'))
+if (isMainThread)
+  process.exitCode =
+    values.replay === undefined
+      ? await many(wholeNumber(values.from, 'from'), wholeNumber(values.seeds, 'seeds'))
+      : await replay(wholeNumber(values.replay, 'replay'))
+else
+  parentPort?.on('message', async ({ seed, twice }: Order) => {
+    parentPort?.postMessage(await tryOut(seed, twice))
+  })
