@@ -1,5 +1,6 @@
 import { ioError, StorageError } from './errors.ts'
 import { DirectoryRecord } from './files/directory-record.ts'
+import { failIfNoneIsLeft } from './log-directories.ts'
 import { LogDirectory } from './log-directory.ts'
 import type { LogManagerOptions } from './manager-types.ts'
 import type { StorageRuntime } from './types.ts'
@@ -66,14 +67,6 @@ export class LockedDirectories {
   release(): void {
     for (const directory of this.directories) directory.abandon(true)
   }
-}
-
-/** `StorageError` of a broker that has no directory to use. */
-export function failIfNoneIsLeft(directories: readonly LogDirectory[]): void {
-  if (directories.some(({ offline }) => offline === null)) return
-  const last = directories.at(-1)?.offline
-  if (last instanceof StorageError) throw last
-  throw ioError(directories.map(({ path }) => path).join(', '), last ?? new Error('there is no log directory'))
 }
 
 function readRecord(runtime: StorageRuntime, home: LogDirectory): DirectoryRecord | null {

@@ -4,9 +4,10 @@ import { ioError, isDiskFull, isSystemError, StorageError } from './errors.ts'
 import type { DirectoryRecord } from './files/directory-record.ts'
 import { FolderRemover } from './folder-remover.ts'
 import type { LoadedLog } from './load/load-log.ts'
-import { failIfNoneIsLeft, LockedDirectories, type LockOptions } from './locked-directories.ts'
+import { LockedDirectories, type LockOptions } from './locked-directories.ts'
 import { PartitionLog } from './log.ts'
 import { LogCore } from './log-core.ts'
+import { failIfNoneIsLeft, LogDirectories } from './log-directories.ts'
 import type { LogDirectory } from './log-directory.ts'
 import { IndexMemory, type LogShared } from './log-shared.ts'
 import type { DirectoryState, LogManagerOptions } from './manager-types.ts'
@@ -18,6 +19,7 @@ import { Retention } from './retention.ts'
 import { Segment } from './segment.ts'
 import { SegmentList } from './segment-list.ts'
 import { TailBudget } from './tail.ts'
+import { TaskTimers } from './task-timers.ts'
 import type { LogConfig, StorageRuntime } from './types.ts'
 
 const TAIL_BYTES_MAX = 16 * 1024 * 1024
@@ -36,7 +38,7 @@ const CLOSING_MAX = 16
 export class LogManager {
   readonly #runtime: StorageRuntime
   readonly #options: LogManagerOptions
-  readonly #directories: readonly LogDirectory[]
+  readonly #directories: LogDirectories
   readonly #record: DirectoryRecord | null
   readonly #folders: PartitionFolders
   readonly #shared: LogShared
@@ -44,7 +46,7 @@ export class LogManager {
   readonly #remover: FolderRemover
   readonly #retention: Retention
   readonly #cleaner: LogCleaner
-  readonly #timers = new Map<string, ReturnType<StorageRuntime['timers']['setTimer']>>()
+  readonly #tasks: TaskTimers
   /** Topic by its name in lower case, where a disk cannot tell names apart by case. */
   readonly #topicsFolded = new Map<string, string>()
   /** Log directories with new folders that are not durable yet. */
@@ -80,8 +82,9 @@ export class LogManager {
   private constructor(runtime: StorageRuntime, options: LogManagerOptions, locked: LockedDirectories) {
     this.#runtime = runtime
     this.#options = options
-    this.#directories = locked.directories
+    this.#directories = new LogDirectories(locked.directories, locked.record)
     this.#record = locked.record
+    this.#tasks = new TaskTimers(runtime.timers)
     this.#remover = new FolderRemover(runtime, (path, error) => {
       runtime.logger.warn('could not remove what was deleted', { path, error: error.message })
     })
@@ -145,8 +148,7 @@ export class LogManager {
 
   #openAll(): void {
     const { nodeId } = this.#options
-    this.#clusterId =
-      this.#options.clusterId ?? this.#directories.find((d) => d.meta?.clusterId != null)?.meta?.clusterId ?? null
+    this.#clusterId = this.#options.clusterId ?? this.#directories.clusterId
     for (const directory of this.#directories) {
       if (directory.offline !== null) {
         this.#options.onDirectoryFailed?.(directory.path, directory.offline)
@@ -207,32 +209,28 @@ export class LogManager {
    * are. It is not asked at every start: each answer costs the reading of a file.
    */
   #settleFolders(): void {
-    const suspicious = this.#recovered || !this.#allOnline || this.#folders.deletionsPending
+    const suspicious = this.#recovered || this.#directories.unread !== undefined || this.#folders.deletionsPending
     if (suspicious && this.#folders.canTell) {
       const before = this.#logs.size
+      const unknown: string[] = []
       for (const log of [...this.#logs.values()]) {
         const fate = this.#folders.fateOf(log.topic, log.partition, log.topicId)
         if (fate !== null) this.#retire(log, fate)
+        else if (this.#folders.isUnknown(log.topic)) unknown.push(log.directory)
       }
+      if (unknown.length > 0)
+        this.#runtime.logger.warn('logs of topics that nobody knows are left alone; --adopt takes them up', {
+          logs: unknown.length,
+          first: unknown[0],
+        })
       if (this.#logs.size < before) this.#syncDirectories()
     }
-    if (this.#record === null) return
-    const ids = new Map<string, string>()
-    for (const { path, offline, meta } of this.#directories) {
-      const id = (offline === null ? meta?.directoryId : null) ?? this.#record.directoryIdAt(path)
-      if (id !== undefined) ids.set(path, id)
-    }
-    this.#record.noteDirectories(ids, this.#directories.length > 1)
-    if (this.#allOnline) this.#record.forgetDeletions()
+    this.#directories.noteInRecord()
     this.#writeRecord()
   }
 
-  get #allOnline(): boolean {
-    return this.#directories.every(({ offline }) => offline === null)
-  }
-
   #writeRecord(): void {
-    const [home] = this.#directories
+    const { home } = this.#directories
     if (home.offline === null) this.#guard(home, () => this.#record?.write())
   }
 
@@ -275,11 +273,7 @@ export class LogManager {
   }
 
   get directories(): readonly DirectoryState[] {
-    return this.#directories.map((directory) => ({
-      path: directory.path,
-      offline: directory.offline,
-      directoryId: directory.meta?.directoryId ?? '',
-    }))
+    return this.#directories.states
   }
 
   getLog(topic: string, partition: number): PartitionLog | undefined {
@@ -307,7 +301,7 @@ export class LogManager {
     if (this.#logs.has(name)) throw new StorageError('ALREADY_EXISTS', `${name} exists already`)
     const failed = new Set<LogDirectory>()
     for (;;) {
-      const directory = this.#chooseDirectory(directoryPath, failed)
+      const directory = this.#directories.choose(this.#logs.values(), directoryPath, failed)
       const path = `${directory.path}/${name}`
       if (fs.exists(path)) throw new StorageError('ALREADY_EXISTS', `${path} exists already`)
       this.#foldTopic(directory, topic)
@@ -316,7 +310,7 @@ export class LogManager {
       } catch (error) {
         failed.add(directory)
         if ((error as NodeJS.ErrnoException).code === 'EIO') this.#failDirectory(directory, error as Error)
-        if (directoryPath === undefined && this.#usable(failed).length > 0) continue
+        if (directoryPath === undefined && this.#directories.usable(failed).length > 0) continue
         throw ioError(path, error as Error)
       }
       const loaded = this.#emptyLog(path, config)
@@ -332,7 +326,7 @@ export class LogManager {
    */
   restoreLog(topic: string, partition: number, topicId: string | null, config: LogConfig): PartitionLog {
     const name = partitionDirectoryName(topic, partition)
-    const unread = this.#directories.find((directory) => directory.offline !== null)
+    const { unread } = this.#directories
     if (unread === undefined) {
       this.#runtime.logger.error('no log of a partition was found: it begins anew, empty', { log: name })
       return this.createLog(topic, partition, topicId, config)
@@ -346,27 +340,6 @@ export class LogManager {
   setAsideOther(topic: string, partition: number, topicId: string): void {
     const log = this.getLog(topic, partition)
     if (log !== undefined && log.topicId !== null && log.topicId !== topicId) this.#retire(log, 'stray')
-  }
-
-  #chooseDirectory(path: string | undefined, without: ReadonlySet<LogDirectory>): LogDirectory {
-    const usable = this.#usable(without)
-    if (path !== undefined) {
-      const wanted = usable.find((directory) => directory.path === path)
-      if (wanted === undefined) throw new StorageError('NOT_FOUND', `${path} is no usable log directory`)
-      return wanted
-    }
-    if (usable.length === 0) throw new StorageError('IO', 'no log directory is usable')
-    if (usable.length === 1) return usable[0]
-    const counts = new Map(usable.map((directory) => [directory, 0]))
-    for (const log of this.#logs.values()) {
-      const directory = this.#directoryOf(log)
-      if (directory !== undefined && counts.has(directory)) counts.set(directory, counts.get(directory)! + 1)
-    }
-    return usable.reduce((best, next) => (counts.get(next)! < counts.get(best)! ? next : best))
-  }
-
-  #usable(without: ReadonlySet<LogDirectory>): LogDirectory[] {
-    return this.#directories.filter((directory) => directory.offline === null && !without.has(directory))
   }
 
   /**
@@ -387,7 +360,7 @@ export class LogManager {
     this.#logs.delete(log.name)
     if (!this.#hasTopic(topic)) this.#topicsFolded.delete(topic.toLowerCase())
     log.abandon()
-    this.#once('sync-deletions', 0, () => {
+    this.#tasks.once('sync-deletions', 0, () => {
       this.#syncDirectories()
       this.#writeRecord()
     })
@@ -441,48 +414,29 @@ export class LogManager {
 
   #startTimers(): void {
     const initialMs = this.#options.initialTaskDelayMs ?? INITIAL_TASK_DELAY_MS
-    this.#every('checkpoints', initialMs, this.#options.checkpointIntervalMs ?? CHECKPOINT_INTERVAL_MS, () => {
+    this.#tasks.every('checkpoints', initialMs, this.#options.checkpointIntervalMs ?? CHECKPOINT_INTERVAL_MS, () => {
       for (const directory of this.#directories)
         if (directory.offline === null)
           directory.writeCheckpointsInBackground(this.#logsOf(directory), (error) =>
             this.#checkpointFailed(directory, error),
           )
     })
-    this.#every('retention', initialMs, this.#options.retentionCheckIntervalMs ?? RETENTION_CHECK_INTERVAL_MS, () =>
-      this.runRetention(),
+    this.#tasks.every(
+      'retention',
+      initialMs,
+      this.#options.retentionCheckIntervalMs ?? RETENTION_CHECK_INTERVAL_MS,
+      () => this.runRetention(),
     )
-    this.#every('producers', PRODUCER_EXPIRY_INTERVAL_MS, PRODUCER_EXPIRY_INTERVAL_MS, () => {
+    this.#tasks.every('producers', PRODUCER_EXPIRY_INTERVAL_MS, PRODUCER_EXPIRY_INTERVAL_MS, () => {
       const nowMs = this.#runtime.clock.nowMs()
       for (const log of this.#logs.values())
         log.core.loadedProducers?.removeExpired(nowMs, this.#shared.producerIdExpirationMs)
     })
   }
 
-  #every(name: string, delayMs: number, intervalMs: number, action: () => void): void {
-    this.#once(name, delayMs, () => {
-      action()
-      if (!this.#closed) this.#every(name, intervalMs, intervalMs, action)
-    })
-  }
-
-  /** At most one of a name is pending. */
-  #once(name: string, delayMs: number, action: () => void): void {
-    if (this.#timers.has(name) || this.#closed) return
-    const timer = this.#runtime.timers.setTimer(
-      () => {
-        this.#timers.delete(name)
-        if (!this.#closed) action()
-      },
-      delayMs,
-      { keepAlive: false },
-    )
-    this.#timers.set(name, timer)
-  }
-
   #stopTimers(): void {
     this.#closed = true
-    for (const timer of this.#timers.values()) this.#runtime.timers.clearTimer(timer)
-    this.#timers.clear()
+    this.#tasks.stop()
     this.#remover.stop()
     this.#retention.stop()
   }
@@ -490,9 +444,7 @@ export class LogManager {
   // ---- directories
 
   #directoryOf(log: PartitionLog): LogDirectory | undefined {
-    return this.#directories.find(
-      ({ path }) => log.directory.startsWith(path) && log.directory.indexOf('/', path.length + 1) < 0,
-    )
+    return this.#directories.of(log)
   }
 
   *#logsOf(directory: LogDirectory): Iterable<PartitionLog> {

@@ -68,6 +68,11 @@ export class PartitionFolders {
     return known === null ? null : 'stray'
   }
 
+  /** The topic is not one of the cluster's. */
+  isUnknown(topic: string): boolean {
+    return this.#deps.topicIdOf !== undefined && this.#deps.topicIdOf(topic) === null
+  }
+
   /** For one of two folders of the same partition: the making of one without records and id was cut short. */
   fateOfTwin(topic: string, partition: number, path: string): FolderFate | null {
     const { fs } = this.#deps.runtime
