@@ -25,7 +25,7 @@ const fingerprintsFile = join(projectDir, 'packages/protocol/test/conformance/fi
 
 const ours = Object.values(protocol).filter((value) => value instanceof Message) as Message[]
 const read: Release[] = []
-let errorNames = new Set<string>()
+let errorNames: string[] = []
 for (const version of releases) {
   const wanted = version.startsWith('3.') ? artifacts : [...artifacts, ...artifactsSince4]
   const folder = `kafka-definitions-${version}`
@@ -41,11 +41,13 @@ for (const version of releases) {
 const result = compare(ours, read)
 for (const release of read) compareHeaders(result, release)
 const ourNames = new Set<string>(Object.keys(ErrorCode))
-for (const name of ourNames) {
-  if (errorNames.has(name)) result.passed++
-  else result.drift.push(`error ${name}: not in Kafka's`)
+for (const [i, name] of errorNames.entries()) {
+  const code = ErrorCode[name as keyof typeof ErrorCode]
+  if (code === i - 1) result.passed++
+  else result.drift.push(`error ${name}: ${i - 1}, ours ${code}`)
+  ourNames.delete(name)
 }
-for (const name of errorNames) if (!ourNames.has(name)) result.drift.push(`error ${name}: ours has no such error`)
+for (const name of ourNames) result.drift.push(`error ${name}: not in Kafka's`)
 
 const text = `${ours.map(fingerprintLine).sort().join('\n')}\n`
 if (result.drift.length === 0 && process.argv.includes('--write')) writeFileSync(fingerprintsFile, text)

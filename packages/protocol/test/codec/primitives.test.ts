@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { CodecError, Reader, Writer } from '@ottla/protocol'
+import { ApiVersionsResponse, CodecError, Reader, Writer } from '@ottla/protocol'
 
 const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex')
 const refuses = (code: string) => (error: unknown) => error instanceof CodecError && error.code === code
@@ -95,6 +95,16 @@ test('tagged sections', () => {
   assert.throws(() => new Reader(hex('02 02 00 01 00')).skipTaggedFields(), refuses('TAG'), 'descending')
   assert.throws(() => new Reader(hex('01 00 05 aa')).skipTaggedFields(), refuses('TRUNCATED'))
   assert.throws(() => new Reader(hex('03 00 00 01')).skipTaggedFields(), refuses('LENGTH'))
+})
+
+test('a tagged field ends where its size says, neither before nor behind', () => {
+  // ApiVersions version 3: no error, no keys, no throttling, and as tag 1 an epoch of eight bytes.
+  const response = (size: string, content: string) => hex(`0000 01 00000000 01 01 ${size} ${content}`)
+  const epoch = '00000000000000 07'
+  assert.equal(ApiVersionsResponse.decode(response('08', epoch), 3).finalizedFeaturesEpoch, 7)
+  assert.throws(() => ApiVersionsResponse.decode(response('09', `${epoch} ff`), 3), refuses('TAG'))
+  assert.throws(() => ApiVersionsResponse.decode(response('07', epoch), 3), refuses('TAG'))
+  assert.throws(() => ApiVersionsResponse.decode(response('08', '00'), 3), refuses('TRUNCATED'))
 })
 
 test('numbers outside their type are refused when written', () => {
