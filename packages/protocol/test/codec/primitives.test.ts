@@ -102,6 +102,8 @@ test('a tagged field ends where its size says, neither before nor behind', () =>
   const response = (size: string, content: string) => hex(`0000 01 00000000 01 01 ${size} ${content}`)
   const epoch = '00000000000000 07'
   assert.equal(ApiVersionsResponse.decode(response('08', epoch), 3).finalizedFeaturesEpoch, 7)
+  const withUnknown = hex(`0000 01 00000000 02 01 08 ${epoch} 63 02 abcd`)
+  assert.equal(ApiVersionsResponse.decode(withUnknown, 3).finalizedFeaturesEpoch, 7)
   assert.throws(() => ApiVersionsResponse.decode(response('09', `${epoch} ff`), 3), refuses('TAG'))
   assert.throws(() => ApiVersionsResponse.decode(response('07', epoch), 3), refuses('TAG'))
   assert.throws(() => ApiVersionsResponse.decode(response('08', '00'), 3), refuses('TRUNCATED'))
