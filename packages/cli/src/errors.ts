@@ -36,6 +36,8 @@ export function explain(error: unknown): { message: string; exitCode: number } {
       return { message: error.message, exitCode: exitCodes.notFound }
     case 'ENOENT':
       return { message: `no such file: ${(error as NodeJS.ErrnoException).path}`, exitCode: exitCodes.notFound }
+    case 'EISDIR':
+      return { message: 'a folder was named where a file is wanted', exitCode: exitCodes.failed }
     case 'EACCES':
     case 'EPERM':
       return { message: `no permission: ${error.message}`, exitCode: exitCodes.failed }

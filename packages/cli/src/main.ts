@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import type { KafkaOptions } from '@ottla/client'
+import type { Logger } from '@ottla/runtime'
 import type { Command } from 'commander'
 import { type CommandModule, interruption, UsageError } from './command.ts'
 import { explain, isExpected } from './errors.ts'
@@ -94,7 +95,8 @@ async function run(parser: Command, command: CommandModule): Promise<number> {
   const clients: { close(): Promise<void> }[] = []
   const kafka = async (overrides: Partial<KafkaOptions> = {}) => {
     const { Kafka, kafkaOptionsFrom } = await import('@ottla/client')
-    const client = new Kafka({
+    const { nodeRuntime } = await import('@ottla/runtime/node')
+    const options = {
       clientId: 'ottla-cli',
       // A person waits: a broker that is just starting is given a moment, one that is not there is reported.
       bootstrapTimeoutMs: 1500,
@@ -102,7 +104,8 @@ async function run(parser: Command, command: CommandModule): Promise<number> {
       ...kafkaOptionsFrom(globals.properties),
       bootstrap: globals.bootstrap,
       ...overrides,
-    })
+    }
+    const client = new Kafka(options, nodeRuntime({ logger: await warnings() }))
     clients.push(client)
     return client
   }
@@ -119,6 +122,14 @@ async function run(parser: Command, command: CommandModule): Promise<number> {
     process.off('SIGINT', onSignal)
     process.off('SIGTERM', onSignal)
   }
+}
+
+/** What the client tries again, perhaps for a minute, is told on standard error; repeats are counted. */
+async function warnings(): Promise<Logger> {
+  const { nodeLogger } = await import('@ottla/runtime/node')
+  // A progress line may stand there.
+  const before = process.stderr.isTTY ? '\r\x1b[K' : ''
+  return nodeLogger({ level: 'warn', format: 'human', write: (line) => process.stderr.write(before + line) })
 }
 
 /** The actions of Apache Kafka's tools, which are options there: `kafka-topics --create`. */

@@ -11,7 +11,9 @@ export class BrokerError extends KafkaError {
   /** `what` says on what the error fell, e.g. `topic orders`. */
   constructor(errorCode: number, what: string, detail?: string | null) {
     const name = errorName(errorCode)
-    super(name, `${what}: ${detail || errorInfo(errorCode)?.description || name}`, {
+    const text = detail || errorInfo(errorCode)?.description || name
+    // The broker may have said it: `topic orders already exists`.
+    super(name, text.includes(what) ? text : `${what}: ${text}`, {
       retriable: isRetriable(errorCode),
     })
     this.name = 'BrokerError'

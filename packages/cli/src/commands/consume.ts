@@ -52,7 +52,7 @@ Examples:
 
 async function run(context: CommandContext): Promise<undefined> {
   const { options, signal } = context
-  const topics = topicsOf(context)
+  const topics = [...new Set(topicsOf(context))]
   if (topics.length === 0) throw new UsageError('name the topic to read')
   const range = parseOffsetRange(options.fromBeginning ? 'start' : options.offset, Date.now(), context.globals.local)
   const wanted = partitionsOf(options.partition)

@@ -6,13 +6,16 @@ import { type CommandContext, type CommandModule, interruption, UsageError } fro
 import { explain } from '../errors.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { addHidden, append } from '../globals.ts'
-import { formatCount, Progress } from '../output/progress.ts'
+import { formatCount, formatRecords, Progress } from '../output/progress.ts'
 import { type InputRecord, recordFromJson } from '../records/jsonl.ts'
 import { linesOf } from '../records/lines.ts'
 import { parseTime } from '../records/time.ts'
 import { wholeNumber } from './topic/shared.ts'
 
 const inputs = ['text', 'jsonl', 'raw'] as const
+
+/** After Ctrl-C, for the records that are on their way. */
+const FINISH_MS = 5000
 
 export const command: CommandModule = {
   finishes: true,
@@ -74,11 +77,11 @@ async function run(context: CommandContext): Promise<number | undefined> {
     if (context.signal.aborted) resolve()
     context.signal.addEventListener('abort', () => resolve(), { once: true })
   })
-  await Promise.race([run.read(topic, files, input), abort])
+  await Promise.race([run.read(topic, files, input).then(() => producer.flush()), abort])
   // A terminal that nobody writes on any more would keep the process.
   if (context.signal.aborted) process.stdin.destroy()
   if (context.signal.reason === interruption) run.tellWhatWaits()
-  await producer.flush()
+  if (context.signal.aborted) await producer.close({ timeoutMs: FINISH_MS })
   return run.finish()
 }
 
@@ -232,7 +235,7 @@ class Run {
     this.progress.end()
     const waiting = this.sent - this.written - this.failed
     if (waiting === 0) return
-    process.stderr.write(`${formatCount(waiting)} records are on their way; Ctrl-C again gives them up\n`)
+    process.stderr.write(`${formatRecords(waiting)} on the way; Ctrl-C again gives up\n`)
   }
 
   async finish(): Promise<number | undefined> {
@@ -250,12 +253,10 @@ class Run {
     }
     if (this.firstError !== null) {
       const { message, exitCode } = explain(this.firstError)
-      process.stderr.write(
-        `ottla: ${formatCount(this.failed)} of ${formatCount(this.sent)} records failed: ${message}\n`,
-      )
+      process.stderr.write(`ottla: ${formatCount(this.failed)} of ${formatRecords(this.sent)} failed: ${message}\n`)
       return this.written === 0 ? exitCode : exitCodes.partial
     }
-    if (process.stderr.isTTY) process.stderr.write(`${formatCount(this.written)} records written\n`)
+    if (process.stderr.isTTY) process.stderr.write(`${formatRecords(this.written)} written\n`)
     return undefined
   }
 }

@@ -53,6 +53,11 @@ export function formatCount(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, ' ')
 }
 
+/** `1 record`, `2 records`. */
+export function formatRecords(count: number): string {
+  return `${formatCount(count)} record${count === 1 ? '' : 's'}`
+}
+
 export function formatBytes(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
   let value = bytes

@@ -226,7 +226,7 @@ export class Admin {
         return {
           type,
           name,
-          error: resultError(`${type} ${name}`, result),
+          error: resultError(resourceName(type, name), result),
           entries: (result?.configs ?? [])
             .map((c) => ({
               name: c.name,
@@ -264,7 +264,7 @@ export class Admin {
       return some.map(({ type, name }) => ({
         type,
         name,
-        error: resultError(`${type} ${name}`, findResource(response.responses, type, name)),
+        error: resultError(resourceName(type, name), findResource(response.responses, type, name)),
       }))
     })
   }
@@ -392,6 +392,10 @@ export class Admin {
 interface Answered {
   readonly errorCode: number
   readonly errorMessage?: string | null
+}
+
+function resourceName(type: ResourceType, name: string): string {
+  return name === '' ? `${type} defaults` : `${type} ${name}`
 }
 
 function itemResult(name: string, what: string, item: Answered | undefined): ItemResult {

@@ -332,6 +332,8 @@ export class Fetcher {
       this.stop(gone ? new UnknownTopicError(partitions[0].topic, partitions[0].partition) : error)
       return
     }
+    const { topic, partition } = partitions[0]
+    this.cluster.deps.logger.warn('records are asked for again', { topic, partition, error: error.message })
     if (!(error instanceof BrokerError) || errorInfo(error.errorCode)?.refreshMetadata) this.cluster.metadata.refresh()
     for (const p of partitions) p.notBeforeMs = nowMs + backOffMs(p.failures++, random, this.cluster.settings.backOff)
     this.wake()

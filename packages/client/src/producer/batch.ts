@@ -27,6 +27,8 @@ export class ProducerBatch {
   /** Monotonic ms before which it is not sent again. */
   retryAtMs = 0
   attempts = 0
+  /** Why it is sent again. */
+  lastError: KafkaError | null = null
   /** No more records: full, lingered long enough, or flushed. */
   sealed = false
   recordCount = 0

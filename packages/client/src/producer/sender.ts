@@ -352,6 +352,9 @@ export class Sender {
       return
     }
     batch.retryAtMs = atMs
+    batch.lastError = error
+    const { topic, partition } = batch
+    this.cluster.deps.logger.warn('records are sent again', { topic, partition, error: error.message })
     queue.putBack(batch)
   }
 
@@ -374,15 +377,15 @@ export class Sender {
     for (const batch of queue.batches.splice(0, count)) {
       // It was sent before: the broker may have it, so the numbers after it may not join on.
       if (batch.baseSequence >= 0) queue.restart()
-      this.fail(batch, this.tooLate(batch))
+      this.fail(batch, this.tooLate(batch, batch.lastError))
     }
   }
 
-  private tooLate(batch: ProducerBatch, cause?: KafkaError): TimeoutError {
-    const why = cause === undefined ? '' : `: ${cause.message}`
+  private tooLate(batch: ProducerBatch, cause: KafkaError | null): TimeoutError {
+    const why = cause === null ? '' : `: ${cause.message}`
     return new TimeoutError(
       `records for ${batch.topic}-${batch.partition} were not written within ${this.settings.deliveryTimeoutMs} ms${why}`,
-      cause,
+      cause ?? undefined,
     )
   }
 

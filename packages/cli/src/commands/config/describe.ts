@@ -39,13 +39,17 @@ export const command: CommandModule = {
         })),
     )
     const several = resources.length > 1
-    await context.output.rows(rows, [
-      ...(several ? [{ title: 'resource', value: (r: (typeof rows)[number]) => r.resource }] : []),
-      { title: 'name', value: (r) => r.name },
-      { title: 'value', value: (r) => (r.isSensitive ? '(hidden)' : r.value) },
-      { title: 'source', value: (r) => r.source },
-      ...(context.options.doc ? [{ title: 'doc', value: (r: (typeof rows)[number]) => r.documentation }] : []),
-    ])
+    if (rows.length === 0 && context.output.format === 'table') {
+      const right = described.filter((d) => d.error === null).map(label)
+      if (right.length > 0) await context.output.line(`${right.join(', ')}: all at the defaults; --all shows them`)
+    } else
+      await context.output.rows(rows, [
+        ...(several ? [{ title: 'resource', value: (r: (typeof rows)[number]) => r.resource }] : []),
+        { title: 'name', value: (r) => r.name },
+        { title: 'value', value: (r) => (r.isSensitive ? '(hidden)' : r.value) },
+        { title: 'source', value: (r) => r.source },
+        ...(context.options.doc ? [{ title: 'doc', value: (r: (typeof rows)[number]) => r.documentation }] : []),
+      ])
     const failed = described.filter((d) => d.error !== null)
     for (const { error } of failed) process.stderr.write(`ottla: ${explain(error).message}\n`)
     if (failed.length === 0) return exitCodes.ok

@@ -18,7 +18,10 @@ export const command: CommandModule = {
 
   async run(context: CommandContext): Promise<number> {
     const { resource, rest } = oneResource(context)
-    const aliased = (context.options.addConfig as string | undefined)?.split(/,(?=[\w.-]+=)/) ?? []
+    // kafka-configs wants values with commas in brackets.
+    const aliased = ((context.options.addConfig as string | undefined)?.split(/,(?=[\w.-]+=)/) ?? []).map((setting) =>
+      setting.replace(/=\[(.*)\]$/, '=$1'),
+    )
     const changes = Object.entries(parseConfigs([...rest, ...aliased])).map(([name, value]): ConfigChange => {
       if (name.endsWith('+')) return { name: name.slice(0, -1), op: 'append', value }
       if (name.endsWith('-')) return { name: name.slice(0, -1), op: 'subtract', value }

@@ -46,12 +46,13 @@ async function run(context: CommandContext): Promise<number> {
   const { options, args } = context
   const named = [...args, ...((options.files as string | undefined)?.split(',') ?? [])]
   if (named.length === 0) throw new UsageError('name the files to print')
+  const withRecords = options.records || options.printDataLog || options.format !== undefined
   const files = named.flatMap((name) =>
     fs.statSync(name).isDirectory()
       ? fs
           .readdirSync(name)
           .sort()
-          .filter((file) => isKnown(file))
+          .filter((file) => (withRecords ? file.endsWith('.log') : isKnown(file)))
           .map((file) => path.join(name, file))
       : [name],
   )
