@@ -109,6 +109,14 @@ test('a tagged field ends where its size says, neither before nor behind', () =>
   assert.throws(() => ApiVersionsResponse.decode(response('08', '00'), 3), refuses('TRUNCATED'))
 })
 
+test('bytes behind a message are refused, however few', () => {
+  for (const version of [0, 3]) {
+    const whole = ApiVersionsResponse.encode(version, { apiKeys: [{ apiKey: 1, minVersion: 0, maxVersion: 3 }] })
+    assert.equal(ApiVersionsResponse.decode(whole, version).apiKeys.length, 1)
+    assert.throws(() => ApiVersionsResponse.decode(Buffer.concat([whole, hex('00')]), version), refuses('TRAILING'))
+  }
+})
+
 test('numbers outside their type are refused when written', () => {
   for (const value of [128, -129, 0.5, Number.NaN]) {
     assert.throws(() => new Writer().int8(value), refuses('VALUE'))
