@@ -319,13 +319,13 @@ export class Broker {
   }
 }
 
-/** Logs without the metadata that names their topics: it is not begun anew, or the next topic of a name would meet them. */
+/** Directories in use, and no metadata: it is not begun anew, or a volume that is not mounted would cost all topics. */
 function demandMetadata({ fs }: Runtime, dir: string, locked: ReturnType<typeof LogManager.lock>): void {
   if (fs.exists(dir) && fs.readdir(dir).length > 0) return
-  if (!locked.holdLogs()) return
+  if (!locked.wereInUse()) return
   throw new StorageError(
     'NOT_FOUND',
-    `${dir}, which names the topics, is missing, and there are logs: is everything mounted, and are log.dirs in their old order? Restore it, or start with --adopt to take up the topics by their logs.`,
+    `${dir}, which names the topics, is missing, and log.dirs have been in use: is everything mounted, and are log.dirs in their old order? Restore it, or start with --adopt to take up the topics by their logs.`,
   )
 }
 

@@ -245,6 +245,12 @@ test('without the directory of the metadata, or without the metadata in it, noth
     message: /^\/left\/\.metadata, which names the topics, is missing/,
   })
   fs.rmdir('/left')
+  // Nor when the other holds no logs.
+  fs.mkdir('/left')
+  for (const index of [1, 3]) fs.rename(`/right/orders-${index}`, `/volume/kept-${index}`)
+  await assert.rejects(startBroker(t, { fs, config: CONFIG }), { code: 'NOT_FOUND' })
+  for (const index of [1, 3]) fs.rename(`/volume/kept-${index}`, `/right/orders-${index}`)
+  fs.rmdir('/left')
   fs.rename('/volume', '/left')
   // The first of the directories is another one.
   await assert.rejects(startBroker(t, { fs, config: { 'log.dirs': '/right,/left' } }), { code: 'NOT_FOUND' })

@@ -59,9 +59,14 @@ export class LockedDirectories {
       )
   }
 
-  /** Some partition has its folder in one of them. Throws the system's errors. */
-  holdLogs(): boolean {
-    return this.directories.some((directory) => directory.offline === null && directory.holdsLogs())
+  /** There are logs, or the first is new and another one is not: somebody has served from them. Throws the system's errors. */
+  wereInUse(): boolean {
+    const usable = this.directories.filter(({ offline }) => offline === null)
+    const [home] = this.directories
+    return (
+      usable.some((directory) => directory.holdsLogs()) ||
+      (home.origin === 'new' && usable.some(({ origin }) => origin !== 'new'))
+    )
   }
 
   release(): void {

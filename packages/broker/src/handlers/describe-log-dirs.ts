@@ -1,5 +1,5 @@
 import { DescribeLogDirsRequest, DescribeLogDirsResponse, ErrorCode } from '@ottla/protocol'
-import type { FileSystem } from '@ottla/runtime'
+import type { DiskSpace, FileSystem } from '@ottla/runtime'
 import type { LogManager } from '@ottla/storage'
 import { defineHandler, type Handler } from '../server/handler.ts'
 
@@ -19,8 +19,8 @@ export function describeLogDirsHandler({ logs, fs }: DescribeLogDirsDeps): Handl
       const wanted = body.topics === null ? null : wantedPartitions(body.topics)
       return {
         results: logs.directories.map(({ path, offline }) => {
-          if (offline !== null) return { errorCode: ErrorCode.KAFKA_STORAGE_ERROR, logDir: path }
-          const space = fs.statfs(path)
+          const space = offline === null ? roomOf(fs, path) : null
+          if (space === null) return { errorCode: ErrorCode.KAFKA_STORAGE_ERROR, logDir: path }
           return {
             logDir: path,
             topics: sizes(logs, path, wanted),
@@ -32,6 +32,15 @@ export function describeLogDirsHandler({ logs, fs }: DescribeLogDirsDeps): Handl
     },
     refuse: (_body, errorCode) => ({ errorCode, results: [] }),
   })
+}
+
+/** null when the system does not say: the directory has just vanished, and the others are described all the same. */
+function roomOf(fs: FileSystem, path: string): DiskSpace | null {
+  try {
+    return fs.statfs(path)
+  } catch {
+    return null
+  }
 }
 
 function wantedPartitions(
