@@ -351,17 +351,21 @@ export class PartitionLog {
     }, false)
   }
 
-  /** Takes out the segments that end at or before the log's start; their files go after `file.delete.delay.ms`. */
-  dropSegmentsBelowStart(): void {
-    this.#attempt(() => {
+  /**
+   * Takes out segments that end at or before the log's start, the oldest `segmentsMax` of them, and says whether there are
+   * more; their files go after `file.delete.delay.ms`.
+   */
+  dropSegmentsBelowStart(segmentsMax: number): boolean {
+    return this.#attempt(() => {
       const { segments } = this.#core
       let count = 0
       while (count < segments.length - 1 && segments.at(count + 1)!.baseOffset <= this.logStartOffset) count++
-      if (count === 0) return
-      const removed = segments.replace(0, count)
+      if (count === 0) return false
+      const removed = segments.replace(0, Math.min(count, segmentsMax))
       this.#core.removeSnapshots((offset) => offset < segments.first.baseOffset)
       this.#core.discard(removed)
-    }, undefined)
+      return count > segmentsMax
+    }, false)
   }
 
   /** A follower takes back what its leader does not have. Waits for writes under way; does nothing above the end. */

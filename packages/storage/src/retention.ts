@@ -2,15 +2,18 @@ import type { PartitionLog } from './log.ts'
 import type { Segment } from './segment.ts'
 import type { StorageRuntime } from './types.ts'
 
-/** What one turn of the event loop spends on retention. */
-const SLICE_MS = 5
+/** After this time a turn of the event loop begins no further step; with that step it takes 5 ms. */
+const SLICE_MS = 4
+/** Segments that one step judges or drops: each costs some file operations. */
+const STEP_SEGMENTS = 16
 /** After so many logs with something to delete, the deletions so far are carried out. */
 const BATCH_LOGS = 64
 
 /**
  * Which segments of a log may go, counted from the oldest (`UnifiedLog.deleteOldSegments`): those below the log's start
  * always; with `cleanup.policy=delete` also those that are too old or too many. Never one that readers have not seen
- * the end of, and the active one only if all may go (the caller rolls first).
+ * the end of, and the active one only if all may go (the caller rolls first). No more than `STEP_SEGMENTS` above the
+ * log's start: asked again once it has risen, it tells the next ones.
  */
 export function deletableSegments(log: PartitionLog, nowMs: number): number {
   const { config, segments, logStartOffset } = log.core
@@ -18,16 +21,20 @@ export function deletableSegments(log: PartitionLog, nowMs: number): number {
   const byTime = config.cleanupPolicy.delete && config.retentionMs !== Number.POSITIVE_INFINITY
   const byBytes = config.cleanupPolicy.delete && config.retentionBytes !== Number.POSITIVE_INFINITY
   let excessBytes = byBytes ? log.sizeBytes - config.retentionBytes : Number.NEGATIVE_INFINITY
+  let above = 0
   let count = 0
-  for (; count < all.length; count++) {
+  for (; count < all.length && above < STEP_SEGMENTS; count++) {
     const segment = all[count]
     const isLast = count === all.length - 1
     const endOffset = isLast ? log.appendEndOffset : all[count + 1].baseOffset
     if (endOffset > log.writtenEndOffset || (isLast && segment.sizeBytes === 0)) break
-    const below = endOffset <= logStartOffset
-    const tooOld = byTime && nowMs - newestTimestamp(segment) > config.retentionMs
-    const tooMany = byBytes && excessBytes - segment.sizeBytes >= 0
-    if (!below && !tooOld && !tooMany) break
+    if (endOffset > logStartOffset) {
+      const tooMany = byBytes && excessBytes - segment.sizeBytes >= 0
+      // Looked at last: it may have to be read.
+      const tooOld = !tooMany && byTime && nowMs - newestTimestamp(segment) > config.retentionMs
+      if (!tooMany && !tooOld) break
+      above++
+    }
     excessBytes -= segment.sizeBytes
   }
   return count
@@ -38,14 +45,20 @@ function newestTimestamp(segment: Segment): number {
 }
 
 /**
- * Walks over the logs of a broker, a slice at a time. First the new log starts become durable, then the files go: in
- * this order a crash leaves no hole, whichever of the deletions it undoes.
+ * Walks over the logs of a broker in small steps, as many in a turn as there is time for. First the new log starts
+ * become durable, then the files go: in this order a crash leaves no hole, whichever of the deletions it undoes.
  */
 export class Retention {
   readonly #runtime: StorageRuntime
   readonly #makeStartsDurable: (logs: readonly PartitionLog[]) => Iterable<PartitionLog>
   #running: Iterator<PartitionLog> | null = null
+  /** Whose start is being raised. */
+  #raising: PartitionLog | null = null
+  #hasRisen = false
+  /** Whose start is not durable yet. */
   #raised: PartitionLog[] = []
+  /** Whose files may go. */
+  #dropping: PartitionLog[] = []
   #stopped = false
 
   constructor(runtime: StorageRuntime, makeStartsDurable: (logs: readonly PartitionLog[]) => Iterable<PartitionLog>) {
@@ -69,29 +82,52 @@ export class Retention {
     const { clock, timers } = this.#runtime
     const endMs = clock.monotonicMs() + SLICE_MS
     while (this.#running !== null) {
-      const next = this.#running.next()
-      if (next.done === true) {
-        this.#running = null
-        this.#carryOut()
-        return
-      }
-      const log = next.value
-      if (log.offline === null && !log.cleaning && log.raiseStartForRetention(clock.nowMs())) this.#raised.push(log)
-      if (this.#raised.length >= BATCH_LOGS) this.#carryOut()
+      this.#step(this.#running)
       if (clock.monotonicMs() < endMs) continue
       timers.immediate(() => this.#slice())
       return
     }
   }
 
-  #carryOut(): void {
-    const logs = this.#raised
-    this.#raised = []
-    if (logs.length === 0) return
-    // Files below a start that a crash could take back stay; the next pass tries again.
-    for (const log of this.#makeStartsDurable(logs)) {
-      log.startIsDurable()
-      if (log.offline === null && !log.cleaning) log.dropSegmentsBelowStart()
+  #step(logs: Iterator<PartitionLog>): void {
+    const dropping = this.#dropping.at(-1)
+    if (dropping !== undefined) {
+      if (!this.#mayTouch(dropping) || !dropping.dropSegmentsBelowStart(STEP_SEGMENTS)) this.#dropping.pop()
+    } else if (this.#raising !== null) {
+      this.#raise(this.#raising)
+    } else if (this.#raised.length >= BATCH_LOGS) {
+      this.#makeDurable()
+    } else {
+      const next = logs.next()
+      if (next.done !== true) this.#raising = next.value
+      else if (this.#raised.length > 0) this.#makeDurable()
+      else this.#running = null
     }
+  }
+
+  /** The cleaner keeps the segments that it works on. */
+  #mayTouch(log: PartitionLog): boolean {
+    return log.offline === null && !log.cleaning
+  }
+
+  #raise(log: PartitionLog): void {
+    const before = log.logStartOffset
+    const droppable = this.#mayTouch(log) && log.raiseStartForRetention(this.#runtime.clock.nowMs())
+    if (log.logStartOffset > before) {
+      this.#hasRisen = true
+      return
+    }
+    if (droppable || this.#hasRisen) this.#raised.push(log)
+    this.#raising = null
+    this.#hasRisen = false
+  }
+
+  /** Files below a start that a crash could take back stay; the next pass tries again. */
+  #makeDurable(): void {
+    for (const log of this.#makeStartsDurable(this.#raised)) {
+      log.startIsDurable()
+      this.#dropping.push(log)
+    }
+    this.#raised = []
   }
 }

@@ -54,6 +54,8 @@ export interface WorldOptions {
   readonly record?: boolean
   /** Puts something between the log manager and the disk. */
   readonly fileSystem?: (fs: FileSystem) => FileSystem
+  /** What each look at the monotonic clock adds to it, ms: work takes time then. Default 0. */
+  readonly lookMs?: number
 }
 
 /** A simulated machine with a log manager on it: time and disk move in `settle` only. */
@@ -69,6 +71,8 @@ export class World implements LogListener {
   readonly #managerOptions: Partial<LogManagerOptions>
   readonly #topics: Readonly<Record<string, Partial<LogConfig>>>
   readonly #fileSystem: (fs: FileSystem) => FileSystem
+  readonly #lookMs: number
+  #lookedMs = 0
   #starts = 0
 
   constructor(options: WorldOptions = {}) {
@@ -85,13 +89,22 @@ export class World implements LogListener {
     this.#managerOptions = options.manager ?? {}
     this.#topics = options.topics ?? {}
     this.#fileSystem = options.fileSystem ?? ((fs) => fs)
+    this.#lookMs = options.lookMs ?? 0
     this.runtime = this.#start()
     this.manager = this.#open()
   }
 
   #start(): Runtime {
     const runtime = this.machine.start()
-    return { ...runtime, fs: this.#fileSystem(runtime.fs) }
+    const { clock } = runtime
+    return {
+      ...runtime,
+      fs: this.#fileSystem(runtime.fs),
+      clock: {
+        nowMs: () => clock.nowMs(),
+        monotonicMs: () => clock.monotonicMs() + (this.#lookedMs += this.#lookMs),
+      },
+    }
   }
 
   #open(): LogManager {
