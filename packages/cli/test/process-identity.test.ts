@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { isAlive, newInstance } from '../src/start/process-identity.ts'
 
@@ -27,10 +28,10 @@ test('another process holds its lock as long as it lives', async (t) => {
     return
   }
   const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' })
+  t.after(() => child.kill('SIGKILL'))
   await once(child, 'spawn')
   const { identity, release } = newInstance()
   release()
-  const { readFileSync } = await import('node:fs')
   const stat = readFileSync(`/proc/${child.pid}/stat`, 'latin1')
   const startedAt = `${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}#1`
   const holder = { pid: child.pid!, startedAt, bootId: identity.bootId }
