@@ -11,18 +11,35 @@ export type Steps<T> = Generator<Wait | undefined, T, undefined>
 
 const WINDOW_BYTES = 128 * 1024
 
+/**
+ * Memory that one job uses again and again. A cleaner that takes fresh buffers for what it reads and writes makes the
+ * garbage collector run for every 64 MiB of the log, and all others wait for that.
+ */
+export class Scratch {
+  #memory = Buffer.alloc(0)
+
+  /** `bytes` of memory, uninitialised; what was taken before is void. */
+  take(bytes: number): Buffer {
+    if (this.#memory.length < bytes) this.#memory = Buffer.allocUnsafeSlow(bytes)
+    return this.#memory.subarray(0, bytes)
+  }
+}
+
 /** Reads a segment's batches in order, whole, checksums verified, without blocking on the disk. */
 export class BatchSource {
   readonly #segment: Segment
   readonly #handle: Handle
   readonly #endPosition: number
-  #window = Buffer.alloc(0)
+  readonly #scratch: Scratch
+  #window: Buffer = Buffer.alloc(0)
   /** Of the next batch, in the file and in the window. */
   #position = 0
   #at = 0
 
-  constructor(segment: Segment) {
+  /** The batches lie in `scratch`. */
+  constructor(segment: Segment, scratch: Scratch) {
     this.#segment = segment
+    this.#scratch = scratch
     this.#handle = segment.acquire()
     this.#endPosition = segment.sizeBytes
   }
@@ -47,7 +64,7 @@ export class BatchSource {
 
   *#fill(byteLength: number): Steps<void> {
     const length = Math.min(byteLength, this.#endPosition - this.#position)
-    const window = Buffer.allocUnsafeSlow(length)
+    const window = this.#scratch.take(length)
     let count = 0
     yield (resume) =>
       this.#handle.file.read(window, 0, length, this.#position, (error, bytesRead) => {

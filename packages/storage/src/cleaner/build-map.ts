@@ -4,7 +4,7 @@ import { readEndTxnMarker } from '../append/markers.ts'
 import type { AbortedTxn } from '../index/transaction-index.ts'
 import type { LogCore } from '../log-core.ts'
 import type { Segment } from '../segment.ts'
-import { BatchSource, type Steps } from './batch-source.ts'
+import { BatchSource, Scratch, type Steps } from './batch-source.ts'
 import { CleanedTransactions } from './cleaned-transactions.ts'
 import type { OffsetMap } from './offset-map.ts'
 
@@ -30,11 +30,12 @@ export function abortedIn(core: LogCore, segment: Segment, endOffset: number): A
 export function* buildOffsetMap(core: LogCore, fromOffset: number, endOffset: number, map: OffsetMap): Steps<void> {
   const transactions = new CleanedTransactions()
   const { segments } = core
+  const scratch = new Scratch()
   for (let i = Math.max(0, segments.floorIndex(fromOffset)); i < segments.length; i++) {
     const segment = segments.at(i)!
     if (segment.baseOffset >= endOffset) return
     transactions.add(abortedIn(core, segment, endOffset))
-    const source = new BatchSource(segment)
+    const source = new BatchSource(segment, scratch)
     try {
       for (let bytes = yield* source.next(); bytes !== null; bytes = yield* source.next()) {
         if (!noteBatch(core, bytes, fromOffset, transactions, map)) return

@@ -4,10 +4,11 @@ import { readEndTxnMarker } from '../append/markers.ts'
 import type { AbortedTxn } from '../index/transaction-index.ts'
 import type { LogCore } from '../log-core.ts'
 import { Segment } from '../segment.ts'
-import { BatchSource, type Steps } from './batch-source.ts'
+import { BatchSource, Scratch, type Steps } from './batch-source.ts'
 import { abortedIn, buildOffsetMap, malformed } from './build-map.ts'
 import { CleanedTransactions } from './cleaned-transactions.ts'
 import { OffsetMap } from './offset-map.ts'
+import { OutputBuffer } from './output-buffer.ts'
 import { type CleanPlan, groupSegments } from './plan.ts'
 import { emptyBatch, placeholderBatch, rewriteBatch } from './rewrite-batch.ts'
 
@@ -56,8 +57,9 @@ class CleanRun {
   readonly #map: OffsetMap
   readonly #transactions = new CleanedTransactions()
   readonly #nowMs: number
-  #pending: Buffer[] = []
-  #pendingBytes = 0
+  readonly #input = new Scratch()
+  readonly #rewritten = new Scratch()
+  readonly #output = new OutputBuffer()
 
   constructor(core: LogCore, map: OffsetMap) {
     this.#core = core
@@ -99,7 +101,7 @@ class CleanRun {
     const all = this.#core.segments.all()
     const next = all[all.indexOf(segment) + 1]
     this.#transactions.add(abortedIn(this.#core, segment, next.baseOffset))
-    const source = new BatchSource(segment)
+    const source = new BatchSource(segment, this.#input)
     let last: Buffer | null = null
     try {
       for (let bytes = yield* source.next(); bytes !== null; bytes = yield* source.next()) {
@@ -107,7 +109,7 @@ class CleanRun {
         last = Buffer.from(bytes.subarray(0, batch.HEADER_BYTES))
         const kept = this.#cleanBatch(bytes)
         if (kept !== null) this.#add(kept)
-        if (this.#pendingBytes >= WRITE_BYTES) yield* this.#flush(cleaned, false)
+        if (this.#output.length >= WRITE_BYTES) yield* this.#flush(cleaned, false)
         else yield undefined
       }
     } finally {
@@ -117,8 +119,7 @@ class CleanRun {
   }
 
   #add(bytes: Buffer): void {
-    this.#pending.push(bytes)
-    this.#pendingBytes += bytes.length
+    this.#output.add(bytes)
     this.#lastKeptOffset = batch.lastOffset(bytes, 0)
   }
 
@@ -132,26 +133,23 @@ class CleanRun {
   }
 
   *#flush(cleaned: Segment, withTransactions: boolean): Steps<void> {
-    const buffers = this.#pending
-    this.#pending = []
-    this.#pendingBytes = 0
-    if (buffers.length > 0) {
+    const bytes = this.#output.bytes
+    if (bytes.length > 0) {
       yield (resume) => {
         const handle = cleaned.acquire()
-        handle.file.writev(buffers, cleaned.sizeBytes, (error) => {
+        handle.file.writev([bytes], cleaned.sizeBytes, (error) => {
           cleaned.release(handle)
           resume(error)
         })
       }
-      for (const bytes of buffers) {
-        cleaned.noteWritten(bytes, null)
-        this.bytesWritten += bytes.length
-      }
+      cleaned.noteWritten(bytes, null)
+      this.bytesWritten += bytes.length
+      this.#output.clear()
     }
     if (withTransactions) cleaned.indexes().transactions.push(...sorted(this.#transactions.takeRetained()))
   }
 
-  /** The batch as it is, changed, or null. */
+  /** The batch as it is, changed, or null; what is returned stays so until the next batch is read. */
   #cleanBatch(bytes: Buffer): Buffer | null {
     const bits = batch.attributes(bytes, 0)
     const control = batch.isControl(bits)
@@ -202,9 +200,9 @@ class CleanRun {
     if (cursor.problem !== 0) throw malformed(baseOffset, cursor)
     if (count === 0) return null
     const newHorizonMs = horizonMs === null && (tombstones || emptyTransaction) ? this.#nowMs + deleteRetentionMs : null
-    if (count === retained.length && newHorizonMs === null) return Buffer.from(bytes)
+    if (count === retained.length && newHorizonMs === null) return bytes
     openRecords(cursor, bytes, 0, bytesMax)
-    return rewriteBatch(bytes, cursor, (index) => retained[index], newHorizonMs)
+    return rewriteBatch(bytes, cursor, (index) => retained[index], newHorizonMs, this.#rewritten)
   }
 
   /** `Cleaner.shouldRetainRecord` for the record at the cursor. */

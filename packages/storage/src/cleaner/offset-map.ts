@@ -12,7 +12,8 @@ export class OffsetMap {
   readonly #mask: number
   readonly #entriesMax: number
   readonly #hashes: Int32Array
-  readonly #offsets: Float64Array
+  /** One more than the offset; 0 where nothing is. Never filled: memory that is not touched costs nothing. */
+  readonly #ends: Float64Array
   #count = 0
   /** The largest offset that was looked at, whether or not its record had a key; -1 before the first. */
   latestOffset = -1
@@ -25,7 +26,7 @@ export class OffsetMap {
     this.#mask = slots - 1
     this.#entriesMax = Math.max(1, Math.floor(slots * loadFactor))
     this.#hashes = new Int32Array(slots * 4)
-    this.#offsets = new Float64Array(slots).fill(-1)
+    this.#ends = new Float64Array(slots)
   }
 
   get count(): number {
@@ -33,24 +34,24 @@ export class OffsetMap {
   }
 
   get memoryBytes(): number {
-    return this.#hashes.byteLength + this.#offsets.byteLength
+    return this.#hashes.byteLength + this.#ends.byteLength
   }
 
   /** False when the key is new and there is no room for it. */
   put(bytes: Buffer, from: number, length: number, offset: number): boolean {
     const slot = this.#slotOf(bytes, from, length)
-    if (this.#offsets[slot] < 0) {
+    if (this.#ends[slot] === 0) {
       if (this.#count >= this.#entriesMax) return false
       this.#count++
       this.#hashes.set(this.#hasher.out, slot * 4)
     }
-    this.#offsets[slot] = offset
+    this.#ends[slot] = offset + 1
     return true
   }
 
   /** -1 for a key that is not there. */
   get(bytes: Buffer, from: number, length: number): number {
-    return this.#offsets[this.#slotOf(bytes, from, length)]
+    return this.#ends[this.#slotOf(bytes, from, length)] - 1
   }
 
   #slotOf(bytes: Buffer, from: number, length: number): number {
@@ -58,7 +59,7 @@ export class OffsetMap {
     const { out } = this.#hasher
     const hashes = this.#hashes
     for (let slot = out[0] & this.#mask; ; slot = (slot + 1) & this.#mask) {
-      if (this.#offsets[slot] < 0) return slot
+      if (this.#ends[slot] === 0) return slot
       const at = slot * 4
       if (hashes[at] === out[0] && hashes[at + 1] === out[1] && hashes[at + 2] === out[2] && hashes[at + 3] === out[3])
         return slot

@@ -1,4 +1,5 @@
 import { batch, type Codec, compress, crc32c, type RecordCursor } from '@ottla/protocol/records'
+import type { Scratch } from './batch-source.ts'
 
 const DELETE_HORIZON_BIT = 0x40
 const CODEC_MASK = 0x07
@@ -10,20 +11,22 @@ const VARINT_BYTES_MAX = 5
  * the same offsets and the producer state the same batches as before. With a `deleteHorizonMs` the base timestamp becomes that
  * (KIP-534) and the timestamps of the records are written anew; otherwise the records are copied as they are.
  *
- * `cursor` stands before the first record; `retain` is asked for each.
+ * `cursor` stands before the first record; `retain` is asked for each. An uncompressed batch lies in `scratch` and is
+ * there until that is used again.
  */
 export function rewriteBatch(
   source: Buffer,
   cursor: RecordCursor,
   retain: (index: number) => boolean,
   deleteHorizonMs: number | null,
+  scratch: Scratch,
 ): Buffer {
   const bits = batch.attributes(source, 0)
   const sourceBase = batch.baseTimestamp(source, 0)
   const base = deleteHorizonMs ?? sourceBase
   const growth = deleteHorizonMs === null ? 0 : cursor.count * (VARLONG_BYTES_MAX + VARINT_BYTES_MAX)
-  const records = Buffer.allocUnsafeSlow(cursor.end + growth)
-  let length = 0
+  const target = scratch.take(batch.HEADER_BYTES + cursor.end + growth)
+  let length = batch.HEADER_BYTES
   let count = 0
   let maxTimestamp = -1
   while (cursor.next()) {
@@ -32,15 +35,21 @@ export function rewriteBatch(
     const timestamp = sourceBase + cursor.timestampDelta
     maxTimestamp = Math.max(maxTimestamp, timestamp)
     if (deleteHorizonMs === null) {
-      length += cursor.buffer.copy(records, length, cursor.recordAt, cursor.recordEnd)
+      length += cursor.buffer.copy(target, length, cursor.recordAt, cursor.recordEnd)
     } else {
-      length = writeRecord(records, length, cursor, timestamp - base)
+      length = writeRecord(target, length, cursor, timestamp - base)
     }
   }
   if (cursor.problem !== 0) throw new Error(`a record of the log is malformed (${cursor.problem})`)
   const codec = batch.codecOf(bits) as Codec
-  const body = compress(codec, records.subarray(0, length))
-  const result = withHeader(source, body, count, codec)
+  const result =
+    codec === 0
+      ? target.subarray(0, length)
+      : Buffer.concat([
+          target.subarray(0, batch.HEADER_BYTES),
+          compress(codec, target.subarray(batch.HEADER_BYTES, length)),
+        ])
+  writeHeader(source, result, count, codec)
   if (!batch.isLogAppendTime(bits)) batch.setMaxTimestamp(result, 0, maxTimestamp)
   batch.writeInt64(result, 27, base)
   if (deleteHorizonMs !== null) batch.setAttributes(result, 0, batch.attributes(result, 0) | DELETE_HORIZON_BIT)
@@ -49,7 +58,8 @@ export function rewriteBatch(
 
 /** The header alone, to keep what it says of its producer, or of the offsets that it covers. */
 export function emptyBatch(source: Buffer): Buffer {
-  const result = withHeader(source, Buffer.alloc(0), 0, 0)
+  const result = Buffer.alloc(batch.HEADER_BYTES)
+  writeHeader(source, result, 0, 0)
   batch.setAttributes(result, 0, batch.attributes(result, 0) & ~DELETE_HORIZON_BIT)
   batch.writeInt64(result, 27, batch.maxTimestamp(source, 0))
   return sealed(result)
@@ -73,14 +83,12 @@ export function placeholderBatch(offset: number, leaderEpoch: number): Buffer {
   return sealed(result)
 }
 
-function withHeader(source: Buffer, body: Buffer, count: number, codec: number): Buffer {
-  const result = Buffer.allocUnsafeSlow(batch.HEADER_BYTES + body.length)
+/** `result` has its records behind the header already. */
+function writeHeader(source: Buffer, result: Buffer, count: number, codec: number): void {
   source.copy(result, 0, 0, batch.HEADER_BYTES)
-  body.copy(result, batch.HEADER_BYTES)
   result.writeInt32BE(result.length - batch.LOG_OVERHEAD, 8)
   result.writeInt32BE(count, 57)
   batch.setAttributes(result, 0, (batch.attributes(source, 0) & ~CODEC_MASK) | codec)
-  return result
 }
 
 function sealed(bytes: Buffer): Buffer {
