@@ -203,7 +203,9 @@ export class Segment {
     for (let at = 0; at < bytes.length; at += batch.sizeInBytes(bytes, at)) {
       this.#noteBatch(indexes, bytes, at, this.#sizeBytes + at)
     }
+    const from = this.#sizeBytes
     this.#sizeBytes += bytes.length
+    this.#verified.addWritten(from, this.#sizeBytes)
     if (aborted !== null) indexes.transactions.push(...aborted)
   }
 
