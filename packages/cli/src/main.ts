@@ -9,6 +9,9 @@ import { addGlobalOptions, resolveGlobals, takesValue } from './globals.ts'
 import { Output } from './output/output.ts'
 import { type Entry, nouns, registry } from './registry.ts'
 
+/** Ctrl-C or SIGTERM has come, and the command knows. */
+let interrupted = false
+
 /** Runs the command line and sets the exit code. Nothing is loaded that the command does not need. */
 export async function main(argv: readonly string[]): Promise<void> {
   watchStandardStreams()
@@ -26,7 +29,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   try {
     process.exitCode = await dispatch(argv)
     // A connection that is still being made would hold the process up.
-    if (process.exitCode === exitCodes.interrupted) process.exit()
+    if (interrupted) process.exit()
   } catch (error) {
     const { message, exitCode } = explain(error)
     const text = isExpected(error) && process.env.OTTLA_DEBUG !== '1' ? message : ((error as Error).stack ?? message)
@@ -80,7 +83,6 @@ async function run(parser: Command, command: CommandModule): Promise<number> {
   const options = parser.opts()
   const globals = resolveGlobals(options, process.env)
   const abort = new AbortController()
-  let interrupted = false
   const onSignal = () => {
     // The second Ctrl-C does not wait for anything.
     if (interrupted) process.exit(exitCodes.interrupted)

@@ -315,6 +315,7 @@ test('what goes wrong is one sentence and a stable exit code', async () => {
     ['topic list --profile x', 2, /^ottla: there is no profile file/],
     ['topic list --nope', 2, /^ottla: unknown option '--nope'/],
     ['topic list -b 127.0.0.1:1', 3, /^ottla: connection to 127.0.0.1:1 refused: is a broker running there\?/],
+    ['produce x -b 127.0.0.1:1', 3, /^ottla: 1 of 1 record failed: connection to 127.0.0.1:1 refused: is a broker/],
     ['topic list -b host:port', 2, /^ottla: bootstrap: "host:port" is not host:port\n$/],
     ['tpic list', 2, /^ottla: there is no command "tpic"/],
     ['topic lst', 2, /^ottla: topic has no command "lst"/],

@@ -273,3 +273,18 @@ test('a broker that dies and comes back has every acked record once, in order, a
     sent.map((_, i) => `${i}`),
   )
 })
+
+test('without a broker a record fails in the bootstrap time; what waits is bounded, and room comes back', async () => {
+  const kafka = new Kafka({ bootstrap: '127.0.0.1:1', apiTimeoutMs: 3_600_000, bootstrapTimeoutMs: 50 })
+  const producer = kafka.producer({ bufferBytes: 1000 })
+  const errors: string[] = []
+  const produce = () => producer.produce('t', { value: 'x'.repeat(600) }, (error) => errors.push(String(error)))
+  assert.equal(produce(), true)
+  assert.equal(produce(), false)
+  await producer.ready()
+  assert.deepEqual(
+    errors.map((error) => /refused/.test(error)),
+    [true, true],
+  )
+  await kafka.close()
+})

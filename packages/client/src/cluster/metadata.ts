@@ -77,6 +77,12 @@ export class Metadata {
     this.tracked.add(name)
     const known = this.topics.get(name)
     if (known !== undefined && !this.doubted.has(name)) return known
+    if (!this.reached) {
+      // No broker within `bootstrapTimeoutMs` is the end of it.
+      await this.fetch([name], options.autoCreate ?? false)
+      const info = this.topics.get(name)
+      if (info !== undefined) return info
+    }
     return retry(
       this.deps,
       { timeoutMs: this.settings.apiTimeoutMs, backOff: this.settings.backOff, signal: options.signal },

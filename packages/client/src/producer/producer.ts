@@ -62,6 +62,8 @@ export class Producer implements AsyncDisposable {
   private overflowAt = 0
   private bufferedBytes = 0
   private waitingCount = 0
+  /** Of those that wait for their topic, as far as their lengths tell. */
+  private waitingBytes = 0
   private readonly whenNothingWaits: (() => void)[] = []
   private readonly whenRoom: (() => void)[] = []
   /** Batches without an outcome. */
@@ -130,8 +132,8 @@ export class Producer implements AsyncDisposable {
       return false
     }
     if (topic.info === null) {
-      if (this.admitWaiting(delivery)) topic.waiting.push({ record, delivery })
-      return this.waitingCount < WAITING_RECORDS_MAX / 2
+      if (this.admitWaiting(delivery)) this.holdBack(topic, { record, delivery })
+      return !this.isCrowded()
     }
     this.append(topic, topic.info, record, delivery)
     return this.bufferedBytes < this.settings.bufferBytes
@@ -139,7 +141,7 @@ export class Producer implements AsyncDisposable {
 
   /** Resolves when the buffer has room. */
   async ready(): Promise<void> {
-    while (this.state === 'open' && (this.isFull() || this.waitingCount >= WAITING_RECORDS_MAX / 2)) {
+    while (this.state === 'open' && (this.isFull() || this.isCrowded())) {
       await new Promise<void>((resolve) => this.whenRoom.push(resolve))
     }
   }
@@ -187,6 +189,11 @@ export class Producer implements AsyncDisposable {
 
   private isFull(): boolean {
     return this.bufferedBytes >= this.settings.bufferBytes || this.overflow.length > this.overflowAt
+  }
+
+  /** So much waits for topics that are not known yet that no more should come. */
+  private isCrowded(): boolean {
+    return this.waitingCount >= WAITING_RECORDS_MAX / 2 || this.waitingBytes >= this.settings.bufferBytes
   }
 
   // ----------------------------------------------------------------------------------------------------- appending
@@ -278,7 +285,7 @@ export class Producer implements AsyncDisposable {
       topic.queues.push(new PartitionQueue(topic.name, topic.queues.length))
     }
     if (topic.waiting.length === 0) return
-    const waiting = topic.waiting.splice(0)
+    const waiting = this.takeHeldBack(topic)
     for (const { record, delivery } of waiting) this.append(topic, info, record, delivery)
     this.released(waiting.length)
   }
@@ -301,8 +308,19 @@ export class Producer implements AsyncDisposable {
     }
   }
 
-  private failWaiting(topic: Topic, error: KafkaError): void {
+  private holdBack(topic: Topic, waiting: Waiting): void {
+    topic.waiting.push(waiting)
+    this.waitingBytes += lengthOf(waiting.record)
+  }
+
+  private takeHeldBack(topic: Topic): Waiting[] {
     const waiting = topic.waiting.splice(0)
+    for (const { record } of waiting) this.waitingBytes -= lengthOf(record)
+    return waiting
+  }
+
+  private failWaiting(topic: Topic, error: KafkaError): void {
+    const waiting = this.takeHeldBack(topic)
     for (const { delivery } of waiting) delivery?.(error, null)
     this.released(waiting.length)
   }
@@ -310,6 +328,7 @@ export class Producer implements AsyncDisposable {
   private released(count: number): void {
     this.waitingCount -= count
     if (this.waitingCount === 0) for (const resolve of this.whenNothingWaits.splice(0)) resolve()
+    if (!this.isFull() && !this.isCrowded()) for (const resolve of this.whenRoom.splice(0)) resolve()
   }
 
   private onSettled(batch: ProducerBatch): void {
@@ -326,7 +345,7 @@ export class Producer implements AsyncDisposable {
       const { topic: name, record, delivery } = this.overflow[this.overflowAt++]
       const topic = this.topics.get(name) ?? this.enter(name)
       if (topic.info === null) {
-        topic.waiting.push({ record, delivery })
+        this.holdBack(topic, { record, delivery })
       } else {
         this.append(topic, topic.info, record, delivery)
         count += 1
@@ -338,6 +357,10 @@ export class Producer implements AsyncDisposable {
     }
     if (count > 0) this.released(count)
   }
+}
+
+function lengthOf({ key, value }: ProducerRecord): number {
+  return (key?.length ?? 0) + (value?.length ?? 0)
 }
 
 function bytesOf(content: Content | undefined): Uint8Array | null {
