@@ -31,6 +31,7 @@ export class Nemesis {
   private readonly host: BrokerHost
   private readonly clients: readonly string[]
   private readonly random: SeededRandom
+  private readonly roomRandom: SeededRandom
   private readonly kinds: readonly FaultKind[]
   private active = false
   private readonly undo = new Set<() => void>()
@@ -41,6 +42,7 @@ export class Nemesis {
     this.host = host
     this.clients = clients
     this.random = world.random('nemesis')
+    this.roomRandom = world.random('nemesis/room')
     this.kinds = [...world.options.faults]
   }
 
@@ -277,6 +279,8 @@ export class Nemesis {
     this.during('disk-full', durationMs, () => {
       disk.capacityBytes = Number.POSITIVE_INFINITY
       host.watch.troubles.delete('full')
+      // Whoever made room restarts the broker now and then: before a retry covers what a failed write has left.
+      if (this.roomRandom.chance(0.4)) this.stopBroker('clean-restart')
       this.after(1_500, () => this.checkServing(durationMs))
     })
   }
