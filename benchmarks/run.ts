@@ -24,9 +24,10 @@ import { compactionRows } from './rows/compaction.ts'
 import { latencyRows } from './rows/latency.ts'
 import { lifecycleRows } from './rows/lifecycle.ts'
 import { partitionRows } from './rows/partitions.ts'
+import { startRows } from './rows/start.ts'
 import { throughputRows } from './rows/throughput.ts'
 
-const allRows = [...throughputRows, ...latencyRows, ...lifecycleRows, ...partitionRows, ...compactionRows]
+const allRows = [...throughputRows, ...latencyRows, ...startRows, ...lifecycleRows, ...partitionRows, ...compactionRows]
 
 const { values } = parseArgs({
   options: {

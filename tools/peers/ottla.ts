@@ -18,6 +18,8 @@ export interface OttlaOptions {
   set?: Record<string, string>
   /** Default: `dir/data`. */
   dataDir?: string
+  /** The program to run. Default: the one of this checkout. */
+  command?: string
   /** Takes over data that Apache Kafka wrote. */
   adopt?: boolean
 }
@@ -43,7 +45,9 @@ export async function startOttla(options: OttlaOptions): Promise<RunningBroker> 
   const logFile = join(dir, 'server.log')
   const log = openSync(logFile, 'a')
   const spawnedMs = performance.now()
-  const child = track(spawn(process.execPath, [ottlaCommand, ...args], { stdio: ['ignore', log, log] }))
+  const child = track(
+    spawn(process.execPath, [options.command ?? ottlaCommand, ...args], { stdio: ['ignore', log, log] }),
+  )
   closeSync(log)
   let answers: { answeredMs: number; metadataMs: number }
   try {
