@@ -83,7 +83,7 @@ test('adopted: indexes of zeros, gaps that compaction has left, a torn tail', ()
   const whole = offsets.map((offset) => batchAt(offset, 1000 + offset))
   kafkaDirectory(world, Buffer.concat([...whole, batchAt(31, 2000).subarray(0, 40)]))
   // A segment that begins later than the one before it ends.
-  write(world.runtime.fs, LOG.replace('0.log', '50.log').replace('00000050', '0000050'), batchAt(50, 1050))
+  write(world.runtime.fs, LOG.replace('00000000.log', '00000050.log'), batchAt(50, 1050))
   const manager = open(world)
   const log = manager.getLog('old', 0)!
   assert.equal(log.offline, null)
@@ -99,6 +99,46 @@ test('adopted: indexes of zeros, gaps that compaction has left, a torn tail', ()
     assert.equal(recordsIn(world.read(log, from) as Buffer).find(({ offset }) => offset >= from)?.offset, expected)
   assert.equal(world.append(log, batchOf([{ value: 'ours' }])).errorCode, 0)
   manager.abandon()
+})
+
+test('an adoption that was interrupted begins anew: until it is done the logs are taken for Kafka’s', () => {
+  const gap = LOG.replace('00000000.log', '00000050.log')
+  const calls = ['rename', 'syncDir', 'unlink'] as const
+  let interrupted = 0
+  for (let left = 0; ; left++) {
+    const world = new World()
+    kafkaDirectory(world, batchAt(0, 1000))
+    write(world.runtime.fs, gap, batchAt(50, 1050))
+    const { fs } = world.runtime
+    let more = left
+    const dying = withCalls(
+      fs,
+      Object.fromEntries(
+        calls.map((call) => [
+          call,
+          (...args: [string, string]) => {
+            if (more-- <= 0) throw new Error('killed')
+            return (fs[call] as (...args: string[]) => void)(...args)
+          },
+        ]),
+      ),
+    )
+    let done = true
+    try {
+      open(world, true, dying).abandon()
+    } catch (error) {
+      assert.match((error as Error).message, /killed/)
+      done = false
+      interrupted++
+    }
+    const manager = open(world)
+    const log = manager.getLog('old', 0)!
+    assert.equal(log.appendEndOffset, 51, `after ${left} calls`)
+    assert.equal(recordsIn(world.read(log, 2) as Buffer)[0]?.offset, 50)
+    manager.abandon()
+    if (done) break
+  }
+  assert.ok(interrupted > 5, `${interrupted} interruptions`)
 })
 
 test('the padding behind the entries of an index is no entry; a first entry of zeros may be one', () => {

@@ -1,4 +1,4 @@
-import type { FileSystem, Logger } from '@ottla/runtime'
+import type { File, FileSystem, Logger } from '@ottla/runtime'
 import { StorageError } from '../errors.ts'
 import type { ProcessIdentity } from '../manager-types.ts'
 import { readWhole } from './whole-file.ts'
@@ -49,7 +49,7 @@ export class DirectoryLock {
         )
       logger.info('took over the lock of a process that is gone', { directory, pid: holder.pid })
     }
-    const file = fs.open(path, 'w+')
+    const file = fs.exists(path) ? fs.open(path, 'w+') : create(fs, path, directory)
     try {
       file.writeSync(Buffer.from(`${JSON.stringify(identity)}\n`), 0)
     } finally {
@@ -67,6 +67,19 @@ export class DirectoryLock {
   /** As a killed process would: the file stays. */
   abandon(): void {
     heldOn(this.#fs).delete(this.#directory)
+  }
+}
+
+/** Of two processes that find no lock at the same moment, one makes it. */
+function create(fs: FileSystem, path: string, directory: string): File {
+  try {
+    return fs.open(path, 'wx+')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    throw new StorageError(
+      'DIRECTORY_LOCKED',
+      `${directory} has just been taken by another process: stop it first, or use another directory.`,
+    )
   }
 }
 
