@@ -70,4 +70,13 @@ test('each roll leaves a snapshot; the newest is where a restart begins, and ret
   assert.deepEqual(snapshots(), [...bases.slice(3), 12])
   assert.equal(send(world, world.log(), 7, 11).duplicate, true)
   assert.equal(send(world, world.log(), 7, 12).errorCode, 0)
+  // Of those that clean stops leave, only the newest is kept.
+  const segments = world.log().core.segments.length
+  for (let i = 0; i < 4; i++) {
+    await world.stopAndRestart()
+    world.log().updateConfig({ ...world.log().config, segmentBytes: 10_000 })
+    send(world, world.log(), 7, 13 + i)
+  }
+  await world.stopAndRestart()
+  assert.ok(snapshots().length <= segments + 2, `${snapshots()}`)
 })
