@@ -54,8 +54,6 @@ export class BrokerWatch {
   diskWasFull = false
   /** Somebody has lost or damaged what can be made again, while no process ran. */
   cachesDamaged = false
-  /** Whether the last stop found all logs in service. */
-  wholeAndOnline = true
   /** Set by the nemesis when writes or syncs of logs are going to fail. */
   armed: ArmedError | null = null
   private readonly world: World
@@ -73,6 +71,11 @@ export class BrokerWatch {
 
   get diskTrouble(): boolean {
     return this.troubles.size > 0
+  }
+
+  /** Of the broker that runs: only then does it stop cleanly. */
+  get wholeAndOnline(): boolean {
+    return this.unjudged.size === 0 && this.watched.every(({ partition }) => partition.log.offline === null)
   }
 
   get partitions(): readonly Watched[] {
@@ -141,8 +144,6 @@ export class BrokerWatch {
 
   detach(): void {
     if (this.broker === null) return
-    this.wholeAndOnline =
-      this.unjudged.size === 0 && this.watched.every(({ partition }) => partition.log.offline === null)
     for (const { partition, ledger } of this.watched) {
       // With a failed sync in between it means nothing.
       if (!this.world.syncFailed)
