@@ -99,6 +99,19 @@ test('records: keys, headers, tombstones, partitions and times are seeded; missi
   assert.deepEqual(await valuesOf(broker, 'made'), ['x'])
 })
 
+test('what cannot be is refused in a rejection, not taken for something else', async () => {
+  const wrong = (options: unknown, pattern: RegExp) =>
+    assert.rejects(startBroker(options as StartBrokerOptions), pattern)
+  await wrong({ topcs: ['a'] }, /no option topcs; it has topics, /)
+  await wrong({ topics: 'orders' }, /topics is a list/)
+  await wrong({ topics: [{ name: 'orders' }] }, /topics is a list/)
+  await wrong({ topics: { a: { partitions: 1.5 } } }, /partitions is a whole number, not 1.5/)
+  await wrong({ records: { a: ['x'] } }, /a record of a is an object/)
+  await wrong({ records: { a: [{ value: { n: 1 } }] } }, /values and headers are strings, Uint8Arrays or null/)
+  await wrong({ records: { a: [{ value: 'x', headers: { n: 1 } }] } }, /values and headers are strings/)
+  await wrong({ records: { a: [{ value: 'x' }, { value: 'y', partition: 4 }] } }, /topic a has no partition 4/)
+})
+
 test('dir: the data stays when the broker goes', async (t) => {
   const dir = folder(t)
   const first = await startBroker({ dir, topics: ['orders'], records: { orders: [{ value: 'kept' }] } })
@@ -197,6 +210,7 @@ test('intercept: delay and rewrite the next request; an API that is not there is
     ['orders'],
   )
   assert.throws(() => broker.intercept('Prodcue', { action: 'fail', errorCode: 1 }), /no API Prodcue/)
+  assert.throws(() => broker.intercept('Produce', { action: 'explode' } as never), /one of delay, fail, drop, rewrite/)
 })
 
 test('intercept: what is armed before a restart is met after it, and a broker that closes gives it up', async (t) => {

@@ -33,6 +33,7 @@ export interface StartBrokerOptions {
 
 /** How long `waitFor` waits unless told. */
 const WAIT_TIMEOUT_MS = 10_000
+const ACTIONS: readonly Interception['action'][] = ['delay', 'fail', 'drop', 'rewrite']
 /** How often `waitFor` looks. */
 const WAIT_POLL_MS = 5
 
@@ -121,6 +122,9 @@ export class TestBroker implements AsyncDisposable {
    * API that this broker does not have.
    */
   intercept(api: string, interception: Interception): Promise<void> {
+    if (!ACTIONS.includes(interception.action)) {
+      throw new TypeError(`an interception is one of ${ACTIONS.join(', ')}, not ${interception.action}`)
+    }
     const met = this.broker.interceptor.next(api, interception)
     const told = new Promise<void>((resolve, reject) => {
       const armed: Armed = { api, interception, resolve, reject }
@@ -143,6 +147,9 @@ export class TestBroker implements AsyncDisposable {
   async createTopics(topics: readonly ({ readonly name: string } & TopicOptions)[]): Promise<void> {
     for (const { name, partitions, configs = {} } of topics) {
       if (this.broker.topics.get(name) !== undefined) continue
+      if (partitions !== undefined && !Number.isSafeInteger(partitions)) {
+        throw new TypeError(`topic ${name} cannot be created: partitions is a whole number, not ${partitions}`)
+      }
       const { errorCode, errorMessage } = await this.broker.topics.create({
         name,
         partitions: partitions ?? null,
@@ -255,7 +262,34 @@ async function launch(
   }
 }
 
-/** Starts a real Kafka-compatible broker in this process, on a free port, in memory or in a folder. */
-export function startBroker(options: StartBrokerOptions = {}): Promise<TestBroker> {
+const OPTIONS: Readonly<Record<keyof StartBrokerOptions, true>> = {
+  topics: true,
+  records: true,
+  dir: true,
+  port: true,
+  listeners: true,
+  config: true,
+  logLevel: true,
+}
+
+/** What a program without types gets wrong would otherwise be taken for something else, or for nothing. */
+function check(options: StartBrokerOptions): void {
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(OPTIONS, name))
+  if (unknown !== undefined) {
+    throw new TypeError(`startBroker has no option ${unknown}; it has ${Object.keys(OPTIONS).join(', ')}`)
+  }
+  const { topics = [] } = options
+  const isList = Array.isArray(topics) && topics.every((name) => typeof name === 'string')
+  if (!isList && (Array.isArray(topics) || typeof topics !== 'object')) {
+    throw new TypeError('topics is a list of names, or an object of names with partitions and configs')
+  }
+}
+
+/**
+ * Starts a real Kafka-compatible broker in this process, on a free port, in memory or in a folder. Rejects for an option
+ * that it does not have, a port in use (EADDRINUSE), a folder in use, and what a topic or record is refused for.
+ */
+export async function startBroker(options: StartBrokerOptions = {}): Promise<TestBroker> {
+  check(options)
   return TestBroker.start(options)
 }

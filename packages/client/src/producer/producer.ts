@@ -202,6 +202,11 @@ export class Producer implements AsyncDisposable {
     const key = bytesOf(record.key)
     const value = bytesOf(record.value)
     const headers = record.headers === undefined ? null : headersOf(record.headers)
+    if (!isContent(key) || !isContent(value) || headers?.some((h) => !isContent(h.value))) {
+      const what = `a record for ${topic.name}: keys, values and headers are strings, Uint8Arrays or null`
+      delivery?.(new ConfigError(what), null)
+      return
+    }
     const bytes = recordBytesMax(key, value, headers)
     if (bytes > this.settings.maxRequestBytes) {
       const what = `a record of ${bytes} bytes for ${topic.name} is larger than maxRequestBytes ${this.settings.maxRequestBytes}`
@@ -366,6 +371,12 @@ function lengthOf({ key, value }: ProducerRecord): number {
 function bytesOf(content: Content | undefined): Uint8Array | null {
   if (content === undefined || content === null) return null
   return typeof content === 'string' ? Buffer.from(content) : content
+}
+
+/** Programs without types get here with anything. A test runner's arrays are of another realm than ours. */
+function isContent(content: Uint8Array | null): boolean {
+  if (content === null || content instanceof Uint8Array) return true
+  return ArrayBuffer.isView(content) && (content as Uint8Array).BYTES_PER_ELEMENT === 1
 }
 
 function headersOf(headers: NonNullable<ProducerRecord['headers']>): RecordHeader[] {
