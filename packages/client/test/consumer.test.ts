@@ -83,6 +83,17 @@ test('partitions that are added are read from their first record, unless named o
   )
 })
 
+test('reading a topic that is deleted ends with an error', async (t) => {
+  const { broker, kafka } = await setUp(t, { topics: ['t'], records: { t: [{ value: 'v' }] } })
+  const reader = new Kafka({ bootstrap: broker.bootstrap, retryBackOffMs: 5, apiTimeoutMs: 300 })
+  t.after(() => reader.close())
+  const records = reader.consumer({ assign: [{ topic: 't' }], fetchMaxWaitMs: 20 })[Symbol.asyncIterator]()
+  assert.equal(`${(await records.next()).value?.value}`, 'v')
+  const next = records.next()
+  await kafka.admin.deleteTopics(['t'])
+  await assert.rejects(next, { code: 'UNKNOWN_TOPIC_OR_PARTITION', message: /topic t does not exist/ })
+})
+
 test('a batch tells where it lies, and gives its records by loop and by call', async (t) => {
   const { kafka } = await setUp(t, { topics: ['t'] })
   await tenRecords(kafka, 't')

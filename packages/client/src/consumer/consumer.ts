@@ -254,5 +254,6 @@ function newPartition(topic: string, partition: number, start: StartOffset, unti
     highWatermark: -1,
     failures: 0,
     notBeforeMs: 0,
+    leaderlessMs: null,
   }
 }

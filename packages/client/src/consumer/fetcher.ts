@@ -29,6 +29,8 @@ export interface FetchedPartition {
   failures: number
   /** Monotonic ms before which it is not fetched. */
   notBeforeMs: number
+  /** Monotonic ms since when it has had no leader; null while it has one. */
+  leaderlessMs: number | null
 }
 
 /** What one response brought for one partition. */
@@ -129,8 +131,13 @@ export class Fetcher {
         unknown.push(p)
       } else if (p.bufferedBytes < this.settings.partitionMaxBytes && this.bufferedBytes < this.settings.bufferBytes) {
         const leaderId = this.cluster.metadata.peek(p.topic)?.partitions[p.partition]?.leaderId ?? -1
-        if (leaderId < 0) leaderless = true
-        else if (byLeader.has(leaderId)) byLeader.get(leaderId)?.push(p)
+        if (leaderId < 0) {
+          leaderless = true
+          if (this.isLost(p, nowMs)) return
+          continue
+        }
+        p.leaderlessMs = null
+        if (byLeader.has(leaderId)) byLeader.get(leaderId)?.push(p)
         else byLeader.set(leaderId, [p])
       }
     }
@@ -145,6 +152,22 @@ export class Fetcher {
       }
       if (!node.busy) this.fetchFrom(leaderId, node, partitions)
     }
+  }
+
+  /** True when a partition has had no leader for so long that reading ends: its topic was deleted, perhaps. */
+  private isLost(p: FetchedPartition, nowMs: number): boolean {
+    const isKnown = this.cluster.metadata.peek(p.topic)?.partitions[p.partition] !== undefined
+    const error = isKnown
+      ? new BrokerError(ErrorCode.LEADER_NOT_AVAILABLE, `partition ${p.topic}-${p.partition}`)
+      : new UnknownTopicError(p.topic)
+    if (p.leaderlessMs === null) {
+      p.leaderlessMs = nowMs
+      const { topic, partition } = p
+      this.cluster.deps.logger.warn('a partition has no leader', { topic, partition, error: error.message })
+    }
+    if (nowMs - p.leaderlessMs < this.cluster.settings.apiTimeoutMs) return false
+    this.stop(error)
+    return true
   }
 
   /** Finds where partitions begin. */
