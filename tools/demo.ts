@@ -8,7 +8,9 @@ import { findPackageJSON } from 'node:module'
 import { dirname, join, relative, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Kafka, type RecordMetadata } from '@ottla/client'
+import type { ProcessIdentity } from '@ottla/storage'
 import { formatBytes, formatCount, Progress } from '../packages/cli/src/output/progress.ts'
+import { isAlive } from '../packages/cli/src/start/process-identity.ts'
 
 const root = resolve(import.meta.dirname, '..')
 const dataDir = resolve('demo-data')
@@ -32,7 +34,20 @@ function clearDataDir(): void {
   if (readdirSync(dataDir).length > 0 && !existsSync(join(dataDir, 'meta.properties'))) {
     throw new Error(`${dataDir} is there and holds no broker's data: move it away`)
   }
+  const holder = holderOf(dataDir)
+  if (holder !== null && isAlive(holder)) {
+    throw new Error(`${dataDir} is in use by the broker of process ${holder.pid}: stop it first`)
+  }
   rmSync(dataDir, { recursive: true })
+}
+
+/** Whose lock lies there: the broker of an earlier run that its reader has started, perhaps. */
+function holderOf(dir: string): ProcessIdentity | null {
+  try {
+    return JSON.parse(readFileSync(join(dir, '.lock'), 'utf8')) as ProcessIdentity
+  } catch {
+    return null
+  }
 }
 
 interface RunningBroker {
@@ -56,6 +71,7 @@ async function startBroker(): Promise<RunningBroker> {
   })
   // Whatever ends this process takes the broker along.
   process.on('exit', () => child.kill('SIGKILL'))
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1))
   const ready = await within(
     firstLine(child, () => said),
     'the broker was not ready',
