@@ -1,7 +1,7 @@
 /**
  * Makes a compacted topic, changes its configuration, and shows what became of both.
  *
- *     node examples/admin.ts
+ *     npx node examples/admin.ts
  */
 import { Kafka } from '@ottla/client'
 

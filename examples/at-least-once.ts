@@ -2,7 +2,7 @@
  * Reads on from where it stopped last time: the offsets are in a file of its own, written after the records they stand
  * behind have been dealt with. If it dies in between, those records come once more: at least once, never less.
  *
- *     node examples/at-least-once.ts offsets.json
+ *     npx node examples/at-least-once.ts offsets.json
  */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { Kafka } from '@ottla/client'

@@ -1,7 +1,7 @@
 /**
  * Reads all orders that are there now, from every partition, and adds them up by customer.
  *
- *     node examples/consume.ts
+ *     npx node examples/consume.ts
  */
 import { Kafka } from '@ottla/client'
 

@@ -1,7 +1,7 @@
 /**
  * A test with a broker of its own, in the test's process: what you copy into your project.
  *
- *     node --test examples/orders.test.ts
+ *     npx node --test examples/orders.test.ts
  */
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, test } from 'node:test'

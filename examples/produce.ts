@@ -1,7 +1,7 @@
 /**
  * Writes orders, each under its customer's key, so that one customer's orders stay in order.
  *
- *     node examples/produce.ts
+ *     npx node examples/produce.ts
  */
 import { Kafka } from '@ottla/client'
 
