@@ -29,10 +29,10 @@ export class StorageError extends Error {
   }
 }
 
-/** The disk, or the quota, is full: nothing is broken, and it goes on when there is room. */
+/** The disk, the quota or the table of open files is full: nothing is broken, and it goes on when there is room. */
 export function isDiskFull(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException
-  return code === 'ENOSPC' || code === 'EDQUOT'
+  return code === 'ENOSPC' || code === 'EDQUOT' || code === 'EMFILE' || code === 'ENFILE'
 }
 
 /** The system refused something: what the directory lies on can no longer be trusted (S6). Anything else is a bug. */

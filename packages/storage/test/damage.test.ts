@@ -56,3 +56,30 @@ test('a read that a truncation overtakes comes back empty, not with what was cut
   assert.equal(bytes, 0)
   assert.ok((world.read(log, 0) as Buffer).length > 0)
 })
+
+test('no descriptor left for a checkpoint, an index or a snapshot: they are written another time', async () => {
+  const world = new World({ config: { segmentBytes: 300 } })
+  const log = world.createLog()
+  const failed: string[] = []
+  const undo = world.machine.disk.inject({
+    call: 'open',
+    code: 'EMFILE',
+    times: Number.POSITIVE_INFINITY,
+    path: (path) => {
+      if (path.endsWith('.log') || path.endsWith('partition.metadata')) return false
+      failed.push(path)
+      return true
+    },
+  })
+  for (let i = 0; i < 20; i++) world.append(log, batchOf([{ timestamp: i }], { id: 3, sequence: i }))
+  world.settle()
+  world.manager.checkpoint()
+  assert.equal(log.offline, null)
+  assert.equal(world.manager.directories[0].offline, null)
+  assert.equal(log.writtenEndOffset, 20)
+  assert.ok(failed.some((path) => path.endsWith('.index')) && failed.some((path) => path.includes('checkpoint')))
+  undo()
+  await world.stopAndRestart()
+  assert.equal(world.log().fetchOffsetByTimestamp(7)?.offset, 7)
+  assert.equal(world.append(world.log(), batchOf([{}], { id: 3, sequence: 20 })).errorCode, 0)
+})
