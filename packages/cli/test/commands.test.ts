@@ -160,6 +160,8 @@ test('every output format holds the same', async () => {
   })
   assert.match(local.stdout, /\n2023-11-15T03:43:20.000\+05:30\t/)
   assert.equal(await ok('consume formats -o json --offset end'), '[]\n')
+  await ok('produce formats', 'a\u009b31m\u001b[0m\n')
+  assert.match(await ok('consume formats -o table --offset 1'), /\ta 31m \[0m\n$/)
 })
 
 test('--follow goes on until Ctrl-C, and the reader may leave at any time', async () => {

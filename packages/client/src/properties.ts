@@ -144,6 +144,38 @@ const consumerRules: readonly Rule[] = [
 const meaningless =
   /^(key|value)\.(de)?serializer$|^(metrics?|metric\.reporters|interceptor\.classes|statistics|log|debug|enable\.metrics)(\.|$)|buffer\.(bytes|kbytes|messages)$|^(receive|send)\.buffer|^socket\.(nagle|keepalive|send|receive)|^client\.(dns\.lookup|rack)|^broker\.address|^api\.version\.|^group\.|^session\.timeout|^heartbeat\.|^max\.poll\.|^enable\.auto\.|^auto\.commit|^allow\.auto|^connections\.max\.idle|^reconnect\.backoff|^max\.block|^partition\.assignment|^queued\.|^isolation\.level$|^metadata\.recovery|^enable\.partition\.eof$/
 
+/** The same, where no pattern is worth its while: librdkafka's first, then the Java client's. */
+const meaninglessNames: ReadonlySet<string> = new Set([
+  ...[
+    'batch.num.messages',
+    'queue.buffering.max.messages',
+    'queue.buffering.max.kbytes',
+    'message.copy.max.bytes',
+    'socket.max.fails',
+    'socket.blocking.max.ms',
+  ],
+  ...['topic.metadata.refresh.sparse', 'topic.metadata.refresh.fast.interval.ms', 'topic.metadata.propagation.max.ms'],
+  ...['topic.blacklist', 'queue.buffering.backpressure.threshold', 'queuing.strategy'],
+  ...['sticky.partitioning.linger.ms', 'fetch.error.backoff.ms', 'fetch.queue.backoff.ms', 'offset.store.method'],
+  ...[
+    'offset.store.path',
+    'offset.store.sync.interval.ms',
+    'consume.callback.max.messages',
+    'coordinator.query.interval.ms',
+  ],
+  ...['internal.termination.signal', 'broker.version.fallback', 'log_level', 'delivery.report.only.error'],
+  ...[
+    'enable.gapless.guarantee',
+    'enable.random.seed',
+    'enable.fatal.errors',
+    'builtin.features',
+    'plugin.library.paths',
+  ],
+  ...['produce.offset.report', 'metadata.max.idle.ms', 'transaction.timeout.ms'],
+  ...['partitioner.adaptive.partitioning.enable', 'partitioner.availability.timeout.ms', 'exclude.internal.topics'],
+  ...['auto.include.jmx.reporter', 'metadata.cluster.check.enable'],
+])
+
 /** Throws `ConfigError` for a value that cannot be, an unknown name, and security, which is not there yet. */
 export function kafkaOptionsFrom(properties: Properties): Partial<KafkaOptions> {
   for (const [name, value] of properties) check(name, value)
@@ -170,7 +202,7 @@ function check(name: string, value: string): void {
     throw new ConfigError('isolation.level read_committed is not supported yet')
   }
   if (name === 'transactional.id') throw new ConfigError('transactional.id is not supported yet')
-  if (meaningless.test(name) || rules.some((rule) => rule.names.includes(name))) return
+  if (meaningless.test(name) || meaninglessNames.has(name) || rules.some((rule) => rule.names.includes(name))) return
   throw new ConfigError(`there is no client property ${JSON.stringify(name)}`)
 }
 

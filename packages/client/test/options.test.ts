@@ -36,6 +36,13 @@ test('properties by Kafka’s and librdkafka’s names', () => {
   assert.deepEqual(consumerOptionsFrom(properties), { fetchMaxWaitMs: 10, reset: 'earliest' })
 })
 
+test('properties without a meaning here are no mistake', () => {
+  const names = ['batch.num.messages', 'queue.buffering.max.kbytes', 'fetch.error.backoff.ms', 'log_level', 'debug']
+  for (const name of [...names, 'metadata.max.idle.ms', 'socket.nagle.disable', 'enable.auto.commit', 'group.id']) {
+    assert.deepEqual(kafkaOptionsFrom(new Map([[name, '1']])), {}, name)
+  }
+})
+
 test('unknown, impossible and unsafe properties are refused by name', () => {
   const refuse = (name: string, value: string, pattern: RegExp) => {
     const properties = new Map([[name, value]])

@@ -181,5 +181,5 @@ function indent(text: string): string {
 
 function shown(bytes: Buffer | null): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not reach the terminal
-  return bytes === null ? '-' : bytes.toString().replace(/[\u0000-\u001f\u007f]/g, ' ')
+  return bytes === null ? '-' : bytes.toString().replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ')
 }

@@ -172,5 +172,5 @@ async function printRecords(context: CommandContext, file: string, dumped: Dumpe
 
 function text(bytes: Buffer | null): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not reach the terminal
-  return bytes === null ? '-' : bytes.toString().replace(/[\u0000-\u001f\u007f]/g, ' ')
+  return bytes === null ? '-' : bytes.toString().replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ')
 }
