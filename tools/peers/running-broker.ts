@@ -32,10 +32,12 @@ export function freePort(): Promise<number> {
 }
 
 const tracked = new Set<ChildProcess>()
+let endsWithUs = false
 
 /** Sees to it that the child does not outlive this process. */
 export function track<Child extends ChildProcess>(child: Child): Child {
-  if (tracked.size === 0) {
+  if (!endsWithUs) {
+    endsWithUs = true
     process.once('exit', () => {
       for (const one of tracked) one.kill('SIGKILL')
     })
