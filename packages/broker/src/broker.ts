@@ -350,6 +350,7 @@ function logManagerSettings(config: BrokerConfig) {
       backoffMs: config.get('log.cleaner.backoff.ms'),
       dedupeBufferSize: config.get('log.cleaner.dedupe.buffer.size'),
       bufferLoadFactor: config.get('log.cleaner.io.buffer.load.factor'),
+      ioMaxBytesPerSecond: config.get('log.cleaner.io.max.bytes.per.second'),
     },
   }
 }

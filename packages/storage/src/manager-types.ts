@@ -60,6 +60,8 @@ export interface CleanerOptions {
   readonly bufferLoadFactor?: number
   /** `log.cleaner.backoff.ms`. Default 15 000. */
   readonly backoffMs?: number
+  /** `log.cleaner.io.max.bytes.per.second`: read and written together. Default `Infinity`. */
+  readonly ioMaxBytesPerSecond?: number
 }
 
 export interface DirectoryState {

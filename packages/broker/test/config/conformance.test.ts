@@ -107,6 +107,7 @@ test('the differences from Kafka are these and no others', () => {
     'broker log.cleaner.backoff.ms',
     'broker log.cleaner.dedupe.buffer.size',
     'broker log.cleaner.io.buffer.load.factor',
+    'broker log.cleaner.io.max.bytes.per.second',
     'broker log.dir',
     'broker log.message.format.version',
     'broker log.segment.bytes',

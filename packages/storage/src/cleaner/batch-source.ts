@@ -3,6 +3,7 @@ import { isPlausibleHeader } from '../batch-scan.ts'
 import { StorageError } from '../errors.ts'
 import type { Handle } from '../open-files.ts'
 import type { Segment } from '../segment.ts'
+import type { IoThrottle } from './io-throttle.ts'
 
 /** What a job waits for: called with the function that lets it go on. */
 export type Wait = (resume: (error: Error | null) => void) => void
@@ -31,14 +32,16 @@ export class BatchSource {
   readonly #handle: Handle
   readonly #endPosition: number
   readonly #scratch: Scratch
+  readonly #throttle: IoThrottle
   #window: Buffer = Buffer.alloc(0)
   /** Of the next batch, in the file and in the window. */
   #position = 0
   #at = 0
 
   /** The batches lie in `scratch`. */
-  constructor(segment: Segment, scratch: Scratch) {
+  constructor(segment: Segment, scratch: Scratch, throttle: IoThrottle) {
     this.#segment = segment
+    this.#throttle = throttle
     this.#scratch = scratch
     this.#handle = segment.acquire()
     this.#endPosition = segment.sizeBytes
@@ -71,6 +74,7 @@ export class BatchSource {
         count = bytesRead
         resume(error)
       })
+    this.#throttle.spend(count)
     this.#window = window.subarray(0, count)
     this.#at = 0
   }

@@ -6,6 +6,7 @@ import type { LogCore } from '../log-core.ts'
 import type { Segment } from '../segment.ts'
 import { BatchSource, Scratch, type Steps } from './batch-source.ts'
 import { CleanedTransactions } from './cleaned-transactions.ts'
+import type { IoThrottle } from './io-throttle.ts'
 import type { OffsetMap } from './offset-map.ts'
 
 const cursor = new RecordCursor()
@@ -27,7 +28,13 @@ export function abortedIn(core: LogCore, segment: Segment, endOffset: number): A
  * Notes the newest offset of every key from `fromOffset` on, until `endOffset` or until the map is full
  * (`Cleaner.buildOffsetMap`). Records of aborted transactions count as never written.
  */
-export function* buildOffsetMap(core: LogCore, fromOffset: number, endOffset: number, map: OffsetMap): Steps<void> {
+export function* buildOffsetMap(
+  core: LogCore,
+  fromOffset: number,
+  endOffset: number,
+  map: OffsetMap,
+  throttle: IoThrottle,
+): Steps<void> {
   const transactions = new CleanedTransactions()
   const { segments } = core
   const scratch = new Scratch()
@@ -35,7 +42,7 @@ export function* buildOffsetMap(core: LogCore, fromOffset: number, endOffset: nu
     const segment = segments.at(i)!
     if (segment.baseOffset >= endOffset) return
     transactions.add(abortedIn(core, segment, endOffset))
-    const source = new BatchSource(segment, scratch)
+    const source = new BatchSource(segment, scratch, throttle)
     try {
       for (let bytes = yield* source.next(); bytes !== null; bytes = yield* source.next()) {
         if (!noteBatch(core, bytes, fromOffset, transactions, map)) return

@@ -7,6 +7,7 @@ import { Segment } from '../segment.ts'
 import { BatchSource, Scratch, type Steps } from './batch-source.ts'
 import { abortedIn, buildOffsetMap, malformed } from './build-map.ts'
 import { CleanedTransactions } from './cleaned-transactions.ts'
+import type { IoThrottle } from './io-throttle.ts'
 import { OffsetMap } from './offset-map.ts'
 import { OutputBuffer } from './output-buffer.ts'
 import { type CleanPlan, groupSegments } from './plan.ts'
@@ -30,18 +31,18 @@ export interface CleanResult {
 const cursor = new RecordCursor()
 
 /** One run of the cleaner over one log (`Cleaner.clean`); null when the segments changed under it. */
-export function* cleanLog(plan: CleanPlan, options: CleanOptions): Steps<CleanResult | null> {
+export function* cleanLog(plan: CleanPlan, options: CleanOptions, throttle: IoThrottle): Steps<CleanResult | null> {
   const { core } = plan.log
   const { random } = core.env.runtime
   const dirtyOffsets = plan.firstUncleanableOffset - plan.firstDirtyOffset
   const map = new OffsetMap(random, dirtyOffsets, options.dedupeBufferSize, options.bufferLoadFactor)
-  yield* buildOffsetMap(core, plan.firstDirtyOffset, plan.firstUncleanableOffset, map)
+  yield* buildOffsetMap(core, plan.firstDirtyOffset, plan.firstUncleanableOffset, map, throttle)
   const endOffset = map.latestOffset + 1
   if (endOffset <= plan.firstDirtyOffset) return null
   const segments = core.segments
     .all()
     .filter((segment) => segment.baseOffset < endOffset && segment !== core.segments.last)
-  const run = new CleanRun(core, map)
+  const run = new CleanRun(core, map, throttle)
   for (const group of groupSegments(segments, core.config.segmentBytes, core.segments.last.baseOffset))
     if (!(yield* run.cleanGroup(group))) return null
   return { endOffset, bytesRead: run.bytesRead, bytesWritten: run.bytesWritten }
@@ -55,15 +56,17 @@ class CleanRun {
   bytesWritten = 0
   readonly #core: LogCore
   readonly #map: OffsetMap
+  readonly #throttle: IoThrottle
   readonly #transactions = new CleanedTransactions()
   readonly #nowMs: number
   readonly #input = new Scratch()
   readonly #rewritten = new Scratch()
   readonly #output = new OutputBuffer()
 
-  constructor(core: LogCore, map: OffsetMap) {
+  constructor(core: LogCore, map: OffsetMap, throttle: IoThrottle) {
     this.#core = core
     this.#map = map
+    this.#throttle = throttle
     this.#nowMs = core.env.runtime.clock.nowMs()
   }
 
@@ -101,7 +104,7 @@ class CleanRun {
     const all = this.#core.segments.all()
     const next = all[all.indexOf(segment) + 1]
     this.#transactions.add(abortedIn(this.#core, segment, next.baseOffset))
-    const source = new BatchSource(segment, this.#input)
+    const source = new BatchSource(segment, this.#input, this.#throttle)
     let last: Buffer | null = null
     try {
       for (let bytes = yield* source.next(); bytes !== null; bytes = yield* source.next()) {
@@ -144,6 +147,7 @@ class CleanRun {
       }
       cleaned.noteWritten(bytes, null)
       this.bytesWritten += bytes.length
+      this.#throttle.spend(bytes.length)
       this.#output.clear()
     }
     if (withTransactions) cleaned.indexes().transactions.push(...sorted(this.#transactions.takeRetained()))

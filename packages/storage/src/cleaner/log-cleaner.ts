@@ -5,12 +5,15 @@ import type { CleanerOptions } from '../manager-types.ts'
 import type { StorageRuntime } from '../types.ts'
 import type { Steps } from './batch-source.ts'
 import { type CleanResult, cleanLog } from './clean-log.ts'
+import { IoThrottle } from './io-throttle.ts'
 import { type CleanPlan, planCleaning } from './plan.ts'
 
 /** What cleaning takes of the event loop before it lets others have their turn. */
 const SLICE_MS = 2
 /** Between slices: half of the time is left to the rest. */
 const PAUSE_MS = 2
+/** A long rest is taken in parts: a log that is truncated or deleted meanwhile is let go of after one. */
+const REST_MS_MAX = 1000
 const DEDUPE_BUFFER_SIZE = 134_217_728
 const BUFFER_LOAD_FACTOR = 0.9
 const BACKOFF_MS = 15_000
@@ -34,6 +37,9 @@ export class LogCleaner {
   #running: { readonly log: PartitionLog; readonly steps: Steps<CleanResult | null> } | null = null
   /** Logs with a batch whose records cannot be read: left as they are until the next start. */
   readonly #uncleanable = new WeakSet<PartitionLog>()
+  readonly #throttle: IoThrottle
+  /** While the throttle makes it wait. */
+  #rest: ReturnType<StorageRuntime['timers']['setTimer']> | null = null
   #stopped = false
   #idleWaiter: (() => void) | null = null
 
@@ -45,7 +51,9 @@ export class LogCleaner {
       dedupeBufferSize: options.dedupeBufferSize ?? DEDUPE_BUFFER_SIZE,
       bufferLoadFactor: options.bufferLoadFactor ?? BUFFER_LOAD_FACTOR,
       backoffMs: options.backoffMs ?? BACKOFF_MS,
+      ioMaxBytesPerSecond: options.ioMaxBytesPerSecond ?? Number.POSITIVE_INFINITY,
     }
+    this.#throttle = new IoThrottle(runtime.clock, this.#options.ioMaxBytesPerSecond)
   }
 
   start(): void {
@@ -68,7 +76,7 @@ export class LogCleaner {
     }
     const { log } = plan
     log.beginCleaning()
-    this.#running = { log, steps: cleanLog(plan, this.#options) }
+    this.#running = { log, steps: cleanLog(plan, this.#options, this.#throttle) }
     this.#runtime.logger.debug('cleaning', {
       log: log.name,
       from: plan.firstDirtyOffset,
@@ -105,6 +113,11 @@ export class LogCleaner {
           this.#finish(null)
           return
         }
+        const restMs = this.#throttle.restMs
+        if (restMs >= PAUSE_MS) {
+          this.#restFor(Math.min(restMs, REST_MS_MAX))
+          return
+        }
         const step = steps.next()
         if (step.done === true) {
           this.#finish(step.value)
@@ -125,6 +138,13 @@ export class LogCleaner {
     } catch (error) {
       this.#failed(error as Error)
     }
+  }
+
+  #restFor(ms: number): void {
+    this.#rest = this.#runtime.timers.setTimer(() => {
+      this.#rest = null
+      this.#slice()
+    }, ms)
   }
 
   #failed(error: Error): void {
@@ -169,7 +189,14 @@ export class LogCleaner {
   stop(idle: () => void): void {
     this.#stopped = true
     this.#runtime.timers.clearTimer(this.#timer)
-    if (this.#running === null) idle()
-    else this.#idleWaiter = idle
+    if (this.#running === null) {
+      idle()
+      return
+    }
+    this.#idleWaiter = idle
+    if (this.#rest === null) return
+    this.#runtime.timers.clearTimer(this.#rest)
+    this.#rest = null
+    this.#slice()
   }
 }

@@ -14,6 +14,9 @@ export const cleanerProperties = {
   'log.cleaner.io.buffer.load.factor': double(0.9, 'medium', {
     differs: 'changes with a restart only, since it is read when the logs are opened' },
     'How full that map may become, as a share of its size.'),
+  'log.cleaner.io.max.bytes.per.second': double(Number.MAX_VALUE, 'medium', {
+    differs: 'changes with a restart only, since it is read when the logs are opened' },
+    'Most bytes per second that cleaning reads and writes together.'),
   'log.cleaner.min.cleanable.ratio': double(0.5, 'medium', { min: 0, max: 1, update: 'cluster-wide' },
     'Share of a log that must be dirty before it is worth cleaning.'),
   'log.cleaner.min.compaction.lag.ms': long(0, 'medium', { min: 0, update: 'cluster-wide' },
@@ -31,7 +34,5 @@ export const cleanerProperties = {
   ...inert('cleaning runs in short slices between requests and sizes its buffers itself', {
   'log.cleaner.io.buffer.size': int(524288, 'medium', { min: 0, update: 'cluster-wide' },
     'Bytes of the buffer through which segments are read and written while cleaning.'),
-  'log.cleaner.io.max.bytes.per.second': double(Number.MAX_VALUE, 'medium', { update: 'cluster-wide' },
-    'Most bytes per second that cleaning reads and writes together.'),
   }),
 }
