@@ -1,10 +1,11 @@
 import { ErrorCode, type InputOf, type MessageOf, ProduceRequest, ProduceResponse } from '@ottla/protocol'
-import type { Clock } from '@ottla/runtime'
+import type { Clock, Timers } from '@ottla/runtime'
 import type { AppendResult } from '@ottla/storage'
 import type { AppendWaiter, Partition } from '../replica-manager/partition.ts'
 import type { ReplicaManager } from '../replica-manager/replica-manager.ts'
 import { defineHandler, type Handler } from '../server/handler.ts'
 import type { Request } from '../server/request.ts'
+import { type AwaitingWrite, PRODUCE_TIMEOUT_MS_MIN, ProduceDeadlines } from './produce-deadlines.ts'
 
 /**
  * Produce (key 0), versions 3 to 13; 0 to 2 are advertised and refused.
@@ -15,6 +16,8 @@ import type { Request } from '../server/request.ts'
  * - Transactional batches are refused with INVALID_TXN_STATE until there is a coordinator.
  * - acks 0: no answer, and the connection is closed on an error, which is the only way to tell; 1: once written here;
  *   -1 (all): once the high watermark has passed. Others: INVALID_REQUIRED_ACKS.
+ * - `timeoutMs` (at least 500): a partition that is not certain by then answers REQUEST_TIMED_OUT. Its records may still be
+ *   written: whoever tries again without a producer id may have them twice.
  */
 
 type Body = MessageOf<typeof ProduceRequest>
@@ -32,6 +35,7 @@ const TRANSACTIONAL_BIT = 0b1_0000
 
 export interface ProduceHandlerDeps {
   readonly clock: Clock
+  readonly timers: Timers
   readonly replicas: ReplicaManager
 }
 
@@ -43,9 +47,12 @@ interface PartitionAnswer {
   logStartOffset: number
   recordErrors: { batchIndex: number; batchIndexErrorMessage: string }[]
   errorMessage: string | null
+  /** Appended, and not yet known to be written. */
+  pending: boolean
 }
 
 export function produceHandler(deps: ProduceHandlerDeps): Handler {
+  const deadlines = new ProduceDeadlines(deps.clock, deps.timers)
   return defineHandler({
     request: ProduceRequest,
     response: ProduceResponse,
@@ -57,7 +64,7 @@ export function produceHandler(deps: ProduceHandlerDeps): Handler {
         request.refuse(body, problem)
         return undefined
       }
-      new ProduceOperation(request, body, deps).start()
+      new ProduceOperation(request, body, deps, deadlines).start()
       return undefined
     },
     refuse: (body, errorCode) => refuseAll(body, errorCode),
@@ -82,19 +89,23 @@ function refuseAll(body: Body, errorCode: number): Response {
 }
 
 /** One produce request: appends everything at once, then waits until its last partition is settled. */
-class ProduceOperation implements AppendWaiter {
+class ProduceOperation implements AppendWaiter, AwaitingWrite {
   private readonly request: Request
   private readonly body: Body
   private readonly deps: ProduceHandlerDeps
+  private readonly deadlines: ProduceDeadlines
+  readonly deadlineMs: number
   private readonly responses: { name: string; topicId: string; partitionResponses: PartitionAnswer[] }[] = []
   /** By slot; what is still being written has its answer already and lacks only the certainty. */
   private readonly answers: PartitionAnswer[] = []
   private unsettled = 0
 
-  constructor(request: Request, body: Body, deps: ProduceHandlerDeps) {
+  constructor(request: Request, body: Body, deps: ProduceHandlerDeps, deadlines: ProduceDeadlines) {
     this.request = request
     this.body = body
     this.deps = deps
+    this.deadlines = deadlines
+    this.deadlineMs = request.receivedMonotonicMs + Math.max(PRODUCE_TIMEOUT_MS_MIN, body.timeoutMs)
   }
 
   start(): void {
@@ -118,6 +129,7 @@ class ProduceOperation implements AppendWaiter {
       return
     }
     if (this.unsettled === 0) this.respond()
+    else this.deadlines.add(this)
   }
 
   private append(name: string, topicId: string, index: number, records: Buffer | null, nowMs: number): PartitionAnswer {
@@ -135,9 +147,10 @@ class ProduceOperation implements AppendWaiter {
       logStartOffset: result.logStartOffset,
       recordErrors: [],
       errorMessage: null,
+      pending: waiter !== null && result.nextOffset > found.highWatermark,
     }
     this.answers.push(answer)
-    if (waiter !== null && result.nextOffset > found.highWatermark) this.unsettled++
+    if (answer.pending) this.unsettled++
     return answer
   }
 
@@ -172,22 +185,37 @@ class ProduceOperation implements AppendWaiter {
         batchIndexErrorMessage: message,
       })),
       errorMessage: result === null ? null : result.errorMessage,
+      pending: false,
     }
     this.answers.push(answer)
     return answer
   }
 
   appendSettled(slot: number, errorCode: number): void {
-    if (errorCode !== ErrorCode.NONE) {
-      const answer = this.answers[slot]
-      answer.errorCode = errorCode
-      answer.baseOffset = NO_OFFSET
-      answer.logAppendTimeMs = -1
-    }
-    if (--this.unsettled === 0) this.respond()
+    const answer = this.answers[slot]
+    if (!answer.pending) return
+    settle(answer, errorCode)
+    if (--this.unsettled > 0) return
+    this.deadlines.delete(this)
+    this.respond()
+  }
+
+  /** `timeoutMs` is over: what is written is told so, the rest is not known. */
+  expire(): void {
+    for (const answer of this.answers) if (answer.pending) settle(answer, ErrorCode.REQUEST_TIMED_OUT)
+    this.unsettled = 0
+    this.respond()
   }
 
   private respond(): void {
     this.request.respond({ responses: this.responses } satisfies Response)
   }
+}
+
+function settle(answer: PartitionAnswer, errorCode: number): void {
+  answer.pending = false
+  if (errorCode === ErrorCode.NONE) return
+  answer.errorCode = errorCode
+  answer.baseOffset = NO_OFFSET
+  answer.logAppendTimeMs = -1
 }
