@@ -115,6 +115,9 @@ test('an idle connection is closed after connections.max.idle.ms, one that waits
   time.advance(13_000)
   const { body } = await waiting.receive(FetchResponse, 12)
   assert.equal(body.responses[0].partitions[0].errorCode, ErrorCode.NONE)
+  // Its time counts from the answer on.
+  time.advance(4000)
+  await isServed(waiting)
 })
 
 test('connections beyond the creation rate are read later, not refused', async (t) => {

@@ -164,6 +164,8 @@ export class Connection implements AtTurnEnd {
       queue.splice(0, this.head)
       this.head = 0
     }
+    // Who has waited for an answer for long is not idle the moment it leaves.
+    if (chunks.length > 0) this.lastActivityMs = this.server.clock.monotonicMs()
     if (chunks.length === 0 || this.socket.write(chunks)) {
       if (this.socket.pendingBytes === 0) this.releaseUnsent()
     }
