@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { batchOf, DIRECTORY, World } from './support/world.ts'
+import { batchOf, DIRECTORY, recordsIn, World } from './support/world.ts'
 
 test('a sync that fails is not tried again: no ack, and the directory is offline', () => {
   const world = new World({ config: { flushMessages: 1 } })
@@ -19,6 +19,30 @@ test('a sync that fails is not tried again: no ack, and the directory is offline
   )
   assert.ok(world.wait((done) => log.flush(done)) instanceof Error)
   assert.equal(world.append(log, batchOf([{}])).errorCode, 56)
+})
+
+test('damage in what was not known to be on the device: the log ends before it, over segments too', () => {
+  for (const [segment, at, endOffset] of [
+    ['08', 100, 8],
+    ['08', 2500, 10],
+    ['04', 2500, 6],
+    ['00', 3500, 3],
+  ] as const) {
+    const world = new World({ manager: { tailBytesMax: 0 } })
+    const log = world.createLog()
+    for (let i = 0; i < 12; i++) world.append(log, batchOf([{ value: 'x'.repeat(900) }]))
+    // Before the roll has had its segments flushed.
+    while (log.writtenEndOffset < 12) world.settle(0.05)
+    world.machine.kill()
+    // A byte of a record: the header of its batch is as it was.
+    world.machine.disk.flipBits(`${DIRECTORY}/t-0/000000000000000000${segment}.log`, at, 1)
+    world.restart()
+    const again = world.log()
+    assert.equal(again.offline, null)
+    assert.equal(again.appendEndOffset, endOffset, `${segment} at ${at}`)
+    assert.equal(recordsIn(world.read(again, 0) as Buffer).length, Math.min(4, endOffset))
+    assert.equal(world.append(again, batchOf([{}])).baseOffset, endOffset)
+  }
 })
 
 test('with a log offline, a stop is not a clean one', async () => {
