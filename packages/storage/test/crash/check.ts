@@ -1,6 +1,7 @@
 import { type RecordBatch, readBatches } from '@ottla/protocol/records'
 import type { DiskImage } from '@ottla/runtime/sim'
 import { readEndTxnMarker } from '../../src/append/markers.ts'
+import { CLEAN_SHUTDOWN } from '../../src/files/clean-shutdown.ts'
 import {
   CLEANER_CHECKPOINT,
   decodeOffsetCheckpoint,
@@ -49,6 +50,7 @@ const GO_ON_EVERY = 4
 /** Recovers, compares with the model, and goes on working. Throws `Violation`. */
 export function checkState(run: ScriptRun, image: DiskImage, options: CheckOptions): void {
   checkCheckpoints(image, options)
+  const clean = saysClean(image)
   const world = recover(image)
   const contents = new Map<string, string>()
   for (const model of run.logs.values()) {
@@ -59,7 +61,7 @@ export function checkState(run: ScriptRun, image: DiskImage, options: CheckOptio
     }
     count(options, 'C3')
     demand(model.deleted > options.index, 'C3', () => `${model.topic} is back after its deletion`)
-    const seen = checkLog(world, log, model, options)
+    const seen = checkLog(world, log, model, clean, options)
     if (options.thorough) contents.set(model.topic, contentOf(log, seen))
   }
   if (options.thorough) checkSecondCrash(world, contents, options)
@@ -89,6 +91,12 @@ function checkCheckpoints(image: DiskImage, options: CheckOptions): void {
   }
 }
 
+/** The marker of a clean stop is there. */
+function saysClean(image: DiskImage): boolean {
+  const folder = image.find(DIRECTORY)
+  return folder !== undefined && image.directory(folder).entries.has(CLEAN_SHUTDOWN)
+}
+
 function checkMissing(model: ModelLog, { index, kill }: CheckOptions): void {
   const { required } = boundsOf(model, index, kill)
   const lost = model.deletionBegun > index && required.length > 0
@@ -106,8 +114,9 @@ interface Seen {
   readonly times: { readonly offset: number; readonly timestamp: number }[]
 }
 
-function checkLog(world: World, log: PartitionLog, model: ModelLog, options: CheckOptions): Seen {
+function checkLog(world: World, log: PartitionLog, model: ModelLog, clean: boolean, options: CheckOptions): Seen {
   const { index, kill } = options
+  count(options, 'S5')
   demand(log.offline === null, 'S5', () => `${log.name} is offline: ${log.offline?.message}`)
   const { possible, required, startMin, startMax } = boundsOf(model, index, kill)
   const seen = readLog(world, log, options)
@@ -146,11 +155,56 @@ function checkLog(world: World, log: PartitionLog, model: ModelLog, options: Che
           `${log.name} ${sent.offset} was promised as ${sent.identity}, found ${byOffset.get(sent.offset)?.identity} (log ${log.logStartOffset}..${log.appendEndOffset})`,
       )
     }
+  if (clean) checkCleanStop(log, model, byOffset, options)
+  checkWatermarks(log, options)
+  checkCopies(log, seen, options)
   checkProducers(log, seen, options)
   checkTransactions(log, seen, options)
   checkEpochs(log, seen, options)
   checkTimes(log, seen, options)
   return seen
+}
+
+/** S8: where the marker is, everything is, whatever has happened to the machine. */
+function checkCleanStop(
+  log: PartitionLog,
+  model: ModelLog,
+  byOffset: ReadonlyMap<number, { readonly identity: string }>,
+  options: CheckOptions,
+): void {
+  if (model.compacted) return
+  count(options, 'S8')
+  for (const { offset, identity, removalBegun } of model.records) {
+    if (removalBegun <= options.index || offset < log.logStartOffset) continue
+    demand(
+      byOffset.get(offset)?.identity === identity,
+      'S8',
+      () => `${log.name} ${offset} is missing after a stop that calls itself clean`,
+    )
+  }
+}
+
+function checkWatermarks(log: PartitionLog, options: CheckOptions): void {
+  count(options, 'L6')
+  const { logStartOffset, lastStableOffset, writtenEndOffset, appendEndOffset } = log
+  demand(
+    lastStableOffset <= writtenEndOffset && writtenEndOffset <= appendEndOffset && logStartOffset <= writtenEndOffset,
+    'L6',
+    () =>
+      `${log.name}: start ${logStartOffset}, LSO ${lastStableOffset}, HW ${writtenEndOffset}, LEO ${appendEndOffset}`,
+  )
+}
+
+/** L4: no record twice. Values are unique, tombstones are not. */
+function checkCopies(log: PartitionLog, seen: Seen, options: CheckOptions): void {
+  count(options, 'L4')
+  const offsets = new Map<string, number>()
+  for (const { offset, identity } of seen.records) {
+    if (identity.includes('=null@')) continue
+    const other = offsets.get(identity)
+    demand(other === undefined, 'L4', () => `${log.name} holds ${identity} at ${other} and at ${offset}`)
+    offsets.set(identity, offset)
+  }
 }
 
 function contentOf(log: PartitionLog, seen: Seen): string {
@@ -221,6 +275,12 @@ function checkProducers(log: PartitionLog, seen: Seen, options: CheckOptions): v
     if (batch.isControl) last.set(batch.producerId, { ...before, open: -1 })
     else {
       const sequence = batch.baseSequence + batch.lastOffset - batch.baseOffset
+      count(options, 'L5')
+      demand(
+        batch.baseSequence > before.sequence,
+        'L5',
+        () => `${log.name}: sequence ${batch.baseSequence} of producer ${batch.producerId} after ${before.sequence}`,
+      )
       const open = batch.isTransactional && before.open < 0 ? batch.baseOffset : before.open
       last.set(batch.producerId, { sequence, open })
     }
@@ -321,6 +381,7 @@ function compare(world: World, contents: ReadonlyMap<string, string>, options: C
     if (log === undefined && before.endsWith('[]]')) continue
     demand(log !== undefined, invariant, () => `the log of ${topic} is gone after a second crash`)
     const after = contentOf(log, readLog(world, log, options))
+    count(options, 'L8')
     demand(
       after === before,
       invariant,
@@ -336,6 +397,7 @@ function goOn(world: World, log: PartitionLog, options: CheckOptions): void {
   const again = Buffer.from(first)
   const endOffset = log.appendEndOffset
   const result = world.append(log, first, { leaderEpoch: log.latestEpoch + 1 })
+  count(options, 'L3')
   demand(
     result.errorCode === 0 && result.baseOffset === endOffset,
     'L3',
@@ -345,6 +407,7 @@ function goOn(world: World, log: PartitionLog, options: CheckOptions): void {
   count(options, 'P1')
   demand(world.append(log, again).duplicate, 'P1', () => `${log.name} takes a repeat for new`)
   const bytes = world.read(log, endOffset)
+  count(options, 'L1')
   demand(
     Buffer.isBuffer(bytes) && bytes.includes('the crash'),
     'L1',
