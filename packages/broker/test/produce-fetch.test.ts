@@ -171,6 +171,51 @@ test('an incremental fetch names only what is new', async (t) => {
   )
 })
 
+test('a session that has nothing left to fetch is over', async (t) => {
+  const { connect } = await startBroker(t)
+  const client = await connect()
+  await createTopic(client)
+  const { sessionId } = await client.call(FetchRequest, FetchResponse, 12, fetchBody(0, { sessionEpoch: 0 }))
+  assert.notEqual(sessionId, 0)
+  const forgetting = {
+    ...fetchBody(0, { sessionId, sessionEpoch: 1 }),
+    topics: [],
+    forgottenTopicsData: [{ topic: TOPIC, partitions: [0] }],
+  }
+  assert.equal((await client.call(FetchRequest, FetchResponse, 12, forgetting)).sessionId, 0)
+  const next = { ...fetchBody(0, { sessionId, sessionEpoch: 2 }), topics: [] }
+  const { errorCode } = await client.call(FetchRequest, FetchResponse, 12, next)
+  assert.equal(errorCode, ErrorCode.FETCH_SESSION_ID_NOT_FOUND)
+})
+
+test('who fetches as a broker gets nothing: there is none that copies', async (t) => {
+  const { connect } = await startBroker(t)
+  const client = await connect()
+  const topicId = await createTopic(client)
+  const partitions = [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 1 << 20 }]
+  await produce(client, batchOf(['a']))
+  for (const [version, body] of [
+    [12, { ...fetchBody(0), replicaId: 0 }],
+    [12, { ...fetchBody(0), replicaId: 7 }],
+    [15, { ...fetchBody(0), replicaState: { replicaId: 7 }, topics: [{ topicId, partitions }] }],
+  ] as const) {
+    const { responses } = await client.call(FetchRequest, FetchResponse, version, body)
+    const [{ errorCode, records }] = responses[0].partitions
+    assert.deepEqual([errorCode, records?.length ?? 0], [ErrorCode.NOT_LEADER_OR_FOLLOWER, 0])
+  }
+  // Kafka's debugging consumer.
+  const { responses } = await client.call(FetchRequest, FetchResponse, 12, { ...fetchBody(0), replicaId: -2 })
+  assert.deepEqual(valuesIn(responses[0].partitions[0].records), [[0, 'a']])
+})
+
+test('a topic without a name is an unknown topic, not an unknown id', async (t) => {
+  const { connect } = await startBroker(t)
+  const client = await connect()
+  const topics = [{ topic: '', partitions: [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 1 << 20 }] }]
+  const { responses } = await client.call(FetchRequest, FetchResponse, 12, { ...fetchBody(0), topics })
+  assert.equal(responses[0].partitions[0].errorCode, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+})
+
 test('topics travel as ids from fetch 13 and produce 13 on', async (t) => {
   const { connect } = await startBroker(t)
   const client = await connect()
@@ -246,6 +291,17 @@ test('offsets are found by time, first, last and largest', async (t) => {
   assert.deepEqual(await ask(-3), [1, 3000])
   assert.deepEqual(await ask(1001), [1, 3000])
   assert.deepEqual(await ask(3001), [-1, -1])
+})
+
+test('the start of an empty log has the epoch that its first record will have', async (t) => {
+  const { connect } = await startBroker(t)
+  const client = await connect()
+  await createTopic(client)
+  for (const timestamp of [-2, -4]) {
+    const body = { replicaId: -1, topics: [{ name: TOPIC, partitions: [{ partitionIndex: 0, timestamp }] }] }
+    const { topics } = await client.call(ListOffsetsRequest, ListOffsetsResponse, 8, body)
+    assert.deepEqual([topics[0].partitions[0].offset, topics[0].partitions[0].leaderEpoch], [0, 0])
+  }
 })
 
 test('an offset out of range says so at once', async (t) => {

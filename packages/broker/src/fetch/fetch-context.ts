@@ -51,6 +51,11 @@ export function fetchContext(body: Body, version: number, deps: FetchContextDeps
   session.epoch = nextEpoch(sessionEpoch)
   deps.sessions.touch(session)
   updateSession(session, body, usesTopicIds)
+  if (session.partitions.size === 0) {
+    // Nothing is left to fetch: the slot is free again, and the client learns so from session id 0.
+    deps.sessions.remove(sessionId)
+    return sessionless(body, usesTopicIds, deps)
+  }
   return sessionContext(session, deps)
 }
 
@@ -62,7 +67,7 @@ function sessionless(body: Body, usesTopicIds: boolean, deps: FetchContextDeps):
   const items: FetchItem[] = []
   for (const topic of body.topics) {
     for (const wanted of topic.partitions)
-      items.push(resolve(wantedPartition(topic, wanted, usesTopicIds), deps.replicas))
+      items.push(resolve(wantedPartition(topic, wanted, usesTopicIds), usesTopicIds, deps.replicas))
   }
   return { errorCode: ErrorCode.NONE, sessionId: 0, items, mustTell: () => true }
 }
@@ -112,7 +117,7 @@ function sessionContext(session: FetchSession, deps: FetchContextDeps): FetchCon
   const items: FetchItem[] = []
   const byItem = new Map<FetchItem, SessionPartition>()
   for (const partition of session.partitions.values()) {
-    const item = resolve(partition, deps.replicas)
+    const item = resolve(partition, session.usesTopicIds, deps.replicas)
     items.push(item)
     byItem.set(item, partition)
   }
@@ -165,8 +170,7 @@ function wantedPartition(topic: Topic, wanted: TopicPartition, usesTopicIds: boo
   }
 }
 
-function resolve(wanted: SessionPartition, replicas: ReplicaManager): FetchItem {
-  const byId = wanted.topic === ''
+function resolve(wanted: SessionPartition, byId: boolean, replicas: ReplicaManager): FetchItem {
   const found = byId
     ? replicas.partitionById(wanted.topicId, wanted.partition)
     : replicas.partition(wanted.topic, wanted.partition)

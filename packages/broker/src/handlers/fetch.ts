@@ -11,6 +11,8 @@ import type { Request } from '../server/request.ts'
  * - 4: read_committed; 5: log start offset; 7: sessions; 9: leader epochs; 10: zstd; 11: rack; 12: flexible, diverging
  *   epochs; 13: topics by id; 15: replica state; 16: node endpoints; 17: replica directory; 18: high watermark.
  * - Waits for `minBytes` up to `maxWaitMs`. Limits are soft: the first partition with data gives one whole batch.
+ * - No broker copies from this one: who fetches as one (a replica id of 0 or more) is told NOT_LEADER_OR_FOLLOWER, as
+ *   Kafka tells those who are not among a partition's replicas.
  * - Versions below 10 cannot carry zstd: a topic with `compression.type=zstd` answers UNSUPPORTED_COMPRESSION_TYPE.
  */
 
@@ -36,6 +38,7 @@ export function fetchHandler(deps: FetchHandlerDeps): Handler {
       const context = fetchContext(body, request.apiVersion, deps)
       if (context.errorCode !== ErrorCode.NONE) return { errorCode: context.errorCode }
       if (request.apiVersion < ZSTD_VERSION) refuseZstd(context.items)
+      if (Math.max(body.replicaId, body.replicaState.replicaId) >= 0) refuseReplica(context.items)
       const maxBytes = Math.min(body.maxBytes, deps.maxBytes)
       const limits = {
         maxBytes,
@@ -60,6 +63,10 @@ function refuseZstd(items: readonly FetchItem[]): void {
   for (const item of items) {
     if (item.partition?.log.config.compressionType === 'zstd') item.errorCode = ErrorCode.UNSUPPORTED_COMPRESSION_TYPE
   }
+}
+
+function refuseReplica(items: readonly FetchItem[]): void {
+  for (const item of items) if (item.errorCode === ErrorCode.NONE) item.errorCode = ErrorCode.NOT_LEADER_OR_FOLLOWER
 }
 
 function answer(request: Request, context: FetchContext, items: readonly FetchItem[], readCommitted: boolean): void {

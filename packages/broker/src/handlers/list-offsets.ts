@@ -103,7 +103,7 @@ function lookUp(
       return { offset: end, timestamp: UNKNOWN, leaderEpoch: partition.leaderEpoch }
     case EARLIEST:
     case EARLIEST_LOCAL:
-      return { offset: log.logStartOffset, timestamp: UNKNOWN, leaderEpoch: log.epochOf(log.logStartOffset) }
+      return { offset: log.logStartOffset, timestamp: UNKNOWN, leaderEpoch: epochOfStart(partition) }
     case LATEST_TIERED:
     case EARLIEST_PENDING_UPLOAD:
       return { offset: UNKNOWN, timestamp: UNKNOWN, leaderEpoch: UNKNOWN }
@@ -111,6 +111,11 @@ function lookUp(
   const found = timestamp === MAX_TIMESTAMP ? log.fetchMaxTimestamp() : log.fetchOffsetByTimestamp(timestamp)
   if (found === null || found.offset >= end) return { offset: UNKNOWN, timestamp: UNKNOWN, leaderEpoch: UNKNOWN }
   return { offset: found.offset, timestamp: found.timestampMs, leaderEpoch: found.leaderEpoch }
+}
+
+/** Of an empty log it is the epoch that the first record will have. */
+function epochOfStart({ log, highWatermark, leaderEpoch }: Partition): number {
+  return log.logStartOffset >= highWatermark ? leaderEpoch : log.epochOf(log.logStartOffset)
 }
 
 /** Version 0 knew segments' base offsets only; the ends of the log are what its users ask for. */
