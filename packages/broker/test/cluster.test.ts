@@ -67,6 +67,17 @@ test('no coordinator can be found, in any version, by any key', async (t) => {
   }
 })
 
+test('a coordinator of a kind that does not exist is INVALID_REQUEST', async (t) => {
+  const { connect } = await startBroker(t)
+  const client = await connect()
+  for (const version of versions(1, 6)) {
+    const body = version < 4 ? { key: 'group', keyType: 9 } : { keyType: 9, coordinatorKeys: ['a'] }
+    const answer = await client.call(FindCoordinatorRequest, FindCoordinatorResponse, version, body)
+    const { errorCode } = version < 4 ? answer : answer.coordinators[0]
+    assert.equal(errorCode, ErrorCode.INVALID_REQUEST, `version ${version}`)
+  }
+})
+
 test('the cluster describes itself; controllers cannot be asked for', async (t) => {
   const { broker, port, connect } = await startBroker(t, { config: { 'broker.rack': 'left' } })
   const client = await connect()

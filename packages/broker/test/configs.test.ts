@@ -124,6 +124,10 @@ test('a change that is not right changes nothing and says why', async (t) => {
   )
   assert.deepEqual(await settingOf(client, TOPIC, 'orders', 'segment.bytes'), ['1073741824', 5])
   assert.equal(await alter(client, TOPIC, 'missing', ['retention.ms', SET, '1']), ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+  assert.equal(await alter(client, TOPIC, '..', ['retention.ms', SET, '1']), ErrorCode.INVALID_TOPIC_EXCEPTION)
+  assert.equal(await alter(client, TOPIC, '', ['retention.ms', SET, '1']), ErrorCode.INVALID_REQUEST)
+  // What nobody set is gone already, known or not.
+  assert.equal(await alter(client, TOPIC, 'orders', ['no.such.key', DELETE, null]), ErrorCode.NONE)
 })
 
 test('of many changes at once none is lost', async (t) => {

@@ -132,7 +132,10 @@ test('a transactional id needs a coordinator; half an identity is refused', asyn
   const client = await connect()
   const ask = async (body: object) => {
     const whole = { transactionalId: null, transactionTimeoutMs: 1000, ...body }
-    return (await client.call(InitProducerIdRequest, InitProducerIdResponse, 4, whole)).errorCode
+    const answer = await client.call(InitProducerIdRequest, InitProducerIdResponse, 4, whole)
+    const { errorCode, producerId, producerEpoch } = answer
+    if (errorCode !== ErrorCode.NONE) assert.deepEqual([producerId, producerEpoch], [-1, -1])
+    return errorCode
   }
   assert.equal(await ask({ transactionalId: 'tx' }), ErrorCode.COORDINATOR_NOT_AVAILABLE)
   assert.equal(await ask({ transactionalId: '' }), ErrorCode.INVALID_REQUEST)

@@ -55,6 +55,8 @@ test('what cannot be created says why, in every version, and the rest of the req
     [{ name: 'zero', ...plain, replicationFactor: 0 }, ErrorCode.INVALID_REPLICATION_FACTOR],
     [{ name: 'key', ...plain, configs: [{ name: 'no.such.key', value: '1' }] }, ErrorCode.INVALID_CONFIG],
     [{ name: 'value', ...plain, configs: [{ name: 'retention.ms', value: 'x' }] }, ErrorCode.INVALID_CONFIG],
+    [{ name: 'null', ...plain, configs: [{ name: 'retention.ms', value: null }] }, ErrorCode.INVALID_CONFIG],
+    [{ name: '__cluster_metadata', ...plain }, ErrorCode.INVALID_REQUEST],
     [{ name: 'both', ...plain, assignments: [{ partitionIndex: 0, brokerIds: [1] }] }, ErrorCode.INVALID_REQUEST],
     [
       { name: 'gap', numPartitions: -1, replicationFactor: -1, assignments: [{ partitionIndex: 1, brokerIds: [1] }] },
@@ -75,16 +77,17 @@ test('what cannot be created says why, in every version, and the rest of the req
   }
 })
 
-test('-1 stands for the default from version 4 on, and is no number of partitions before', async (t) => {
+test('-1 stands for the default in every version, as in Kafka', async (t) => {
   const { broker, connect } = await startBroker(t, { config: { 'num.partitions': 3 } })
   const client = await connect()
   const ask = async (version: number, name: string) => {
     const body = { topics: [{ name, numPartitions: -1, replicationFactor: -1 }], timeoutMs: 1000 }
     return (await client.call(CreateTopicsRequest, CreateTopicsResponse, version, body)).topics[0].errorCode
   }
-  assert.equal(await ask(3, 'three'), ErrorCode.INVALID_PARTITIONS)
-  assert.equal(await ask(4, 'four'), ErrorCode.NONE)
-  assert.equal(broker.topics.get('four')?.partitions.length, 3)
+  for (const version of versions(0, 7)) {
+    assert.equal(await ask(version, `by-${version}`), ErrorCode.NONE)
+    assert.equal(broker.topics.get(`by-${version}`)?.partitions.length, 3)
+  }
 })
 
 test('validate only makes nothing', async (t) => {

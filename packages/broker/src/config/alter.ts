@@ -107,8 +107,8 @@ function applyChanges(
     seen.add(name)
     const property = find(name)
     if (property === undefined) {
-      // A key that an older or newer release left behind can at least be removed.
-      if (op !== 'delete' || !entries.has(name)) return refuse(INVALID_CONFIG, `${name} is not a ${scope} config`)
+      // A key that an older or newer release left behind can be removed, and one that nobody set is removed already.
+      if (op !== 'delete') return refuse(INVALID_CONFIG, `${name} is not a ${scope} config`)
       entries.delete(name)
       continue
     }

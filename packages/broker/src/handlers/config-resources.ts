@@ -3,6 +3,7 @@ import type { AlterResult, ConfigChange } from '../config/index.ts'
 import { alterBrokerConfig, alterTopicConfig, replaceBrokerConfig, replaceTopicConfig } from '../config/index.ts'
 import type { LiveConfig } from '../config/live-config.ts'
 import { DONE, type ItemOutcome, refusal } from '../topics/outcome.ts'
+import { topicNameProblem } from '../topics/topic-names.ts'
 import type { ConfigUpdate, Topics } from '../topics/topics.ts'
 import { repeated } from './repeated.ts'
 
@@ -57,6 +58,9 @@ async function alterTopic(
   { topics, config }: ConfigResourceDeps,
 ): Promise<ItemOutcome> {
   const topic = topics.get(name)
+  if (name === '') return refusal(ErrorCode.INVALID_REQUEST, 'there are no settings of all topics: name one')
+  const illegal = topicNameProblem(name)
+  if (illegal !== null) return refusal(ErrorCode.INVALID_TOPIC_EXCEPTION, illegal)
   if (topic === undefined) return refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `there is no topic ${name}`)
   const alter: ConfigUpdate = (current) =>
     alteration.type === 'change'

@@ -9,7 +9,8 @@ import { repeated } from './repeated.ts'
 /**
  * CreateTopics (key 19), versions 0 to 7: each topic for itself, in the order asked for.
  *
- * - 1: messages, validate only; 4: -1 stands for the broker's default; 5: flexible, the configuration comes back
+ * - 1: messages, validate only; 4: clients know that -1 stands for the broker's default, which holds in all;
+ *   5: flexible, the configuration comes back
  *   (KIP-525); 7: topic ids.
  * - A name that appears twice in one request is refused with INVALID_REQUEST, both times as one.
  */
@@ -17,8 +18,6 @@ import { repeated } from './repeated.ts'
 type Body = MessageOf<typeof CreateTopicsRequest>
 type Response = InputOf<typeof CreateTopicsResponse>
 type TopicAnswer = NonNullable<Response['topics']>[number]
-
-const DEFAULTS_VERSION = 4
 
 export interface CreateTopicsDeps {
   readonly topics: Topics
@@ -31,7 +30,7 @@ export function createTopicsHandler(deps: CreateTopicsDeps): Handler {
     response: CreateTopicsResponse,
     minVersion: 0,
     maxVersion: 7,
-    async handle(request, body) {
+    async handle(_request, body) {
       const answers = new Map<string, TopicAnswer>()
       const twice = repeated(body.topics, ({ name }) => name)
       const excess = tooManyPartitions(body.topics, deps)
@@ -39,7 +38,7 @@ export function createTopicsHandler(deps: CreateTopicsDeps): Handler {
         const { name } = topic
         if (twice.has(i)) answers.set(name, { name, ...NAMED_TWICE })
         else if (excess !== null) answers.set(name, { name, ...excess })
-        else answers.set(name, await create(topic, request.apiVersion, body.validateOnly, deps))
+        else answers.set(name, await create(topic, body.validateOnly, deps))
       }
       return { topics: [...answers.values()] }
     },
@@ -63,16 +62,14 @@ function tooManyPartitions(topics: Body['topics'], { config }: CreateTopicsDeps)
 
 async function create(
   topic: Body['topics'][number],
-  version: number,
   validateOnly: boolean,
   deps: CreateTopicsDeps,
 ): Promise<TopicAnswer> {
   const { name, numPartitions, replicationFactor, assignments, configs } = topic
-  const mayDefault = version >= DEFAULTS_VERSION || assignments.length > 0
   const spec: CreateTopicSpec = {
     name,
-    partitions: numPartitions === -1 && mayDefault ? null : numPartitions,
-    replicationFactor: replicationFactor === -1 && mayDefault ? null : replicationFactor,
+    partitions: numPartitions === -1 ? null : numPartitions,
+    replicationFactor: replicationFactor === -1 ? null : replicationFactor,
     assignments,
     configs: configs.map(({ name: key, value }) => [key, value] as const),
   }

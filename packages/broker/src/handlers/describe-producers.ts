@@ -1,6 +1,7 @@
 import { DescribeProducersRequest, DescribeProducersResponse, ErrorCode } from '@ottla/protocol'
 import type { ReplicaManager } from '../replica-manager/replica-manager.ts'
 import { defineHandler, type Handler } from '../server/handler.ts'
+import { topicNameProblem } from '../topics/topic-names.ts'
 
 /** DescribeProducers (key 61), version 0: the idempotent and transactional producers a partition remembers (KIP-664). */
 export function describeProducersHandler({ replicas }: { readonly replicas: ReplicaManager }): Handler {
@@ -13,6 +14,7 @@ export function describeProducersHandler({ replicas }: { readonly replicas: Repl
       topics: body.topics.map(({ name, partitionIndexes }) => ({
         name,
         partitions: partitionIndexes.map((partitionIndex) => {
+          if (topicNameProblem(name) !== null) return { partitionIndex, errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION }
           const partition = replicas.partition(name, partitionIndex)
           if (partition === undefined) return { partitionIndex, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION }
           const producers = partition.log.activeProducers()

@@ -6,6 +6,9 @@ import { defineHandler, type Handler } from '../server/handler.ts'
  * The API is advertised all the same, because librdkafka offers LZ4 only to brokers that have it.
  */
 
+/** Group, transaction, share group (`FindCoordinatorRequest.CoordinatorType`). */
+const KEY_TYPES: readonly number[] = [0, 1, 2]
+
 const NOBODY = { nodeId: -1, host: '', port: -1 }
 
 const MESSAGE = 'this broker has no group or transaction coordinator'
@@ -21,8 +24,12 @@ export function findCoordinatorHandler(): Handler {
     response: FindCoordinatorResponse,
     minVersion: 0,
     maxVersion: 6,
-    handle: (request, body) =>
-      unavailable(body.coordinatorKeys, ErrorCode.COORDINATOR_NOT_AVAILABLE, request.apiVersion),
+    handle: (request, body) => {
+      const errorCode = KEY_TYPES.includes(body.keyType)
+        ? ErrorCode.COORDINATOR_NOT_AVAILABLE
+        : ErrorCode.INVALID_REQUEST
+      return unavailable(body.coordinatorKeys, errorCode, request.apiVersion)
+    },
     refuse: (body, errorCode, version) => unavailable(body.coordinatorKeys, errorCode, version),
   })
 }

@@ -16,13 +16,18 @@ export function initProducerIdHandler({ producerIds }: { readonly producerIds: P
     async handle(_request, body) {
       const { transactionalId, producerId: known, producerEpoch } = body
       // An id without an epoch, or the other way round, means nothing (KafkaApis.handleInitProducerIdRequest).
-      if ((known === -1) !== (producerEpoch === -1)) return { errorCode: ErrorCode.INVALID_REQUEST }
-      if (transactionalId === '') return { errorCode: ErrorCode.INVALID_REQUEST }
-      if (transactionalId !== null) return { errorCode: ErrorCode.COORDINATOR_NOT_AVAILABLE }
+      if ((known === -1) !== (producerEpoch === -1)) return refused(ErrorCode.INVALID_REQUEST)
+      if (transactionalId === '') return refused(ErrorCode.INVALID_REQUEST)
+      if (transactionalId !== null) return refused(ErrorCode.COORDINATOR_NOT_AVAILABLE)
       const producerId = await producerIds.next()
-      if (producerId === null) return { errorCode: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS }
+      if (producerId === null) return refused(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS)
       return { producerId, producerEpoch: 0 }
     },
-    refuse: (_body, errorCode) => ({ errorCode }),
+    refuse: (_body, errorCode) => refused(errorCode),
   })
+}
+
+/** Without an id, and without an epoch: 0 would be one. */
+function refused(errorCode: number) {
+  return { errorCode, producerId: -1, producerEpoch: -1 }
 }

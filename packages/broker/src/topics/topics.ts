@@ -11,6 +11,8 @@ import { collisionKey, topicNameProblem } from './topic-names.ts'
 export const ZERO_ID = 'AAAAAAAAAAAAAAAAAAAAAA'
 
 const NO_LEADER = -1
+/** Where KRaft controllers keep the metadata; Apache Kafka refuses a topic of this name. */
+const CLUSTER_METADATA = '__cluster_metadata'
 
 /** New partitions one request may ask for (`ReplicationControlManager.MAX_PARTITIONS_PER_BATCH` in Apache Kafka). */
 export const PARTITIONS_PER_REQUEST_MAX = 10_000
@@ -276,6 +278,8 @@ export class Topics {
     if (problem !== null) return problem
     const replicas = this.planReplicas(spec)
     if ('errorCode' in replicas) return replicas
+    const valueless = spec.configs.find(([, value]) => value === null)
+    if (valueless !== undefined) return refusal(ErrorCode.INVALID_CONFIG, `${valueless[0]} needs a value`)
     const configs = replaceTopicConfig(spec.configs, this.deps.config.current)
     if (!configs.ok) return refusal(configs.errorCode, configs.message)
     return { replicas, configs: configs.entries }
@@ -284,6 +288,8 @@ export class Topics {
   private nameProblem(name: string): ItemOutcome | null {
     const illegal = topicNameProblem(name)
     if (illegal !== null) return refusal(ErrorCode.INVALID_TOPIC_EXCEPTION, illegal)
+    if (name === CLUSTER_METADATA)
+      return refusal(ErrorCode.INVALID_REQUEST, `${name} is the name of a controller's log`)
     if (this.get(name) !== undefined) return refusal(ErrorCode.TOPIC_ALREADY_EXISTS, `topic ${name} already exists`)
     const key = collisionKey(name)
     if (key === name && !name.includes('_')) return null
