@@ -93,7 +93,8 @@ async function run(parser: Command, command: CommandModule): Promise<number> {
     process.on('SIGINT', onSignal)
     process.on('SIGTERM', onSignal)
   }
-  const output = new Output(process.stdout, globals, () => abort.abort(new UsageError('the reader has gone')))
+  const onGone = () => abort.abort(new UsageError('the reader has gone'))
+  const output = new Output(process.stdout, globals, onGone, abort.signal)
   const clients: { close(): Promise<void> }[] = []
   const kafka = async (overrides: Partial<KafkaOptions> = {}) => {
     const { Kafka, kafkaOptionsFrom } = await import('@ottla/client')

@@ -213,6 +213,17 @@ test('--follow reads partitions that are added while it runs', async () => {
   assert.equal(await ended, 130)
 })
 
+test('Ctrl-C ends a command whose reader has stopped reading', async () => {
+  await ok('topic create slow')
+  await ok('produce slow', `${'x'.repeat(999)}\n`.repeat(3000))
+  const child = spawn(process.execPath, [bin, 'consume', 'slow', '-b', broker.bootstrap])
+  // Its first bytes say that it is writing; the pipe is full soon after.
+  await new Promise((resolve) => child.stdout.once('readable', resolve))
+  child.kill('SIGINT')
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  assert.equal(await ended, 130)
+})
+
 test('Ctrl-C ends a command that waits for a broker without an answer', async () => {
   const sockets: Socket[] = []
   const silent = createServer((socket) => void sockets.push(socket.on('error', () => {})))

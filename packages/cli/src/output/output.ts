@@ -7,10 +7,18 @@ export class Output {
   readonly format: OutputFormat
   private readonly stream: NodeJS.WriteStream
   private readonly local: boolean
+  private readonly signal: AbortSignal
   private gone = false
 
-  constructor(stream: NodeJS.WriteStream, globals: Pick<Globals, 'format' | 'local'>, onGone: () => void) {
+  /** Nobody waits for a slow reader any more once `signal` is aborted. */
+  constructor(
+    stream: NodeJS.WriteStream,
+    globals: Pick<Globals, 'format' | 'local'>,
+    onGone: () => void,
+    signal: AbortSignal,
+  ) {
     this.stream = stream
+    this.signal = signal
     this.format = globals.format ?? 'table'
     this.local = globals.local
     stream.on('error', (error: NodeJS.ErrnoException) => {
@@ -23,15 +31,17 @@ export class Output {
   /** Resolves when more may be written. */
   async write(data: string | Uint8Array): Promise<void> {
     if (this.gone || data.length === 0) return
-    if (this.stream.write(data)) return
+    if (this.stream.write(data) || this.signal.aborted) return
     await new Promise<void>((resolve) => {
       const done = () => {
         this.stream.off('drain', done)
         this.stream.off('error', done)
+        this.signal.removeEventListener('abort', done)
         resolve()
       }
       this.stream.on('drain', done)
       this.stream.on('error', done)
+      this.signal.addEventListener('abort', done)
     })
   }
 
