@@ -9,6 +9,7 @@ import {
   ProduceRequest,
   ProduceResponse,
 } from '@ottla/protocol'
+import type { Handler } from '../src/server/handler.ts'
 import type { Server } from '../src/server/server.ts'
 import { createTopic, produceTo } from './support/admin.ts'
 import { batchOf } from './support/batches.ts'
@@ -190,6 +191,36 @@ test('after a throttled answer a connection is not read for that long; others ar
   assert.equal(answered, false)
   time.advance(1)
   await answer
+})
+
+test('a handler that throttles: the answer says for how long, and leaves at once', async (t) => {
+  const time = new ManualTime()
+  const started = await startBroker(t, { time })
+  const { handlers } = started.broker as unknown as { readonly handlers: ReadonlyMap<number, Handler> }
+  const metadata = handlers.get(MetadataRequest.key) as { -readonly [K in keyof Handler]: Handler[K] }
+  const { handle } = metadata
+  metadata.handle = (request, body) => {
+    request.throttleTimeMs = 5000
+    return handle(request, body)
+  }
+  const client = await started.connect()
+  const first = await client.call(MetadataRequest, MetadataResponse, 12, { topics: [] })
+  assert.deepEqual([first.throttleTimeMs, first.brokers.length], [5000, 1])
+  // Version 0 has no field to say it in.
+  const other = await started.connect()
+  assert.equal((await other.call(MetadataRequest, MetadataResponse, 0, { topics: [] })).brokers.length, 1)
+  metadata.handle = handle
+  client.send(MetadataRequest, 12, { topics: [] })
+  let answered = false
+  const answer = client.receive(MetadataResponse, 12).then(({ body }) => {
+    answered = true
+    return body
+  })
+  const third = await started.connect()
+  for (let i = 0; i < 5; i++) await isServed(third)
+  assert.equal(answered, false)
+  time.advance(5000)
+  assert.equal((await answer).throttleTimeMs, 0)
 })
 
 test('a slow reader stops nobody else', async (t) => {

@@ -27,7 +27,10 @@ export class Request {
   /** Set when answered. */
   response: Uint8Array[] | null = null
   finished = false
-  /** The connection stops reading for this long once the response has left (KIP-219). */
+  /**
+   * The response says so, and the connection stops reading for this long once it has left (KIP-219). Set it before the
+   * request is answered.
+   */
   throttleTimeMs = 0
   /** Pooled memory that the answer's chunks are views on; held until they have left. */
   leases: readonly ArrayBufferLike[] = NO_LEASES
@@ -70,7 +73,8 @@ export class Request {
     const onBug = this.onBug
     this.onBug = null
     try {
-      this.response = encodeResponse(message, this.apiVersion, this.correlationId, value)
+      const told = this.throttleTimeMs > 0 ? { ...value, throttleTimeMs: this.throttleTimeMs } : value
+      this.response = encodeResponse(message, this.apiVersion, this.correlationId, told)
     } catch (error) {
       if (onBug === null) throw error
       onBug(error)
