@@ -2,20 +2,21 @@ import type { Command } from 'commander'
 import type { CommandContext, CommandModule } from '../../command.ts'
 import { explain } from '../../errors.ts'
 import { exitCodes } from '../../exit-codes.ts'
-import { addTopicAlias, someTopics } from './shared.ts'
+import { addTopicAlias, topicsOf } from './shared.ts'
 
 export const command: CommandModule = {
   configure(command: Command): void {
     command
-      .argument('[topic...]', 'topics to describe')
+      .argument('[topic...]', 'topics to describe; all if none is named')
       .option('--all-configs', 'settings that are at their default too')
     addTopicAlias(command)
     command.addHelpText('after', '\nExamples:\n  ottla topic describe orders\n  ottla topic describe orders -o yaml')
   },
 
   async run(context: CommandContext): Promise<number> {
-    const names = someTopics(context)
+    const named = topicsOf(context)
     const kafka = await context.kafka()
+    const names = named.length > 0 ? named : (await kafka.admin.listTopics()).map((t) => t.name)
     const topics = await kafka.admin.describeTopics(names)
     const described: unknown[] = []
     let failed = 0
