@@ -84,6 +84,16 @@ test('settings of a topic are described in every version, with their source', as
   }
 })
 
+test('a resource named again in one request is not described again: a small request cannot ask for gigabytes', async (t) => {
+  const { connect } = await startBroker(t)
+  const client = await connect()
+  const resources = Array.from({ length: 10_000 }, () => ({ resourceType: BROKER, resourceName: '1' }))
+  const { results } = await client.call(DescribeConfigsRequest, DescribeConfigsResponse, 4, { resources })
+  assert.equal(results.length, resources.length)
+  assert.deepEqual([results[0].errorCode, results[0].configs.length > 100], [ErrorCode.NONE, true])
+  assert.ok(results.slice(1).every(({ errorCode, configs }) => errorCode !== ErrorCode.NONE && configs.length === 0))
+})
+
 test('settings change one by one: set, delete, append, subtract; and survive a restart', async (t) => {
   const fs = memoryFileSystem()
   const first = await startBroker(t, { fs })

@@ -17,11 +17,12 @@ import type { LiveConfig } from '../config/live-config.ts'
 import { defineHandler, type Handler } from '../server/handler.ts'
 import { topicNameProblem } from '../topics/topic-names.ts'
 import type { Topics } from '../topics/topics.ts'
-import { brokerLevel, ResourceType } from './config-resources.ts'
+import { brokerLevel, NAMED_TWICE, ResourceType } from './config-resources.ts'
 
 /**
  * DescribeConfigs (key 32), versions 0 to 4: settings with where they come from. 1: synonyms; 3: types and
- * documentation, which says so where a setting has no effect here; 4: flexible.
+ * documentation, which says so where a setting has no effect here; 4: flexible. All settings of a resource are told
+ * once in an answer; whoever asks for them again gets INVALID_REQUEST, since each five bytes of request would ask for 75 kB.
  */
 
 type Wanted = MessageOf<typeof DescribeConfigsRequest>['resources'][number]
@@ -39,14 +40,20 @@ export function describeConfigsHandler(deps: DescribeConfigsDeps): Handler {
     response: DescribeConfigsResponse,
     minVersion: 0,
     maxVersion: 4,
-    handle: (request, body) => ({
-      results: body.resources.map((wanted) => {
-        const { includeSynonyms, includeDocumentation } = body
-        const names = wanted.configurationKeys?.length === 0 ? null : wanted.configurationKeys
-        const options = { names, includeSynonyms, includeDocumentation }
-        return describe(wanted, options, request.apiVersion, deps)
-      }),
-    }),
+    handle(request, body) {
+      const { includeSynonyms, includeDocumentation } = body
+      const whole = new Set<string>()
+      return {
+        results: body.resources.map((wanted): Result => {
+          const { resourceType, resourceName, configurationKeys } = wanted
+          const names = configurationKeys?.length === 0 ? null : configurationKeys
+          const key = `${resourceType}:${resourceName}`
+          if (names === null && whole.has(key)) return { resourceType, resourceName, ...NAMED_TWICE }
+          if (names === null) whole.add(key)
+          return describe(wanted, { names, includeSynonyms, includeDocumentation }, request.apiVersion, deps)
+        }),
+      }
+    },
     refuse: (body, errorCode) => ({
       results: body.resources.map(({ resourceType, resourceName }) => ({
         errorCode,
