@@ -201,6 +201,7 @@ export class Broker {
       maxBytes: config.get('fetch.max.bytes'),
       producerIds: new ProducerIds(() => metadata.reserveProducerIds()),
       autoCreate: () => live.current.get('auto.create.topics.enable'),
+      partitionsOfNewTopic: () => live.current.get('num.partitions'),
       deleteEnabled: () => live.current.get('delete.topic.enable'),
     })
     const dispatcher = new Dispatcher({ clock, logger, handlers: this.handlers, interceptor: this.interceptor })

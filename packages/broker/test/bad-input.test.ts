@@ -212,6 +212,21 @@ test('topic names that could leave the folder, or are too long, are refused', as
   for (const { errorCode } of asked.topics) assert.equal(errorCode, ErrorCode.INVALID_TOPIC_EXCEPTION)
 })
 
+test('a request for more unknown topics than one may create makes none of them', async (t) => {
+  const { broker, connect } = await startBroker(t, { config: { 'num.partitions': 100 } })
+  const client = await connect()
+  const ask = (count: number) => {
+    const topics = Array.from({ length: count }, (_, i) => ({ name: `t${i}` }))
+    return client.call(MetadataRequest, MetadataResponse, 9, { topics, allowAutoTopicCreation: true })
+  }
+  for (const { errorCode } of (await ask(101)).topics) assert.equal(errorCode, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+  assert.deepEqual(broker.topics.all(), [])
+  assert.deepEqual(
+    (await ask(2)).topics.map(({ partitions }) => partitions.length),
+    [100, 100],
+  )
+})
+
 test('a topic named twice in one request is refused once, the others are made', async (t) => {
   const { connect } = await startBroker(t)
   const client = await connect()

@@ -4,7 +4,7 @@ import { defineHandler, type Handler } from '../server/handler.ts'
 import type { Request } from '../server/request.ts'
 import { isInternalTopic, topicNameProblem } from '../topics/topic-names.ts'
 import type { TopicInfo, Topics } from '../topics/topics.ts'
-import { ZERO_ID } from '../topics/topics.ts'
+import { PARTITIONS_PER_REQUEST_MAX, ZERO_ID } from '../topics/topics.ts'
 
 /**
  * Metadata (key 3), versions 0 to 13: who leads what, and where they are.
@@ -35,6 +35,8 @@ export interface MetadataHandlerDeps {
   readonly rack: string | null
   /** `auto.create.topics.enable`. */
   readonly autoCreate: () => boolean
+  /** `num.partitions`. */
+  readonly partitionsOfNewTopic: () => number
 }
 
 export function metadataHandler(deps: MetadataHandlerDeps): Handler {
@@ -48,7 +50,7 @@ export function metadataHandler(deps: MetadataHandlerDeps): Handler {
         return refuseAll(body, ErrorCode.INVALID_REQUEST)
       }
       const missing = missingTopics(request.apiVersion, body, deps)
-      if (missing.length === 0) return answer(request, body, deps, NO_FAILURES)
+      if (missing.length === 0 || areTooMany(missing, deps)) return answer(request, body, deps, NO_FAILURES)
       return createMissing(missing, deps).then((failures) => answer(request, body, deps, failures))
     },
     refuse: refuseAll,
@@ -83,6 +85,11 @@ function missingTopics(version: number, body: Body, { topics, autoCreate }: Meta
     if (topicNameProblem(name) === null) names.add(name)
   }
   return [...names]
+}
+
+/** As one request to create topics: past its bound none is made (`AutoTopicCreationManager`, which asks the controller). */
+function areTooMany(names: readonly string[], { partitionsOfNewTopic }: MetadataHandlerDeps): boolean {
+  return names.length * partitionsOfNewTopic() > PARTITIONS_PER_REQUEST_MAX
 }
 
 async function createMissing(names: readonly string[], { topics }: MetadataHandlerDeps): Promise<Map<string, number>> {
