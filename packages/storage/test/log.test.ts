@@ -249,3 +249,29 @@ test('a repeat of any of the last five batches is recognised after a clean stop,
   assert.ok(log.core.segments.length > 1)
   assert.deepEqual(repeats(), expected)
 })
+
+test('segments below the log start that a power cut brings back, but not all of them, tell nothing of producers', () => {
+  const world = new World()
+  const log = world.createLog()
+  const timestamp = world.nowMs()
+  const send = (of: typeof log, sequence: number) =>
+    world.append(of, batchOf([{ value: 'x'.repeat(1500), timestamp }], { id: 7, sequence })).errorCode
+  for (let i = 0; i < 8; i++) assert.equal(send(log, i), 0)
+  world.settle()
+  assert.equal(
+    world.wait((done) => log.flush(done)),
+    null,
+  )
+  assert.equal(log.roll(), true)
+  assert.equal(log.deleteRecordsBefore(8), 8)
+  const bases = log.core.segments.all().map(({ baseOffset }) => baseOffset)
+  assert.deepEqual(bases, [0, 2, 4, 6, 8])
+  world.machine.kill()
+  const { fs } = world.machine.start()
+  for (const name of ['6.log', '6.snapshot', '8.snapshot'])
+    fs.unlink(`/data/t-0/${name.padStart(20 + name.length - 1, '0')}`)
+  world.machine.kill()
+  world.restart()
+  assert.equal(world.log().logStartOffset, 8)
+  assert.equal(send(world.log(), 8), 0)
+})

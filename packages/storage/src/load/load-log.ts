@@ -53,7 +53,11 @@ export function loadLog(shared: LogShared, options: LoadOptions): LoadedLog {
   core.segments = new SegmentList(segments)
   if (segments.length === 0) beginEmpty(core, options.logStartOffset ?? 0)
   else if (options.clean) findEnd(core, options)
-  else recover(core, options)
+  else {
+    // A power cut may bring back some of what was deleted: with gaps, of which the producer state must know nothing.
+    dropSegmentsBelow(core, options.logStartOffset ?? 0)
+    recover(core, options)
+  }
   settleStart(core, options.logStartOffset ?? 0)
   removeStraySnapshots(core)
   return { core, recoveryPoint: core.appendEndOffset }
@@ -188,11 +192,16 @@ function settleStart(core: LogCore, checkpointed: number): void {
     return
   }
   core.logStartOffset = Math.max(checkpointed, segments.first.baseOffset)
-  while (segments.length > 1 && segments.at(1)!.baseOffset <= core.logStartOffset) {
+  dropSegmentsBelow(core, core.logStartOffset)
+  core.loadedEpochs?.truncateFromStart(core.logStartOffset)
+}
+
+function dropSegmentsBelow(core: LogCore, offset: number): void {
+  const { segments } = core
+  while (segments.length > 1 && segments.at(1)!.baseOffset <= offset) {
     removeFiles(core, segments.first)
     segments.replace(0, 1)
   }
-  core.loadedEpochs?.truncateFromStart(core.logStartOffset)
 }
 
 /** Kept: those where a segment begins, and the newest. Above the end there must be none. */
