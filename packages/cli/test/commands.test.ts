@@ -43,7 +43,7 @@ test('topics are created, listed, described, altered and deleted', async () => {
   )
   assert.equal(await ok('topic list t* --names'), 'two\n')
   assert.equal(await ok(`topic --list --names --bootstrap-server ${broker.bootstrap}`), 'one\ntwo\n')
-  assert.match(await ok(`topic --describe --bootstrap-server ${broker.bootstrap}`), /^Topic one, [^]*\n\nTopic two, /)
+  assert.match(await ok(`topic --describe --bootstrap-server ${broker.bootstrap}`), /^Topic one, .*\n\nTopic two, /s)
   assert.match(await ok(`topic --bootstrap-server ${broker.bootstrap} --describe --topic two`), /^Topic two, /)
   assert.equal(await ok('topic add-partitions one --to 4'), 'one has 4 partitions\n')
   assert.equal(await ok('topic alter one -c max.message.bytes=2000 --unset retention.ms'), 'changed one\n')
