@@ -254,6 +254,11 @@ export class IdempotentProducer {
         if (lane.partition.damaged) this.lanes.delete(lane.partition)
         this.retryLater(lane)
         return
+      case ErrorCode.REQUEST_TIMED_OUT:
+        // It may still be written: the same again, as for no answer at all.
+        this.world.tally.unknown++
+        if (current) this.retryLater(lane)
+        return
       case ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
       case ErrorCode.UNKNOWN_TOPIC_ID:
         if (!current) return
@@ -363,7 +368,8 @@ export class IdempotentProducer {
     this.link.request(ProduceRequest, ProduceResponse, TOPIC_ID_VERSION, body, REQUEST_TIMEOUT_MS, (answer) => {
       this.inFlight--
       const errorCode = answer?.responses[0].partitionResponses[0].errorCode
-      if (errorCode === undefined || errorCode === ErrorCode.KAFKA_STORAGE_ERROR) return
+      if (errorCode === undefined) return
+      if (errorCode === ErrorCode.KAFKA_STORAGE_ERROR || errorCode === ErrorCode.REQUEST_TIMED_OUT) return
       if (errorCode !== ErrorCode.NONE) this.refuseOnce(send)
     })
   }

@@ -126,8 +126,9 @@ export class PlainProducer {
         return
       }
       this.world.tally.failed++
-      // A failed disk, or a topic that went away meanwhile, does not tell whether it was written.
+      // A failed disk, a topic that went away meanwhile, or an answer that could not wait does not tell whether it was written.
       const unclear =
+        errorCode === ErrorCode.REQUEST_TIMED_OUT ||
         errorCode === ErrorCode.KAFKA_STORAGE_ERROR ||
         errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION ||
         errorCode === ErrorCode.UNKNOWN_TOPIC_ID
