@@ -293,6 +293,19 @@ test('offsets are found by time, first, last and largest', async (t) => {
   assert.deepEqual(await ask(3001), [-1, -1])
 })
 
+test('every version of ListOffsets is answered with the fields that it has', async (t) => {
+  const { connect } = await startBroker(t)
+  const client = await connect()
+  await createTopic(client)
+  await produce(client, batchOf(['a']))
+  for (let version = 1; version <= 11; version++) {
+    const body = { replicaId: -1, topics: [{ name: TOPIC, partitions: [{ partitionIndex: 0, timestamp: -1 }] }] }
+    const { topics } = await client.call(ListOffsetsRequest, ListOffsetsResponse, version, body)
+    const { errorCode, offset, leaderEpoch } = topics[0].partitions[0]
+    assert.deepEqual([errorCode, offset, leaderEpoch], [0, 1, version < 4 ? -1 : 0], `version ${version}`)
+  }
+})
+
 test('the start of an empty log has the epoch that its first record will have', async (t) => {
   const { connect } = await startBroker(t)
   const client = await connect()

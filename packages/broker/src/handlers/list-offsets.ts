@@ -24,6 +24,7 @@ export const LATEST_TIERED = -5
 export const EARLIEST_PENDING_UPLOAD = -6
 
 const READ_COMMITTED = 1
+const LEADER_EPOCH_VERSION = 4
 const UNKNOWN = -1
 
 export interface ListOffsetsDeps {
@@ -58,7 +59,7 @@ export function listOffsetsHandler({ replicas }: ListOffsetsDeps): Handler {
         const found =
           request.apiVersion === 0
             ? oldStyle(partition, wanted)
-            : { partitionIndex: wanted.partitionIndex, ...lookUp(partition, wanted.timestamp, readCommitted) }
+            : newStyle(partition, wanted, readCommitted, request.apiVersion)
         // Asked afterwards: a look-up that meets a broken disk finds nothing and takes the log offline.
         return partition.log.offline === null ? found : failed(wanted, ErrorCode.KAFKA_STORAGE_ERROR)
       }
@@ -116,6 +117,12 @@ function lookUp(
 /** Of an empty log it is the epoch that the first record will have. */
 function epochOfStart({ log, highWatermark, leaderEpoch }: Partition): number {
   return log.logStartOffset >= highWatermark ? leaderEpoch : log.epochOf(log.logStartOffset)
+}
+
+function newStyle(partition: Partition, wanted: Wanted, readCommitted: boolean, version: number): PartitionAnswer {
+  const { offset, timestamp, leaderEpoch } = lookUp(partition, wanted.timestamp, readCommitted)
+  const answer = { partitionIndex: wanted.partitionIndex, offset, timestamp }
+  return version >= LEADER_EPOCH_VERSION ? { ...answer, leaderEpoch } : answer
 }
 
 /** Version 0 knew segments' base offsets only; the ends of the log are what its users ask for. */
