@@ -58,7 +58,7 @@ function asManyAsAllowed({ cost, bytes }: Input): number {
   return excess <= 0 ? PARTS_MEASURED : Math.min(PARTS_MEASURED, Math.floor((0.99 * ALLOCATION_FLOOR) / excess))
 }
 
-test('the 1,000 costliest take at most 8 times their size and 1 MiB, garbage included', async (t) => {
+test('the 1,000 costliest take at most 8 times their size and 1 MiB, and leave at most as much again as garbage', async (t) => {
   const grown = costliestGrown.top().flatMap((input) => {
     const { message, version, shape } = input
     for (const [, bytes] of amplify(message, version, asManyAsAllowed(input), shape)) {
@@ -75,7 +75,8 @@ test('the 1,000 costliest take at most 8 times their size and 1 MiB, garbage inc
   t.diagnostic(`most alive: ${describe(worst((one) => one.alive / one.allowed))}`)
   t.diagnostic(`most allocated: ${describe(worst((one) => one.allocated / one.allowed))}`)
   t.diagnostic(`${measured.filter((one) => one.alive > 256 * 1024).length} of them above 256 KiB`)
-  for (const one of measured) assert.ok(one.alive <= one.allowed && one.allocated <= one.allowed, describe(one))
+  // What an array leaves behind as it grows depends on when the compiler gets to the decoder: no strict bound for that.
+  for (const one of measured) assert.ok(one.alive <= one.allowed && one.allocated <= 2 * one.allowed, describe(one))
 })
 
 test('what is thrown besides the codec error is a failure', () => {
