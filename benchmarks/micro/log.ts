@@ -98,7 +98,7 @@ async function append(log: PartitionLog): Promise<number> {
 function readFromDisk(log: PartitionLog, offset: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const options = { maxBytes: 1 << 20, maxOffset: Number.MAX_SAFE_INTEGER, minOneMessage: true }
-    log.readFromDisk(offset, options, (error, slice) => (error ? reject(error) : resolve(slice!.chunks[0])))
+    log.readFromDisk(offset, options, (error, slice) => (error ? reject(error) : resolve(slice!.chunks[0] as Buffer)))
   })
 }
 

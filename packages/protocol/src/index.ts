@@ -5,13 +5,14 @@ export { ZERO_UUID } from './codec/fields.ts'
 export { type InputOf, Message, type MessageOf } from './codec/message.ts'
 export { Reader } from './codec/reader.ts'
 export type { VersionRange } from './codec/versions.ts'
-export { type Bytes, Writer } from './codec/writer.ts'
+export { type Bytes, type Chunk, type Elsewhere, Writer } from './codec/writer.ts'
 export { ErrorCode, type ErrorInfo, type ErrorName, errorInfo, errorName, isRetriable } from './errors.ts'
 export {
   decodeRequestHeader,
   decodeResponseHeader,
   encodeRequest,
   encodeResponse,
+  encodeResponseChunks,
   peekRequest,
   type RequestHeader,
   type RequestPeek,

@@ -3,6 +3,7 @@ export type { Clock, TimerHandle, TimerOptions, Timers } from './ports/clock.ts'
 export type {
   DiskSpace,
   File,
+  FileRange,
   FileStat,
   FileSystem,
   OpenMode,

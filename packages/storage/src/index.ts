@@ -10,4 +10,5 @@ export type {
 } from './log-types.ts'
 export { LogManager } from './manager.ts'
 export type { CleanerOptions, DirectoryState, LogManagerOptions, ProcessIdentity } from './manager-types.ts'
+export type { SegmentRange } from './segment-range.ts'
 export * from './types.ts'

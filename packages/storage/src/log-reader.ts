@@ -5,6 +5,7 @@ import { StorageError } from './errors.ts'
 import type { LogCore } from './log-core.ts'
 import type { ReadOptions } from './log-types.ts'
 import type { Segment } from './segment.ts'
+import { rangeToSend } from './segment-range.ts'
 import { lastWholeBatch } from './tail.ts'
 import type { LogSlice } from './types.ts'
 
@@ -16,7 +17,8 @@ const SLACK_BYTES = 16 * 1024
 
 /**
  * Reads from the files: one positional read, beginning at the offset index's entry, that mostly holds all that is
- * asked for. Checksums are verified before anything is handed on. The slice stays what it is only during `done`, or while
+ * asked for. Checksums are verified before anything is handed on. Where the bytes can be sent from the page cache, and who
+ * asks can do that, none is read at all. The slice stays what it is only during `done`, or while
  * the caller retains its memory in the pool.
  */
 export class LogReader {
@@ -77,9 +79,19 @@ class DiskRead {
       this.#readNextSegment()
       return
     }
+    if (this.#options.ranges === true && this.#leaveInFile(segment)) return
     const { offsets } = segment.indexes()
     const position = offsets.positionFor(Math.max(0, this.#offset - segment.baseOffset))
     this.#readAt(segment, position, Math.max(0, this.#options.maxBytes) + SLACK_BYTES)
+  }
+
+  #leaveInFile(segment: Segment): boolean {
+    const next = this.#core.segments.at(this.#segmentIndex + 1)
+    const range = rangeToSend(segment, next, this.#offset, this.#options)
+    if (range === null) return false
+    this.#done(null, { chunks: [range], bytes: range.length })
+    range.release()
+    return true
   }
 
   /** The offset lies in a gap at the end of the segment, which compaction has left. */

@@ -15,6 +15,8 @@ export interface ReadOptions {
   readonly maxOffset: number
   /** The first batch is returned even if it is larger than `maxBytes`. */
   readonly minOneMessage: boolean
+  /** The bytes may be left in their file, for who sends them from there. Default false. */
+  readonly ranges?: boolean
 }
 
 /** A slice from memory (empty at the end of the log), or `disk`: ask `readFromDisk`, or `out-of-range`. */

@@ -303,7 +303,7 @@ export class Segment {
       this.#sealed = false
       this.#sizeBytes = result.validEnd
       this.syncedBytes = result.validEnd
-      this.#verified.add(0, result.validEnd)
+      this.#verified.addRead(0, result.validEnd)
       return result
     } finally {
       this.release(handle)
@@ -413,6 +413,11 @@ export class Segment {
     }
   }
 
+  /** Whether the checksums of all batches that begin in `from` … `to`-1 have been verified since the start. */
+  isVerified(from: number, to: number): boolean {
+    return this.#verified.hasAll(from, to)
+  }
+
   /** Checks the CRC of whole batches that lie at `position`, each once after start-up. Throws `StorageError`. */
   verify(bytes: Buffer, position: number): void {
     for (let at = 0; at < bytes.length; at += batch.sizeInBytes(bytes, at)) {
@@ -420,7 +425,7 @@ export class Segment {
       const end = at + batch.sizeInBytes(bytes, at)
       if (crc32c(bytes, at + batch.CRC_START, end) !== batch.crc(bytes, at)) throw this.#corrupt(position + at)
     }
-    this.#verified.add(position, position + bytes.length)
+    this.#verified.addRead(position, position + bytes.length)
   }
 
   #corrupt(position: number): StorageError {

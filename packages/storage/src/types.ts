@@ -1,4 +1,5 @@
 import type { Clock, FileSystem, Logger, Random, Timers } from '@ottla/runtime'
+import type { SegmentRange } from './segment-range.ts'
 
 /** What a log needs of the outside. */
 export interface StorageRuntime {
@@ -66,9 +67,12 @@ export interface AppendResult {
   readonly duplicate: boolean
 }
 
-/** Contiguous bytes of whole batches, ready to be sent; the last one may be cut when it exceeds what was asked for. */
+/**
+ * Contiguous bytes of whole batches, ready to be sent; the last one may be cut when it exceeds what was asked for. Parts of
+ * files only for who asked with `ranges`.
+ */
 export interface LogSlice {
-  readonly chunks: readonly Buffer[]
+  readonly chunks: readonly (Buffer | SegmentRange)[]
   readonly bytes: number
 }
 

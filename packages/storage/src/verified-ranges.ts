@@ -1,3 +1,9 @@
+/** Bytes that were looked at last, one piece behind the other. */
+interface Run {
+  from: number
+  to: number
+}
+
 /** Log bytes per bit: 32 KiB of bits for a segment of 1 GiB. */
 const GRANULE_BYTES = 4096
 
@@ -8,9 +14,8 @@ const GRANULE_BYTES = 4096
  */
 export class VerifiedRanges {
   #bits = new Uint8Array(0)
-  /** The run of bytes written last, one write behind the other. */
-  #writtenFrom = 0
-  #writtenTo = 0
+  readonly #written: Run = { from: 0, to: 0 }
+  readonly #read: Run = { from: 0, to: 0 }
 
   /** Whether the batch that begins at `position` has been verified. */
   has(position: number): boolean {
@@ -18,8 +23,34 @@ export class VerifiedRanges {
     return granule >> 3 < this.#bits.length && (this.#bits[granule >> 3] & (1 << (granule & 7))) !== 0
   }
 
-  /** Every batch that begins in `from` … `to`-1 has been verified. */
-  add(from: number, to: number): void {
+  /** Whether every batch that begins in `from` … `to`-1 has been verified. */
+  hasAll(from: number, to: number): boolean {
+    const last = Math.ceil(to / GRANULE_BYTES)
+    const bits = this.#bits
+    if (last > bits.length * 8) return false
+    for (let granule = Math.floor(from / GRANULE_BYTES); granule < last; granule++)
+      if ((bits[granule >> 3] & (1 << (granule & 7))) === 0) return false
+    return true
+  }
+
+  /** Every batch that begins in `from` … `to`-1 has been verified by a read. */
+  addRead(from: number, to: number): void {
+    this.#extend(this.#read, from, to)
+  }
+
+  /** Batches that were checked before they were written now. */
+  addWritten(from: number, to: number): void {
+    this.#extend(this.#written, from, to)
+  }
+
+  /** A granule that one piece has ended in is whole with the next one. */
+  #extend(run: Run, from: number, to: number): void {
+    if (from !== run.to) run.from = from
+    run.to = to
+    this.#add(Math.max(run.from, from - (from % GRANULE_BYTES)), to)
+  }
+
+  #add(from: number, to: number): void {
     const first = Math.ceil(from / GRANULE_BYTES)
     const last = Math.floor(to / GRANULE_BYTES)
     if (last <= first) return
@@ -27,18 +58,12 @@ export class VerifiedRanges {
     for (let granule = first; granule < last; granule++) this.#bits[granule >> 3] |= 1 << (granule & 7)
   }
 
-  /** Batches that were checked before they were written now. */
-  addWritten(from: number, to: number): void {
-    if (from !== this.#writtenTo) this.#writtenFrom = from
-    this.#writtenTo = to
-    // The granule that the previous write has ended in is whole now.
-    this.add(Math.max(this.#writtenFrom, from - (from % GRANULE_BYTES)), to)
-  }
-
   clear(): void {
     this.#bits = new Uint8Array(0)
-    this.#writtenFrom = 0
-    this.#writtenTo = 0
+    for (const run of [this.#written, this.#read]) {
+      run.from = 0
+      run.to = 0
+    }
   }
 
   #grow(granules: number): void {

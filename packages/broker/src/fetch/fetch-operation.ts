@@ -2,6 +2,7 @@ import { ErrorCode } from '@ottla/protocol'
 import type { BufferPool, TimerHandle, Timers } from '@ottla/runtime'
 import type { LogSlice } from '@ottla/storage'
 import type { DataWatcher, Partition } from '../replica-manager/partition.ts'
+import { type Lease, releaseLease } from '../server/lease.ts'
 import type { AtTurnEnd, TurnEnd } from '../server/turn-end.ts'
 import { EMPTY_SLICE, type FetchItem } from './fetch-item.ts'
 
@@ -20,7 +21,7 @@ export interface FetchDeps {
 }
 
 /** `leases` are the receiver's to release, when the slices have been sent. */
-export type FetchDone = (items: readonly FetchItem[], leases: readonly ArrayBufferLike[]) => void
+export type FetchDone = (items: readonly FetchItem[], leases: readonly Lease[]) => void
 
 /**
  * One fetch from its arrival to its answer.
@@ -37,8 +38,8 @@ export class FetchOperation implements DataWatcher, AtTurnEnd {
   private readonly limits: FetchLimits
   private readonly deps: FetchDeps
   private readonly onDone: FetchDone
-  /** Memory of the slices read, held from the moment they are. */
-  private leases: ArrayBufferLike[] = []
+  /** What the slices lie in, held from the moment they are read. */
+  private leases: Lease[] = []
   private state: 'reading' | 'parked' | 'waking' | 'done' = 'reading'
   private last = false
   private bytes = 0
@@ -105,7 +106,7 @@ export class FetchOperation implements DataWatcher, AtTurnEnd {
     const minOneMessage = this.bytes === 0
     const maxBytes = Math.min(item.maxBytes, this.limits.maxBytes - this.bytes)
     if (maxBytes <= 0 && !minOneMessage) return true
-    const options = { maxBytes, maxOffset, minOneMessage }
+    const options = { maxBytes, maxOffset, minOneMessage, ranges: true }
     const answer = log.read(item.fetchOffset, options)
     if (answer === 'out-of-range' || answer === 'offline') {
       item.errorCode = answer === 'offline' ? ErrorCode.KAFKA_STORAGE_ERROR : ErrorCode.OFFSET_OUT_OF_RANGE
@@ -127,9 +128,14 @@ export class FetchOperation implements DataWatcher, AtTurnEnd {
   private take(item: FetchItem, slice: LogSlice): void {
     item.slice = slice
     this.bytes += slice.bytes
-    for (const { buffer } of slice.chunks) {
-      this.deps.pool.retain(buffer)
-      this.leases.push(buffer)
+    for (const chunk of slice.chunks) {
+      if (chunk instanceof Uint8Array) {
+        this.deps.pool.retain(chunk.buffer)
+        this.leases.push(chunk.buffer)
+      } else {
+        chunk.retain()
+        this.leases.push(chunk)
+      }
     }
   }
 
@@ -179,7 +185,7 @@ export class FetchOperation implements DataWatcher, AtTurnEnd {
   }
 
   private releaseLeases(): void {
-    for (const lease of this.leases) this.deps.pool.release(lease)
+    for (const lease of this.leases) releaseLease(lease, this.deps.pool)
     this.leases = []
   }
 

@@ -29,6 +29,11 @@ export function brokerMetrics({ server, replicas, logs, handlers, uptimeMs }: Me
     counter('ottla_protocol_errors_total', 'Connections closed for what the client sent.', counters.protocolErrors),
     counter('ottla_received_bytes_total', 'Bytes received in request frames.', counters.bytesIn),
     counter('ottla_sent_bytes_total', 'Bytes handed to sockets in responses.', counters.bytesOut),
+    counter(
+      'ottla_sent_file_bytes_total',
+      'Of these, bytes sent from files without having been read.',
+      counters.bytesFromFiles,
+    ),
     gauge('ottla_queued_request_bytes', 'Bytes of requests not yet answered.', server.queuedBytes.total),
     {
       name: 'ottla_requests_total',

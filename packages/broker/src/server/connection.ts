@@ -1,6 +1,8 @@
 import { FrameAssembler } from '@ottla/net'
-import type { Socket, TimerHandle } from '@ottla/runtime'
+import type { Chunk } from '@ottla/protocol'
+import type { FileRange, Socket, TimerHandle } from '@ottla/runtime'
 import type { Dispatcher } from './dispatcher.ts'
+import { type Lease, releaseLease } from './lease.ts'
 import { REQUEST_BYTES_IN_FLIGHT_MAX, REQUESTS_IN_FLIGHT_MAX, RESPONSE_BYTES_PENDING_MAX } from './limits.ts'
 import type { Request } from './request.ts'
 import type { Server } from './server.ts'
@@ -38,7 +40,7 @@ export class Connection implements AtTurnEnd {
   private throttle: TimerHandle | undefined
   private closing = false
   /** Held for answers whose bytes are still in this process. */
-  private readonly unsent: ArrayBufferLike[] = []
+  private readonly unsent: Lease[] = []
 
   constructor(
     id: number,
@@ -146,7 +148,7 @@ export class Connection implements AtTurnEnd {
   turnEnd(): void {
     this.flushing = false
     if (this.closed) return
-    const chunks: Uint8Array[] = []
+    const chunks: (Uint8Array | FileRange)[] = []
     const { unsent } = this
     let throttleMs = 0
     const queue = this.queue
@@ -177,16 +179,19 @@ export class Connection implements AtTurnEnd {
     this.reconsiderReading()
   }
 
-  private gather(response: readonly Uint8Array[], chunks: Uint8Array[]): void {
+  /** What is not in memory was put into the answer by the fetch handler: a part of a segment. */
+  private gather(response: readonly Chunk[], chunks: (Uint8Array | FileRange)[]): void {
     for (let i = 0; i < response.length; i++) {
-      chunks.push(response[i])
-      this.server.counters.bytesOut += response[i].length
+      chunks.push(response[i] as Uint8Array | FileRange)
+      const { length } = response[i]
+      this.server.counters.bytesOut += length
+      if (!(response[i] instanceof Uint8Array)) this.server.counters.bytesFromFiles += length
     }
   }
 
   /** Everything written so far has left this process. */
   private releaseUnsent(): void {
-    for (const lease of this.unsent) this.server.pool.release(lease)
+    for (const lease of this.unsent) releaseLease(lease, this.server.pool)
     this.unsent.length = 0
   }
 

@@ -1,8 +1,9 @@
-import { encodeResponse, type Message } from '@ottla/protocol'
+import { type Chunk, encodeResponseChunks, type Message } from '@ottla/protocol'
 import type { Connection } from './connection.ts'
 import type { Handler, RequestBody } from './handler.ts'
+import type { Lease } from './lease.ts'
 
-const NO_LEASES: readonly ArrayBufferLike[] = []
+const NO_LEASES: readonly Lease[] = []
 
 /**
  * One request from its arrival to the moment its response may leave. A connection answers strictly in the order of
@@ -25,15 +26,15 @@ export class Request {
   readonly memory: ArrayBufferLike
   readonly receivedMonotonicMs: number
   /** Set when answered. */
-  response: Uint8Array[] | null = null
+  response: Chunk[] | null = null
   finished = false
   /**
    * The response says so, and the connection stops reading for this long once it has left (KIP-219). Set it before the
    * request is answered.
    */
   throttleTimeMs = 0
-  /** Pooled memory that the answer's chunks are views on; held until they have left. */
-  leases: readonly ArrayBufferLike[] = NO_LEASES
+  /** What the answer's chunks lie in; held until they have left. */
+  leases: readonly Lease[] = NO_LEASES
   /** Closes the connection in place of the answer: a fault that tests ask for. */
   discardResponse = false
   /** What a parked request does when its connection goes away before it is answered. */
@@ -74,7 +75,7 @@ export class Request {
     this.onBug = null
     try {
       const told = this.throttleTimeMs > 0 ? { ...value, throttleTimeMs: this.throttleTimeMs } : value
-      this.response = encodeResponse(message, this.apiVersion, this.correlationId, told)
+      this.response = encodeResponseChunks(message, this.apiVersion, this.correlationId, told)
     } catch (error) {
       if (onBug === null) throw error
       onBug(error)

@@ -5,6 +5,8 @@ export class ServerCounters {
   protocolErrors = 0
   bytesIn = 0
   bytesOut = 0
+  /** Of those, what was sent from the page cache without having been read. */
+  bytesFromFiles = 0
   /** By API key. */
   readonly requests: number[] = []
 

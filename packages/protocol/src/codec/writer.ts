@@ -1,12 +1,20 @@
 import { CodecError } from './errors.ts'
 
 /** From this many bytes on, a byte field is sent as a chunk of its own instead of being copied. */
-const SPLICE_BYTES = 1024
+export const SPLICE_BYTES = 1024
 const INITIAL_BYTES = 256
 const TAG_INITIAL_BYTES = 64
 
+/** Bytes that are not in memory, such as a part of a file: counted here, and fetched by whoever sends the message. */
+export interface Elsewhere {
+  /** `SPLICE_BYTES` or more. */
+  readonly length: number
+}
+
+export type Chunk = Uint8Array | Elsewhere
+
 /** Bytes that travel as they are: one piece, or several that are contiguous on the wire. */
-export type Bytes = Uint8Array | readonly Uint8Array[]
+export type Bytes = Uint8Array | readonly Chunk[]
 
 /**
  * Writes the protocol's primitive types into a list of chunks for one gathered write. Large byte fields (record
@@ -18,7 +26,7 @@ export class Writer {
   private position = 0
   /** Where the part of `buffer` that is not yet a chunk begins. */
   private start = 0
-  private chunks: Uint8Array[] = []
+  private chunks: Chunk[] = []
   private chunkBytes = 0
 
   constructor(initialBytes = INITIAL_BYTES) {
@@ -145,10 +153,10 @@ export class Writer {
     for (let i = 0; i < value.length; i++) this.rawChunk(value[i])
   }
 
-  private rawChunk(value: Uint8Array): void {
+  private rawChunk(value: Chunk): void {
     if (value.length < SPLICE_BYTES) {
       const at = this.reserve(value.length)
-      this.buffer.set(value, at)
+      this.buffer.set(value as Uint8Array, at)
       return
     }
     this.cut()
@@ -178,14 +186,19 @@ export class Writer {
   /** The chunks, in order. The writer must not be used afterwards. */
   finish(): Uint8Array[] {
     this.cut()
-    return this.chunks
+    return inMemory(this.chunks)
   }
 
   /** As `finish`, with the first four bytes, reserved by the caller, set to the length of what follows them. */
   finishFrame(): Uint8Array[] {
+    return inMemory(this.finishFrameChunks())
+  }
+
+  /** As `finishFrame`, for whoever can send what is elsewhere. */
+  finishFrameChunks(): Chunk[] {
     const length = this.length - 4
     this.cut()
-    const first = this.chunks[0]
+    const first = this.chunks[0] as Uint8Array
     first[0] = length >> 24
     first[1] = length >> 16
     first[2] = length >> 8
@@ -198,6 +211,12 @@ export class Writer {
     const chunks = this.finish()
     return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)
   }
+}
+
+/** For what must have all its bytes at hand. */
+function inMemory(chunks: Chunk[]): Uint8Array[] {
+  for (const chunk of chunks) if (!(chunk instanceof Uint8Array)) throw new Error('the bytes are elsewhere')
+  return chunks as Uint8Array[]
 }
 
 export function bytesLength(value: Bytes): number {

@@ -1,6 +1,7 @@
 import fs from 'node:fs'
 import type { DiskSpace, File, FileStat, FileSystem, OpenMode, ReadDone, WriteDone } from '../ports/file-system.ts'
 import { realMonotonicMs, realQueueMicrotask } from './globals.ts'
+import { zeroCopy } from './zero-copy.ts'
 
 const { O_RDONLY, O_RDWR, O_CREAT, O_TRUNC, O_EXCL } = fs.constants
 
@@ -55,13 +56,22 @@ function noProgress(path: string): NodeJS.ErrnoException {
   return error
 }
 
-class NodeFile implements File {
+export class NodeFile implements File {
   readonly path: string
   #fd: number
 
   constructor(path: string, fd: number) {
     this.path = path
     this.#fd = fd
+  }
+
+  /** For `sendfile`. */
+  get descriptor(): number {
+    return this.#open()
+  }
+
+  isSendable(position: number, length: number): boolean {
+    return zeroCopy()?.isCached(this.#open(), position, length) ?? false
   }
 
   #open(): number {

@@ -1,6 +1,9 @@
 import net from 'node:net'
+import type { FileRange } from '../ports/file-system.ts'
 import type { ConnectOptions, Listener, ListenOptions, Network, Socket, SocketHandlers } from '../ports/network.ts'
+import { NodeFile } from './file-system.ts'
 import { realClearTimeout, realSetImmediate, realSetTimeout } from './globals.ts'
+import { zeroCopy } from './zero-copy.ts'
 
 const connectTimeoutMsDefault = 10_000
 const backlogDefault = 511
@@ -10,6 +13,12 @@ const lingerMs = 1_000
 
 /** How long pending bytes may take to leave once either side has asked for the end. */
 const flushMsMax = 30_000
+
+/** What of a file is copied when the kernel takes no more of it: its leaving tells that there is room again. */
+const copiedPieceBytes = 64 * 1024
+
+/** What is sent of files in one turn of the event loop. */
+const rangeBytesPerTurn = 4 * 1024 * 1024
 
 /** What `net.Socket` needs to read into memory of the receiver's. */
 interface ReadInPlace {
@@ -28,6 +37,11 @@ function adoptHandle(accepted: net.Socket, onread: ReadInPlace): net.Socket | nu
   if (typeof handle?.useUserBuffer !== 'function') return null
   owner._handle = null
   return new net.Socket({ handle, onread, allowHalfOpen: false, manualStart: true } as object)
+}
+
+function areInMemory(chunks: readonly (Uint8Array | FileRange)[]): chunks is readonly Uint8Array[] {
+  for (let i = 0; i < chunks.length; i++) if (!(chunks[i] instanceof Uint8Array)) return false
+  return true
 }
 
 function readInPlace(handlers: SocketHandlers, isEnding: () => boolean): ReadInPlace | null {
@@ -50,6 +64,18 @@ class NodeSocket implements Socket {
   /** `write` has returned false and `onDrain` is owed. */
   #blocked = false
   #ending = false
+  /** What waits behind a range of a file, that range first. */
+  #queue: (Uint8Array | FileRange)[] = []
+  /** Bytes of the queue that have not left. */
+  #queuedBytes = 0
+  /** Bytes of the first range that have. */
+  #rangeSent = 0
+  /** A piece of the first range is being read. */
+  #copying = false
+  /** The queue goes on in a later turn. */
+  #yielded = false
+  /** The socket closed while a piece was being read. */
+  #closedMeanwhile = false
   readonly #onWritten: () => void
 
   /** `accepted`: by a server, and paused until `handle`. */
@@ -57,7 +83,8 @@ class NodeSocket implements Socket {
     this.#socket = socket
     this.#accepted = accepted
     this.#onWritten = () => {
-      if (!this.#blocked || this.#socket.writableLength > 0 || this.#socket.destroyed) return
+      if (this.#queue.length > 0) this.#pump()
+      if (!this.#blocked || this.#queue.length > 0 || this.#socket.writableLength > 0 || this.#socket.destroyed) return
       this.#blocked = false
       this.#handlers?.onDrain?.()
     }
@@ -71,7 +98,11 @@ class NodeSocket implements Socket {
     })
     socket.on('close', () => {
       realClearTimeout(this.#timer)
-      this.#handlers?.onClose(this.#error)
+      this.#queue = []
+      this.#queuedBytes = 0
+      // The file must not be let go of while it is being read.
+      if (this.#copying) this.#closedMeanwhile = true
+      else this.#handlers?.onClose(this.#error)
     })
   }
 
@@ -92,7 +123,7 @@ class NodeSocket implements Socket {
   }
 
   get pendingBytes(): number {
-    return this.#socket.writableLength
+    return this.#socket.writableLength + this.#queuedBytes
   }
 
   handle(handlers: SocketHandlers): void {
@@ -137,10 +168,25 @@ class NodeSocket implements Socket {
     })
   }
 
-  write(chunks: readonly Uint8Array[]): boolean {
+  write(chunks: readonly (Uint8Array | FileRange)[]): boolean {
+    if (this.#ending || chunks.length === 0 || !this.#socket.writable) return !this.#blocked
+    if (this.#queue.length === 0 && areInMemory(chunks)) {
+      this.#writeBuffers(chunks)
+    } else {
+      for (let i = 0; i < chunks.length; i++) {
+        this.#queue.push(chunks[i])
+        this.#queuedBytes += chunks[i].length
+      }
+      this.#pump()
+    }
+    if (this.pendingBytes === 0) return true
+    this.#blocked = true
+    return false
+  }
+
+  #writeBuffers(chunks: readonly Uint8Array[]): void {
     const socket = this.#socket
     const last = chunks.length - 1
-    if (this.#ending || last < 0 || !socket.writable) return !this.#blocked
     if (last === 0) {
       socket.write(chunks[0], this.#onWritten)
     } else {
@@ -149,9 +195,75 @@ class NodeSocket implements Socket {
       socket.write(chunks[last], this.#onWritten)
       socket.uncork()
     }
-    if (socket.writableLength === 0) return true
-    this.#blocked = true
-    return false
+  }
+
+  /** Sends what is queued until the kernel takes no more; what it took last calls back when there is room. */
+  #pump(): void {
+    const socket = this.#socket
+    const queue = this.#queue
+    let budget = rangeBytesPerTurn
+    while (queue.length > 0 && !this.#copying && !this.#yielded && !socket.destroyed) {
+      const first = queue[0]
+      if (first instanceof Uint8Array) {
+        let count = 1
+        while (count < queue.length && queue[count] instanceof Uint8Array) count++
+        const buffers = queue.splice(0, count) as Uint8Array[]
+        for (let i = 0; i < count; i++) this.#queuedBytes -= buffers[i].length
+        this.#writeBuffers(buffers)
+        continue
+      }
+      // Only behind what has left for the kernel.
+      if (socket.writableLength > 0) return
+      if (budget <= 0) {
+        this.#yielded = true
+        realSetImmediate(() => {
+          this.#yielded = false
+          this.#onWritten()
+        })
+        return
+      }
+      const sent = this.#sendRange(first)
+      if (sent === 0) {
+        this.#copyPiece(first)
+        return
+      }
+      budget -= sent
+      this.#rangeLeft(first, sent)
+    }
+    if (queue.length === 0 && this.#ending && !socket.destroyed) this.#endSocket()
+  }
+
+  /** Inside the kernel; 0 where that cannot be, or not now. */
+  #sendRange(range: FileRange): number {
+    const descriptor = (this.#socket as unknown as { _handle: { fd?: number } | null })._handle?.fd ?? -1
+    if (descriptor < 0 || !(range.file instanceof NodeFile)) return 0
+    const at = range.position + this.#rangeSent
+    return zeroCopy()?.send(descriptor, range.file.descriptor, at, range.length - this.#rangeSent) ?? 0
+  }
+
+  #copyPiece(range: FileRange): void {
+    const piece = Buffer.allocUnsafeSlow(Math.min(copiedPieceBytes, range.length - this.#rangeSent))
+    this.#copying = true
+    range.file.read(piece, 0, piece.length, range.position + this.#rangeSent, (error, count) => {
+      this.#copying = false
+      if (this.#closedMeanwhile) {
+        this.#handlers?.onClose(this.#error)
+      } else if (error !== null || count === 0) {
+        this.#socket.destroy(error ?? new Error(`${range.file.path} ends before the part that is to be sent`))
+      } else {
+        this.#rangeLeft(range, count)
+        this.#socket.write(piece.subarray(0, count), this.#onWritten)
+        this.#pump()
+      }
+    })
+  }
+
+  #rangeLeft(range: FileRange, bytes: number): void {
+    this.#queuedBytes -= bytes
+    this.#rangeSent += bytes
+    if (this.#rangeSent < range.length) return
+    this.#rangeSent = 0
+    this.#queue.shift()
   }
 
   pause(): void {
@@ -166,12 +278,16 @@ class NodeSocket implements Socket {
     if (this.#ending || this.#socket.destroyed) return
     this.#ending = true
     this.#closeWithin(flushMsMax)
-    this.#socket.end(() => {
-      if (!this.#socket.destroyed) this.#closeWithin(lingerMs)
-    })
+    if (this.#queue.length === 0) this.#endSocket()
     // What still arrives is read and dropped: closing with unread input would reset the connection, and the reset
     // could overtake the bytes sent last.
     this.#socket.resume()
+  }
+
+  #endSocket(): void {
+    this.#socket.end(() => {
+      if (!this.#socket.destroyed) this.#closeWithin(lingerMs)
+    })
   }
 
   #closeWithin(ms: number): void {

@@ -61,8 +61,21 @@ export interface File {
   /** Writes all of `sources` in order from `position`, then calls back; an error may leave a prefix written. */
   writev(sources: readonly Uint8Array[], position: number, done: WriteDone): void
   sync(done: WriteDone): void
+  /**
+   * Whether a socket can send these bytes as a `FileRange` without copying them into this process and without waiting
+   * for the device. Absent where that is never so.
+   */
+  isSendable?(position: number, length: number): boolean
   /** The caller has no operation under way. Idempotent. */
   close(): void
+}
+
+/** A part of a file, to be sent as it is. The file must stay open, and the part must stay what it is, until it has left. */
+export interface FileRange {
+  readonly file: File
+  readonly position: number
+  /** Bytes. */
+  readonly length: number
 }
 
 export type ReadDone = (error: Error | null, bytesRead: number) => void

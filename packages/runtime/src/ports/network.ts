@@ -1,3 +1,5 @@
+import type { FileRange } from './file-system.ts'
+
 /** Byte streams between processes: TCP in production, simulated links under the simulator. */
 export interface Network {
   /** Starts listening; resolves with the bound address (port 0 is replaced by the one given). Rejects with `EADDRINUSE`, `EACCES`, … */
@@ -55,10 +57,11 @@ export interface Socket {
   /** For an accepted socket: must be called in the turn in which it was handed over. */
   handle(handlers: SocketHandlers): void
   /**
-   * Sends the chunks, in order, as one gathered write. The memory must not change until it has left.
+   * Sends the chunks, in order, as one gathered write. The memory must not change until it has left. A file that turns
+   * out to be shorter, or cannot be read, ends the connection.
    * Returns `false` when the bytes wait in this process: stop until `onDrain`.
    */
-  write(chunks: readonly Uint8Array[]): boolean
+  write(chunks: readonly (Uint8Array | FileRange)[]): boolean
   /** Bytes accepted by `write` that have not left for the kernel. */
   readonly pendingBytes: number
   /** Stops reading; the kernel's window then slows the peer. */

@@ -1,3 +1,4 @@
+import type { FileRange } from '../ports/file-system.ts'
 import type { ConnectOptions, Socket, SocketHandlers } from '../ports/network.ts'
 import type { SimHost, SimNetwork } from './network.ts'
 import type { SimEvent } from './scheduler.ts'
@@ -212,9 +213,10 @@ export class SimSocket implements Socket {
     this.#pump()
   }
 
-  write(chunks: readonly Uint8Array[]): boolean {
+  write(chunks: readonly (Uint8Array | FileRange)[]): boolean {
     if (this.#state !== 'connecting' && this.#state !== 'open') return !this.#drainOwed
     for (const chunk of chunks) {
+      if (!(chunk instanceof Uint8Array)) throw new Error('simulated files have no ranges to send')
       if (chunk.length === 0) continue
       this.#pending.push(chunk)
       this.#pendingBytes += chunk.length

@@ -45,6 +45,18 @@ export class OffsetIndex {
     return low - 1
   }
 
+  /** The last slot whose batch begins at or before `position`, -1 without one. */
+  slotAtPosition(position: number): number {
+    let low = 0
+    let high = this.#count
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#positions[middle] <= position) low = middle + 1
+      else high = middle
+    }
+    return low - 1
+  }
+
   relativeOffsetAt(slot: number): number {
     return this.#relativeOffsets[slot]
   }
