@@ -49,7 +49,19 @@ async function bystanderIsServed(client: RawClient): Promise<void> {
   assert.ok(Array.isArray(topics))
 }
 
+test('the longest lists are answered in full', async (t) => {
+  const { connect } = await startBroker(t)
+  const client = await connect()
+  const { topics } = await client.call(MetadataRequest, MetadataResponse, 9, manyTopics(25_000))
+  assert.equal(topics.length, 25_000)
+  assert.equal(topics[24_999].errorCode, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+})
+
 const metadata9 = Buffer.concat(encodeRequest(MetadataRequest, 9, 1, 'client', { topics: [{ name: 'a' }] }))
+
+function manyTopics(count: number) {
+  return { topics: Array.from({ length: count }, (_, i) => ({ name: `t${i}` })), allowAutoTopicCreation: false }
+}
 
 /** Sent as they are; the connection must end without an answer. */
 const CLOSING: Readonly<Record<string, () => Buffer>> = {
@@ -57,6 +69,7 @@ const CLOSING: Readonly<Record<string, () => Buffer>> = {
   'a frame of 2^31-1 bytes': () => int32(0x7fff_ffff),
   'a frame one byte over the limit': () => int32(104_857_601),
   'an empty frame': () => int32(0),
+  'a list of more than 25,000': () => Buffer.concat(encodeRequest(MetadataRequest, 9, 1, 'client', manyTopics(25_001))),
   'a frame of one byte': () => frame(Buffer.from([1])),
   'an unknown API key': () => frame(header(999, 0)),
   'a negative API key': () => frame(header(-1, 0)),

@@ -10,7 +10,7 @@ import type { Clock, Logger } from '@ottla/runtime'
 import type { Connection } from './connection.ts'
 import type { Handler, RequestBody } from './handler.ts'
 import type { Interceptor } from './interceptor.ts'
-import { CLIENT_ID_LOGGED_CHARS } from './limits.ts'
+import { CLIENT_ID_LOGGED_CHARS, REQUEST_ELEMENTS_MAX } from './limits.ts'
 import { Request } from './request.ts'
 
 const API_VERSIONS_KEY = 18
@@ -70,6 +70,7 @@ export class Dispatcher {
       const message = request.handler.request as Message
       const header = decodeRequestHeader(frame, message, request.apiVersion)
       request.clientId = header.clientId
+      header.reader.elementsMax = REQUEST_ELEMENTS_MAX
       body = message.read(header.reader, request.apiVersion)
       // Bytes behind the last field are ignored, as Apache Kafka does: librdkafka 2.16 sends some.
       unsafe = header.reader.unsafeInt64

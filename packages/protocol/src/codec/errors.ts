@@ -14,6 +14,7 @@ export type CodecErrorCode =
   | 'TRAILING'
   /** Decoding would allocate more than the bound allows (see `Reader`). */
   | 'ALLOCATION'
+  | 'ELEMENTS'
   /** The message has no such version. */
   | 'VERSION'
   /** A value to encode lies outside its type, or its version has no room for it. */

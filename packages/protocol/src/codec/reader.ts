@@ -38,6 +38,9 @@ export class Reader {
    * caller answers with the protocol's error instead of closing the connection.
    */
   unsafeInt64 = false
+  /** Elements of arrays that may be announced, in all arrays together; an error beyond. Default: any number that fits. */
+  elementsMax: number = Number.POSITIVE_INFINITY
+  private elements = 0
   private readonly allowance: number
   private budget: number
 
@@ -244,6 +247,9 @@ export class Reader {
     if (count * elementBytes > this.end - this.position) {
       throw new CodecError('LENGTH', `array of ${count} elements in ${this.end - this.position} remaining bytes`)
     }
+    if (count > 0) this.elements += count
+    if (this.elements > this.elementsMax)
+      throw new CodecError('ELEMENTS', `more than ${this.elementsMax} elements in arrays`)
     return count
   }
 
