@@ -1,6 +1,6 @@
 /**
  * `npm test`: types, lint and every test that needs nothing but Node and npm. Ends with one line of totals.
- * `npm test -- packages/storage` runs only the tests below that path, without types and lint.
+ * `npm test -- packages/storage` runs only the tests below that path; `types` and `lint` are those checks alone.
  */
 import { spawn } from 'node:child_process'
 import { globSync } from 'node:fs'
@@ -53,17 +53,19 @@ async function tests(files: string[], tally: Tally): Promise<void> {
 const tally: Tally = { passed: 0, failed: 0, skipped: 0 }
 const startedMs = performance.now()
 console.log(`Node ${process.version}`)
-const patterns = only.length === 0 ? ['packages', 'tools', 'examples', 'interop', 'benchmarks'] : only
+const paths = only.filter((name) => name !== 'types' && name !== 'lint')
+const patterns = only.length === 0 ? ['packages', 'tools', 'examples', 'interop', 'benchmarks'] : paths
 const files = patterns
   .flatMap((path) => (path.endsWith('.ts') ? [path] : globSync(`${path}/**/*.test.ts`, { cwd: root })))
   .filter((path) => !path.includes('node_modules'))
   .map((path) => `${root}${path}`)
   .sort()
-if (only.length === 0) {
-  await command('types', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'], tally)
+const wanted = (check: string) => only.length === 0 || only.includes(check)
+if (wanted('types')) await command('types', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'], tally)
+if (wanted('lint')) {
   await command('lint', ['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.'], tally)
 }
-await tests(files, tally)
+if (files.length > 0) await tests(files, tally)
 console.log(`${((performance.now() - startedMs) / 60_000).toFixed(1)} minutes`)
 console.log(`${tally.passed} passed, ${tally.failed} failed${tally.skipped > 0 ? `, ${tally.skipped} skipped` : ''}`)
 process.exit(tally.failed === 0 && tally.passed > 0 ? 0 : 1)
