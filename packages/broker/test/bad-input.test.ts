@@ -88,14 +88,53 @@ const CLOSING: Readonly<Record<string, () => Buffer>> = {
 
 for (const [name, bytes] of Object.entries(CLOSING)) {
   test(`${name}: the connection is closed, others are served`, async (t) => {
-    const { connect } = await startBroker(t)
+    const { broker, connect } = await startBroker(t)
     const bystander = await connect()
     const client = await connect()
     client.sendBytes(bytes())
     assert.equal(await client.receiveFrame(), null)
     await bystanderIsServed(bystander)
+    // Nothing of it is held any more.
+    assert.equal(broker.queuedRequestBytes, 0)
+    assert.match(broker.metrics(), /^ottla_connections 1$/m)
   })
 }
+
+test('a request that comes byte by byte is answered', async (t) => {
+  const { connect } = await startBroker(t)
+  const client = await connect()
+  for (const byte of metadata9) {
+    client.sendBytes(Buffer.from([byte]))
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  assert.equal((await client.receiveFrame())?.readInt32BE(0), 1)
+})
+
+test('a million tiny records in one batch are refused for their size, or kept where the topic allows it', async (t) => {
+  const { started, client } = await withTopic(t)
+  const count = 1_000_000
+  const records = batchOf(Array.from({ length: count }, () => ''))
+  const produce = async (topic: string) => {
+    const partitionData = [{ index: 0, records: Buffer.from(records) }]
+    const body = { acks: -1, timeoutMs: 10_000, topicData: [{ name: topic, partitionData }] }
+    const { responses } = await client.call(ProduceRequest, ProduceResponse, 9, body)
+    return responses[0].partitionResponses[0]
+  }
+  assert.equal((await produce(TOPIC)).errorCode, ErrorCode.MESSAGE_TOO_LARGE)
+  const large = { numPartitions: 1, replicationFactor: 1, configs: [{ name: 'max.message.bytes', value: '20000000' }] }
+  await client.call(CreateTopicsRequest, CreateTopicsResponse, 7, {
+    topics: [{ name: 'large', ...large }],
+    timeoutMs: 1000,
+  })
+  assert.deepEqual(await produce('large').then(({ errorCode, baseOffset }) => [errorCode, baseOffset]), [
+    ErrorCode.NONE,
+    0,
+  ])
+  const topics = [{ name: 'large', partitions: [{ partitionIndex: 0, timestamp: -1 }] }]
+  const ends = await client.call(ListOffsetsRequest, ListOffsetsResponse, 7, { replicaId: -1, topics })
+  assert.equal(ends.topics[0].partitions[0].offset, count)
+  await bystanderIsServed(await started.connect())
+})
 
 test('bytes behind a request are ignored, as Apache Kafka does', async (t) => {
   const { connect } = await startBroker(t)
