@@ -65,6 +65,21 @@ function reach(host: string, port: number): Promise<void> {
   })
 }
 
+/** Resolves when a process that is no child of this one has ended. */
+async function gone(pid: number): Promise<void> {
+  for (;;) {
+    try {
+      process.kill(pid, 0)
+      const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+      // Dead, and nobody has asked for its exit code yet.
+      if (stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z')) return
+    } catch {
+      return
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
+
 /** The command fails at once, with one sentence for a person and no stack. */
 async function refused(args: readonly string[], code: number, sentence: RegExp): Promise<void> {
   const ended = await ottla(['start', '--port', '0', ...args])
@@ -109,11 +124,48 @@ test('the ready line for people names address and folder; Ctrl-C ends with 0', a
 })
 
 test('a closed terminal is a clean stop', async (t) => {
+  if (process.platform !== 'linux') {
+    t.skip("the `script` of util-linux is wanted, and Linux's signs of a process that has ended")
+    return
+  }
   const dir = folder(t)
-  const { child, ended, stderr } = await start(t, ['--port', '0', '--dir', dir])
+  const pidFile = join(dir, 'pid')
+  const data = join(dir, 'data')
+  const command = `echo $$ > ${pidFile}; exec '${process.execPath}' '${bin}' start --port 0 --dir ${data}`
+  // util-linux's `script` gives the command a terminal of its own, which is gone with it.
+  const terminal = spawn('script', ['-qc', command, '/dev/null'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const missing = new Promise<boolean>((resolve) => terminal.once('error', () => resolve(true)))
+  let stdout = ''
+  const ready = new Promise<boolean>((resolve) => {
+    terminal.stdout.on('data', (chunk: Buffer) => {
+      stdout += chunk
+      if (stdout.includes('Ottla is ready')) resolve(false)
+    })
+    terminal.once('close', () => resolve(false))
+  })
+  if (await Promise.race([missing, ready])) {
+    t.skip('there is no `script` here that could open a terminal')
+    return
+  }
+  assert.match(stdout, /Ottla is ready/)
+  const pid = Number(readFileSync(pidFile, 'utf8'))
+  terminal.kill('SIGKILL')
+  await gone(pid)
+  assert.ok(existsSync(join(data, '.kafka_cleanshutdown')))
+})
+
+test('a broker without a terminal, as under nohup, outlives a hangup', async (t) => {
+  const { child, ready, ended, stderr } = await start(t, ['--port', '0', '--dir', folder(t)])
+  const told = new Promise<void>((resolve) => {
+    child.stderr?.on('data', () => {
+      if (stderr().includes('SIGHUP changes nothing')) resolve()
+    })
+  })
   child.kill('SIGHUP')
+  await told
+  await reach('127.0.0.1', ready.port)
+  child.kill('SIGTERM')
   assert.deepEqual(await ended, { code: 0, signal: null }, stderr())
-  assert.ok(existsSync(join(dir, '.kafka_cleanshutdown')))
 })
 
 test('topics and records are there after kill -9 and a new start on the same folder', async (t) => {

@@ -3,6 +3,7 @@ import { type CommandContext, CommandError, type CommandModule, UsageError } fro
 import { exitCodes } from '../exit-codes.ts'
 import { append } from '../globals.ts'
 import { explainStart } from '../start/explain-start.ts'
+import { terminalClosed } from '../start/hangup.ts'
 import {
   configOf,
   DIR_DEFAULT,
@@ -42,7 +43,7 @@ Examples:
 
   async run(context) {
     // Before anybody can be told that the broker is there.
-    const stopAsked = Promise.race([aborted(context.signal), hungUp()])
+    const stopAsked = Promise.race([aborted(context.signal), terminalClosed()])
     const running = await start(context)
     announce(context, running)
     await stopAsked
@@ -126,11 +127,6 @@ function announce({ options }: CommandContext, { broker, http, dataDirs }: Runni
   }
   const more = http === null ? '' : `, metrics on port ${http.port}`
   process.stdout.write(`Ottla is ready on ${broker.bootstrap} after ${ms} ms; data in ${dataDirs.join(', ')}${more}\n`)
-}
-
-/** The terminal was closed: as good a reason for a clean stop as Ctrl-C. */
-function hungUp(): Promise<void> {
-  return new Promise((resolve) => process.once('SIGHUP', () => resolve()))
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

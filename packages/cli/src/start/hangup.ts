@@ -1,0 +1,27 @@
+/** One of the standard streams, as far as it matters here. */
+interface Stream {
+  readonly isTTY?: boolean
+}
+
+/**
+ * Whether a hangup (SIGHUP) is the closing of the terminal that shows this broker's output, and so a reason to stop.
+ *
+ * `nohup` ignores SIGHUP on behalf of the program it starts, but Node puts every signal back to its default before any
+ * of our code runs, so that cannot be asked for; without a handler of ours the signal would end the process. What
+ * `nohup` leaves behind on every system is that neither output is a terminal. The same goes for service managers and for
+ * whoever sends the output to files.
+ */
+export function isHangupAStop(stdout: Stream, stderr: Stream): boolean {
+  return stdout.isTTY === true || stderr.isTTY === true
+}
+
+/** Resolves when the terminal was closed; never for a broker that has none. */
+export function terminalClosed(): Promise<void> {
+  const stops = isHangupAStop(process.stdout, process.stderr)
+  return new Promise((resolve) => {
+    process.on('SIGHUP', () => {
+      if (stops) resolve()
+      else process.stderr.write('SIGHUP changes nothing here: there is no terminal that could be gone; SIGTERM stops\n')
+    })
+  })
+}
