@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -260,6 +261,37 @@ test('kill and restart: what was acked is there', async (t) => {
       Array.from({ length: 50 }, (_, i) => `v${i}`),
     )
   }
+})
+
+test('restart, kill and close asked for at once happen one after the other', async (t) => {
+  for (const dir of [undefined, folder(t)]) {
+    const broker = await start(t, { dir, topics: ['orders'] })
+    const { port } = broker
+    const [one, other] = await Promise.all([broker.kafka(), broker.kafka()])
+    assert.equal(one, other)
+    const producer = one.producer()
+    await producer.send('orders', { value: 'a' })
+    await Promise.all([broker.restart(), broker.restart()])
+    await Promise.all([broker.kill(), broker.restart(), broker.kill(), broker.kill(), broker.restart()])
+    assert.equal(broker.port, port)
+    await producer.send('orders', { value: 'b' })
+    assert.deepEqual(await valuesOf(broker, 'orders'), ['a', 'b'])
+    await Promise.all([broker.restart(), broker.close(), broker.close()])
+    await assert.rejects(broker.restart(), /the broker was closed/)
+    await broker.kill()
+    await (await startBroker({ port })).close()
+  }
+})
+
+test('a restart that fails does not keep the next one from succeeding', async (t) => {
+  const broker = await start(t, { topics: ['orders'] })
+  await broker.kill()
+  const taken = createServer()
+  await new Promise<void>((resolve) => taken.listen(broker.port, '127.0.0.1', resolve))
+  await assert.rejects(broker.restart(), { code: 'EADDRINUSE' })
+  await new Promise((resolve) => taken.close(resolve))
+  await broker.restart()
+  assert.deepEqual(await valuesOf(broker, 'orders'), [])
 })
 
 test('waitFor: records in a topic or any condition; a time limit', async (t) => {

@@ -52,6 +52,9 @@ export class TestBroker implements AsyncDisposable {
   private client: Kafka | null = null
   /** Interceptions that no request has met yet; a broker that is started again is armed with them. */
   private armed: Armed[] = []
+  /** What was asked for of `restart`, `kill` and `close` happens one after the other; this is the last of it. */
+  private last: Promise<void> = Promise.resolve()
+  private closing: Promise<void> | null = null
   /** The ports stay the same over restarts. */
   private readonly listeners: string
 
@@ -111,7 +114,8 @@ export class TestBroker implements AsyncDisposable {
   async kafka(): Promise<Kafka> {
     if (this.client === null) {
       const { Kafka } = await import('@ottla/client')
-      this.client = new Kafka({ bootstrap: this.bootstrap, clientId: 'ottla-test' })
+      // Another call may have been as early.
+      this.client ??= new Kafka({ bootstrap: this.bootstrap, clientId: 'ottla-test' })
     }
     return this.client
   }
@@ -161,16 +165,31 @@ export class TestBroker implements AsyncDisposable {
     }
   }
 
-  /** Stops cleanly and starts again on the same data and ports. */
+  /**
+   * Stops cleanly and starts again on the same data and ports. Waits for what was asked for before: another `restart`
+   * or `kill` that is under way. Rejects once `close` was called.
+   */
   async restart(): Promise<void> {
-    await this.broker.close()
-    await this.launchAgain()
+    if (this.closing !== null) throw new Error('the broker was closed: startBroker starts another one')
+    return this.next(async () => {
+      await this.broker.close()
+      await this.launchAgain()
+    })
   }
 
   /** Dies as by `kill -9`: nothing is flushed, no answer leaves. `restart` brings it back, recovering. */
   async kill(): Promise<void> {
-    await this.broker.kill()
-    this.release()
+    return this.next(async () => {
+      await this.broker.kill()
+      this.release()
+    })
+  }
+
+  /** Runs `step` when all before it has ended, well or not. */
+  private next(step: () => Promise<void>): Promise<void> {
+    const done = this.last.then(step)
+    this.last = done.catch(() => {})
+    return done
   }
 
   /** Resolves when the condition holds; rejects after `timeoutMs` (default 10 000). */
@@ -198,14 +217,17 @@ export class TestBroker implements AsyncDisposable {
 
   /** Closes the client and the broker; ports are free and no handle is open when it resolves. Idempotent. */
   async close(): Promise<void> {
-    const { client } = this
-    this.client = null
-    await client?.close()
-    await this.broker.close()
-    this.release()
-    for (const { api, reject } of this.armed.splice(0)) {
-      reject(new Error(`the broker was closed before a ${api} request came`))
-    }
+    this.closing ??= this.next(async () => {
+      const { client } = this
+      this.client = null
+      await client?.close()
+      await this.broker.close()
+      this.release()
+      for (const { api, reject } of this.armed.splice(0)) {
+        reject(new Error(`the broker was closed before a ${api} request came`))
+      }
+    })
+    return this.closing
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
