@@ -36,6 +36,32 @@ export const OFFSET_HELP = `Where to read (as rpk's):
  * are of this machine's.
  */
 export function parseOffsetRange(text: string, nowMs: number, local = false): OffsetRange {
+  const range = rangeOf(text, nowMs, local)
+  if (range.until !== null && isBefore(range.until, range.from)) {
+    throw new UsageError(`--offset ${JSON.stringify(text)} ends before it begins: a range is written from:until`)
+  }
+  return range
+}
+
+/** Whether `a` lies before `b` whatever the log holds; false where that depends on it. */
+function isBefore(a: Position, b: Position): boolean {
+  switch (a.kind) {
+    case 'start':
+      return b.kind !== 'start'
+    case 'after-start':
+      return b.kind === 'after-start' && a.records < b.records
+    case 'before-end':
+      return (b.kind === 'before-end' && a.records > b.records) || (b.kind === 'end' && a.records > 0)
+    case 'offset':
+      return b.kind === 'offset' && a.offset < b.offset
+    case 'time':
+      return b.kind === 'time' && a.timeMs < b.timeMs
+    case 'end':
+      return false
+  }
+}
+
+function rangeOf(text: string, nowMs: number, local: boolean): OffsetRange {
   const spec = text.trim()
   if (spec.startsWith('@')) return parseTimeRange(spec.slice(1), (time) => parseTime(time, nowMs, local), text)
   const colon = spec.indexOf(':')
