@@ -100,6 +100,10 @@ test('lines are produced with keys and headers, and consumed by place and format
       '1/2 2026-01-31T00:00:00.000Z [] 3 src=test\n' +
       '1/3 2026-01-31T00:00:00.000Z [] x src=test\n',
   )
+  assert.match(
+    await ok(['consume', 'lines', '-n1', '-f', '%x %y %a{compression} %a{timestamp-type} %[ %| %]']),
+    /^\d+ 0 none 0 0 4 4$/,
+  )
   assert.equal(await ok('consume lines'), '1\n2\n3\nx\n')
   assert.equal(await ok('consume lines lines'), '1\n2\n3\nx\n')
   assert.equal(await ok('consume lines --offset 1:3'), '2\n3\n')
@@ -320,7 +324,8 @@ test('what goes wrong is one sentence and a stable exit code', async () => {
     ['topic describe nope', 4, /^ottla: topic nope does not exist\n$/],
     ['produce nope', 4, /topic nope does not exist\n$/],
     ['consume formats --offset soon', 2, /^ottla: --offset "soon" is no offset: try /],
-    ['consume formats -f %z', 2, /^ottla: -f: %z is no verb\n$/],
+    ['consume formats --offset 7:3', 2, /^ottla: --offset "7:3" ends before it begins: .+\n$/],
+    ['consume formats -f %z', 2, /^ottla: -f: %z is no verb \(--help lists them\)\n$/],
     ['consume formats -o xml', 2, /^ottla: --output is one of table, json, jsonl, yaml, not "xml"\n$/],
     ['consume formats -p 9', 4, /^ottla: topic formats has no partition 9\n$/],
     ['consume', 2, /^ottla: name the topic to read\n$/],

@@ -47,6 +47,11 @@ test('batches and records of a segment', async () => {
   )
   const formatted = await ottla(['log', 'dump', segment(), '-f', '%t-%p %o %v\\n'])
   assert.equal(formatted.stdout, 'dumped-0 0 1\ndumped-0 1 \ndumped-0 2 3\n')
+  const facts = await ottla(['log', 'dump', segment(), '-f', '%x %y %a{compression} %a{control-bit;bool}\n'])
+  assert.match(facts.stdout, /^(\d+ 0 zstd false\n){3}$/)
+  const bounds = await ottla(['log', 'dump', segment(), '-f', '%]'])
+  assert.deepEqual([bounds.code, bounds.stdout], [2, ''])
+  assert.match(bounds.stderr, /^ottla: -f: .+ known to a broker, not to a file\n$/)
 })
 
 test('every file of a partition, in tables', async () => {

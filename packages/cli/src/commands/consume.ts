@@ -2,12 +2,15 @@ import type { ConsumerBatch } from '@ottla/client'
 import type { Command } from 'commander'
 import { type CommandContext, type CommandModule, orAborted, UsageError } from '../command.ts'
 import { addHidden, append } from '../globals.ts'
+import { printable } from '../output/printable.ts'
 import { Progress } from '../output/progress.ts'
 import { toYaml } from '../output/yaml.ts'
+import { batchFactsOf } from '../records/batch-facts.ts'
 import { compileFormat, FORMAT_HELP } from '../records/format.ts'
 import { recordToJson } from '../records/jsonl.ts'
 import { OFFSET_HELP, parseOffsetRange } from '../records/offset-spec.ts'
-import type { ShownRecord } from '../records/record.ts'
+import { partitionBounds } from '../records/partition-bounds.ts'
+import type { PartitionBounds, ShownRecord } from '../records/record.ts'
 import { resolveRange } from '../records/resolve-range.ts'
 import { topicsOf, wholeNumber } from './topic/shared.ts'
 
@@ -70,6 +73,7 @@ async function run(context: CommandContext): Promise<undefined> {
     if (absent !== undefined) throw new UnknownTopicError(name, absent)
     return (wanted ?? all).map((partition) => ({ topic: name, partition }))
   })
+  if (writer.asksForBounds) writer.boundsOf = await orAborted(signal, partitionBounds(kafka.admin, partitions))
   const ranges = await orAborted(signal, resolveRange(kafka.admin, partitions, range, follow))
   // Partitions that are added later come by the topic's name.
   const added = follow && wanted === null && range.until === null ? topics.map((topic) => ({ topic })) : []
@@ -116,15 +120,22 @@ function partitionsOf(texts: readonly string[] | undefined): number[] | null {
 class Writer {
   private readonly context: CommandContext
   private readonly print: (record: ShownRecord, number: number) => string | Buffer
+  /** The format shows where partitions begin or end: `boundsOf` is to be set. */
+  readonly asksForBounds: boolean
+  boundsOf: (topic: string, partition: number) => PartitionBounds | null = () => null
 
   constructor(context: CommandContext) {
     const { options, globals, output } = context
     this.context = context
     if (options.format !== undefined && globals.format !== null) throw new UsageError('give either -f or -o')
+    let asksForBounds = false
     switch (globals.format) {
-      case null:
-        this.print = compileFormat(options.format ?? FORMAT_DEFAULT)
+      case null: {
+        const format = compileFormat(options.format ?? FORMAT_DEFAULT)
+        this.print = format
+        asksForBounds = format.asksForBounds
         break
+      }
       case 'jsonl':
         this.print = (record) => `${JSON.stringify(recordToJson(record))}\n`
         break
@@ -137,8 +148,9 @@ class Writer {
         break
       case 'table':
         this.print = (record) =>
-          `${output.time(record.timestamp)}\t${record.topic}\t${record.partition}\t${record.offset}\t${shown(record.key)}\t${shown(record.value)}\n`
+          `${output.time(record.timestamp)}\t${record.topic}\t${record.partition}\t${record.offset}\t${printable(record.key)}\t${printable(record.value)}\n`
     }
+    this.asksForBounds = asksForBounds
   }
 
   async begin(): Promise<void> {
@@ -149,13 +161,16 @@ class Writer {
 
   /** Returns the number of records so far. */
   async batch(batch: ConsumerBatch, before: number, max: number): Promise<number> {
-    const { topic, partition, leaderEpoch } = batch
+    const { topic, partition } = batch
+    const facts = batchFactsOf(batch)
+    const bounds = this.boundsOf(topic, partition)
     let count = before
     let text = ''
     let bytes: Buffer[] = []
     for (const { offset, timestamp, key, value, headers } of batch) {
       count += 1
-      const piece = this.print({ topic, partition, offset, timestamp, key, value, headers, leaderEpoch }, count)
+      const record = { topic, partition, offset, timestamp, key, value, headers, batch: facts, bounds }
+      const piece = this.print(record, count)
       if (typeof piece === 'string') text += piece
       else bytes.push(piece)
       if (bytes.length === 1024) {
@@ -177,9 +192,4 @@ class Writer {
 
 function indent(text: string): string {
   return text.replace(/^/gm, '  ')
-}
-
-function shown(bytes: Buffer | null): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not reach the terminal
-  return bytes === null ? '-' : bytes.toString().replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ')
 }

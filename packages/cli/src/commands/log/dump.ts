@@ -15,6 +15,7 @@ import {
   transactionIndexRows,
 } from '../../log-files/indexes.ts'
 import { batchesOf, controlName, type DumpedBatch, TornSegment } from '../../log-files/segment.ts'
+import { printable } from '../../output/printable.ts'
 import { compileFormat } from '../../records/format.ts'
 import { recordToJson } from '../../records/jsonl.ts'
 
@@ -47,6 +48,9 @@ async function run(context: CommandContext): Promise<number> {
   const named = [...args, ...((options.files as string | undefined)?.split(',') ?? [])]
   if (named.length === 0) throw new UsageError('name the files to print')
   const withRecords = options.records || options.printDataLog || options.format !== undefined
+  if (options.format !== undefined && compileFormat(options.format).asksForBounds) {
+    throw new UsageError('-f: %[, %| and %] are known to a broker, not to a file')
+  }
   const files = named.flatMap((name) =>
     fs.statSync(name).isDirectory()
       ? fs
@@ -156,21 +160,16 @@ async function printRecords(context: CommandContext, file: string, dumped: Dumpe
   let number = 0
   for (const record of dumped.batch.records()) {
     number += 1
-    const shown = { ...place, ...record, leaderEpoch: dumped.leaderEpoch }
+    const shown = { ...place, ...record, batch: dumped.batch, bounds: null }
     const control = dumped.isControl ? controlName(record.key) : null
     if (format !== null) {
       await output.write(format(shown, number))
     } else if (output.format === 'table') {
-      const what = control === null ? `${text(record.key)}\t${text(record.value)}` : `(${control} marker)`
+      const what = control === null ? `${printable(record.key)}\t${printable(record.value)}` : `(${control} marker)`
       await output.line(`${record.offset}\t${output.time(record.timestamp)}\t${what}`)
     } else {
       const data = { ...recordToJson(shown), ...(control === null ? {} : { control }) }
       await output.data(output.format === 'yaml' ? [data] : data)
     }
   }
-}
-
-function text(bytes: Buffer | null): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not reach the terminal
-  return bytes === null ? '-' : bytes.toString().replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ')
 }
