@@ -29,10 +29,24 @@ export class StorageError extends Error {
   }
 }
 
-/** The disk, the quota or the table of open files is full: nothing is broken, and it goes on when there is room. */
+/**
+ * There is no room on the disk, or no file descriptor: nothing is broken, and it goes on when there is. A wait for the
+ * device that fails is never of this kind, whatever its code: what it has dropped, a later one does not bring back (S6).
+ */
+export function isShortage(error: unknown): boolean {
+  return isDiskFull(error) || isOutOfDescriptors(error)
+}
+
+/** The disk or the quota is full. */
 export function isDiskFull(error: unknown): boolean {
+  const { code, syscall } = error as NodeJS.ErrnoException
+  return (code === 'ENOSPC' || code === 'EDQUOT') && !syscall?.includes('sync')
+}
+
+/** Of the process or of the system; only opening a file says so, and then nothing has been done. */
+export function isOutOfDescriptors(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException
-  return code === 'ENOSPC' || code === 'EDQUOT' || code === 'EMFILE' || code === 'ENFILE'
+  return code === 'EMFILE' || code === 'ENFILE'
 }
 
 /** The system refused something: what the directory lies on can no longer be trusted (S6). Anything else is a bug. */

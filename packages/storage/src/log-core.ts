@@ -1,18 +1,19 @@
 import { batch } from '@ottla/protocol/records'
 import { readEndTxnMarker } from './append/markers.ts'
-import { isDiskFull } from './errors.ts'
+import { isShortage } from './errors.ts'
 import { readWhole, writeDisposable } from './files/whole-file.ts'
 import { IndexChecksums } from './index/index-checksums.ts'
 import type { AbortedTxn } from './index/transaction-index.ts'
 import { LeaderEpochs, NO_EPOCH } from './leader-epochs.ts'
 import type { LogEnvironment } from './log-environment.ts'
 import type { LogShared } from './log-shared.ts'
-import { DELETED_SUFFIX, PARTITION_METADATA, SWAP_SUFFIX, segmentFileName } from './names.ts'
+import { DELETED_SUFFIX, PARTITION_METADATA, segmentFileName } from './names.ts'
 import type { OpenFiles } from './open-files.ts'
 import { decodeSnapshot } from './producers/producer-snapshot.ts'
 import { ProducerState } from './producers/producer-state.ts'
 import type { Segment } from './segment.ts'
 import { SegmentList } from './segment-list.ts'
+import { SegmentSwap } from './segment-swap.ts'
 import type { LogConfig, StorageRuntime } from './types.ts'
 
 const INDEXED_SUFFIXES = ['.log', '.index', '.timeindex', '.txnindex'] as const
@@ -47,6 +48,8 @@ export class LogCore {
   #epochs: LeaderEpochs | null = null
   /** The folder's own entry, and `partition.metadata` in it, are on the device. */
   folderSynced = true
+  /** A cleaned segment is on its way to its place. */
+  #swap: SegmentSwap | null = null
 
   constructor(state: LogCoreState) {
     this.config = state.config
@@ -233,68 +236,76 @@ export class LogCore {
    * is rebuilt when it turns out missing or wrong. On a full disk they simply stay missing.
    */
   sealActive(nextBaseOffset: number, snapshot: Buffer | null): void {
-    try {
+    this.unlessShort('the indexes of a segment', () => {
       this.segments.last.seal()
       if (snapshot !== null) this.writeSnapshot(nextBaseOffset, snapshot)
       this.#epochs?.write()
+    })
+  }
+
+  /** For what may be missing, because it is rebuilt when it is needed. */
+  unlessShort(what: string, write: () => void): void {
+    try {
+      write()
     } catch (error) {
-      if (!isDiskFull(error)) throw error
-      this.env.runtime.logger.warn('no room for the indexes of a segment; they will be rebuilt', {
+      if (!isShortage(error)) throw error
+      this.env.runtime.logger.warn('could not be written now, and will be rebuilt', {
+        what,
         directory: this.env.directory,
+        error: (error as Error).message,
       })
     }
   }
 
   /** Files of segments that the log no longer has: out of the way by name now, removed in a while. */
   discard(segments: readonly Segment[]): void {
-    const { fs } = this.env.runtime
-    const doomed: string[] = []
-    for (const segment of segments) {
-      segment.closeFile()
-      for (const suffix of INDEXED_SUFFIXES) {
-        const path = segment.path(suffix)
-        // The indexes may be missing: nothing was aborted, or there was no room for them.
-        if (suffix !== '.log' && !fs.exists(path)) continue
-        fs.rename(path, path + DELETED_SUFFIX)
-        doomed.push(path + DELETED_SUFFIX)
-      }
-      this.env.checksums.delete(segment.baseOffset)
-    }
-    this.env.checksums.write()
-    this.env.shared.removeLater(doomed, this.config.fileDeleteDelayMs)
+    this.moveAway(segments)
+    this.unlessShort('the checksums of indexes', () => this.env.checksums.write())
   }
 
-  /**
-   * Puts a cleaned segment, complete and on the device, in the place of neighbours (`UnifiedLog.replaceSegments`):
-   *
-   * | step | after a crash behind it, `settleTemporaryFiles` |
-   * |---|---|
-   * | (`.cleaned` is written) | drops it: the log is as before |
-   * | 1. rename to `.swap` | removes the old segments, takes `.swap` off: the log is as after |
-   * | 2. old files out of the way | the same |
-   * | 3. rename to its name | finds nothing to do |
-   *
-   * Each step is durable before the next. False, and nothing done, when the neighbours are no longer there.
-   */
-  swap(old: readonly Segment[], cleaned: Segment): boolean {
+  /** As `discard`; the file of checksums keeps lines that speak of nothing any more. */
+  moveAway(segments: readonly Segment[]): void {
     const { fs } = this.env.runtime
-    const { directory } = this.env
-    const index = this.segments.all().indexOf(old[0])
-    if (index < 0 || old.some((segment, i) => this.segments.at(index + i) !== segment)) return false
-    fs.syncDir(directory)
-    cleaned.advance(SWAP_SUFFIX)
-    fs.syncDir(directory)
-    this.discard(old)
-    fs.syncDir(directory)
-    cleaned.advance('')
-    fs.syncDir(directory)
-    cleaned.entrySynced = true
-    this.segments.replace(index, old.length, cleaned)
-    this.generation++
-    const gone = new Set(old.slice(1).map((segment) => segment.baseOffset))
-    this.removeSnapshots((offset) => gone.has(offset))
-    cleaned.seal()
+    const doomed: string[] = []
+    try {
+      for (const segment of segments) {
+        segment.closeFile()
+        for (const suffix of INDEXED_SUFFIXES) {
+          const path = segment.path(suffix)
+          // Indexes may be missing, because nothing was aborted or there was no room for them; the log, when an earlier
+          // attempt has failed half way.
+          if (!fs.exists(path)) continue
+          fs.rename(path, path + DELETED_SUFFIX)
+          doomed.push(path + DELETED_SUFFIX)
+        }
+        this.env.checksums.delete(segment.baseOffset)
+      }
+    } finally {
+      // On a full disk this is what makes room.
+      this.env.shared.removeLater(doomed, this.config.fileDeleteDelayMs)
+    }
+  }
+
+  /** Begins to put a cleaned segment in the place of neighbours; `continueSwap` goes on. False: they are no longer there. */
+  beginSwap(old: readonly Segment[], cleaned: Segment): boolean {
+    this.finishSwap()
+    const swap = new SegmentSwap(this, old, cleaned)
+    if (!swap.begin()) return false
+    this.#swap = swap
     return true
+  }
+
+  /** The next step. False when there is none. Throws the system's errors; after a shortage it may be tried again. */
+  continueSwap(): boolean {
+    if (this.#swap === null) return false
+    if (this.#swap.step()) return true
+    this.#swap = null
+    return false
+  }
+
+  /** Before segments change in another way, and before the log is closed. */
+  finishSwap(): void {
+    while (this.continueSwap());
   }
 
   /** What the first fsync of data needs around it: that the folder, and the files in it, are found after a power cut. */

@@ -1,4 +1,4 @@
-import { isDiskFull } from './errors.ts'
+import { isShortage } from './errors.ts'
 import type { AbortedTxn } from './index/transaction-index.ts'
 import type { LogCore } from './log-core.ts'
 import type { LogFlusher } from './log-flusher.ts'
@@ -265,7 +265,7 @@ export class LogWriter {
     const failed = this.#inFlight!
     this.#inFlight = null
     this.#queue = []
-    if (!isDiskFull(error)) {
+    if (!isShortage(error)) {
       this.#stopped = true
       this.#events.broken(error)
       this.#nowIdle()

@@ -1,6 +1,6 @@
 import { ErrorCode } from '@ottla/protocol'
 import { type Refusal, refusal } from './append/refusal.ts'
-import { isDiskFull, StorageError } from './errors.ts'
+import { isShortage, StorageError } from './errors.ts'
 import { readTopicId } from './files/partition-metadata.ts'
 import type { EpochEndOffset } from './leader-epochs.ts'
 import type { LoadedLog } from './load/load-log.ts'
@@ -373,6 +373,7 @@ export class PartitionLog {
     this.#whenIdle(done, () => {
       const core = this.#core
       if (offset >= core.appendEndOffset) return
+      core.finishSwap()
       if (offset > core.segments.first.baseOffset) {
         this.#activateOnce()
         this.#afterTruncation(cutLog(core, offset))
@@ -386,6 +387,7 @@ export class PartitionLog {
   /** Everything goes; the next offset is `offset`. */
   truncateFullyAndStartAt(offset: number, done: Done): void {
     this.#whenIdle(done, () => {
+      this.#core.finishSwap()
       restartLog(this.#core, offset)
       this.#afterTruncation(offset)
     })
@@ -476,6 +478,7 @@ export class PartitionLog {
 
   #writeCaches(): void {
     const core = this.#core
+    core.finishSwap()
     const { last } = core.segments
     if (!last.sealed) last.seal()
     // An empty active segment needs no flush, but its name must survive.
@@ -550,7 +553,7 @@ export class PartitionLog {
     if (error instanceof StorageError) {
       this.#shared.runtime.logger.error('log offline', { log: this.name, error: error.message })
       this.takeOffline(error)
-    } else if (isDiskFull(error)) {
+    } else if (isShortage(error)) {
       this.#shared.runtime.logger.warn('the disk is full', { log: this.name, error: error.message })
     } else if ((error as NodeJS.ErrnoException).code !== undefined) {
       this.#diskFailed(error)

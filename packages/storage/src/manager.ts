@@ -1,6 +1,6 @@
 import { BufferPool } from '@ottla/runtime'
 import { LogCleaner } from './cleaner/log-cleaner.ts'
-import { ioError, isDiskFull, isSystemError, StorageError } from './errors.ts'
+import { ioError, isShortage, isSystemError, StorageError } from './errors.ts'
 import type { DirectoryRecord } from './files/directory-record.ts'
 import { FolderRemover } from './folder-remover.ts'
 import type { LoadedLog } from './load/load-log.ts'
@@ -461,7 +461,7 @@ export class LogManager {
 
   /** On a full disk the old checkpoints stay: they cost a longer recovery, and retention may go on to make room. */
   #checkpointFailed(directory: LogDirectory, error: Error): void {
-    if (!isDiskFull(error)) this.#failDirectory(directory, error)
+    if (!isShortage(error)) this.#failDirectory(directory, error)
     else this.#runtime.logger.warn('no room for the checkpoints', { directory: directory.path })
   }
 

@@ -1,6 +1,6 @@
 import { batch, crc32c } from '@ottla/protocol/records'
 import { type BatchVisitor, isPlausibleHeader, type ScanOptions, type ScanResult, scanBatches } from './batch-scan.ts'
-import { isDiskFull, StorageError } from './errors.ts'
+import { isShortage, StorageError } from './errors.ts'
 import { readWhole, writeDisposable } from './files/whole-file.ts'
 import { OffsetIndex } from './index/offset-index.ts'
 import { TimeIndex } from './index/time-index.ts'
@@ -85,12 +85,19 @@ export class Segment {
     return `${this.#env.directory}/${segmentFileName(this.baseOffset, suffix)}${this.#marker}`
   }
 
-  /** The file's name is the next one on its way from `.cleaned` over `.swap` to that of a segment. */
+  /** The file's name is the next one on its way from `.cleaned` over `.swap` to that of a segment. Throws the system's error. */
   advance(marker: typeof SWAP_SUFFIX | ''): void {
+    if (marker === this.#marker) return
     const from = this.path('.log')
     this.closeFile()
+    const before = this.#marker
     this.#marker = marker
-    this.#env.runtime.fs.rename(from, this.path('.log'))
+    try {
+      this.#env.runtime.fs.rename(from, this.path('.log'))
+    } catch (error) {
+      this.#marker = before
+      throw error
+    }
   }
 
   get sizeBytes(): number {
@@ -348,7 +355,7 @@ export class Segment {
     try {
       this.#writeIndexes(indexes)
     } catch (error) {
-      if (!isDiskFull(error)) throw error
+      if (!isShortage(error)) throw error
     }
   }
 

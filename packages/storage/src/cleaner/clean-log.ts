@@ -4,7 +4,7 @@ import { readEndTxnMarker } from '../append/markers.ts'
 import type { AbortedTxn } from '../index/transaction-index.ts'
 import type { LogCore } from '../log-core.ts'
 import { Segment } from '../segment.ts'
-import { BatchSource, Scratch, type Steps } from './batch-source.ts'
+import { BatchSource, Scratch, type Steps, type Wait } from './batch-source.ts'
 import { abortedIn, buildOffsetMap, malformed } from './build-map.ts'
 import { CleanedTransactions } from './cleaned-transactions.ts'
 import type { IoThrottle } from './io-throttle.ts'
@@ -34,6 +34,8 @@ const cursor = new RecordCursor()
 export function* cleanLog(plan: CleanPlan, options: CleanOptions, throttle: IoThrottle): Steps<CleanResult | null> {
   const { core } = plan.log
   const { random } = core.env.runtime
+  // Of a run that a full disk has ended.
+  core.finishSwap()
   const dirtyOffsets = plan.firstUncleanableOffset - plan.firstDirtyOffset
   const map = new OffsetMap(random, dirtyOffsets, options.dedupeBufferSize, options.bufferLoadFactor)
   yield* buildOffsetMap(core, plan.firstDirtyOffset, plan.firstUncleanableOffset, map, throttle)
@@ -62,6 +64,7 @@ class CleanRun {
   readonly #input = new Scratch()
   readonly #rewritten = new Scratch()
   readonly #output = new OutputBuffer()
+  readonly #nextTurn: Wait = (resume) => this.#core.env.runtime.timers.immediate(() => resume(null))
 
   constructor(core: LogCore, map: OffsetMap, throttle: IoThrottle) {
     this.#core = core
@@ -75,7 +78,7 @@ class CleanRun {
     const { env } = this.#core
     const cleaned = Segment.cleaned(env, group[0].baseOffset, group[group.length - 1].createdMs)
     cleaned.createFile(0)
-    let done = false
+    let begun = false
     try {
       let last: Buffer | null = null
       for (const segment of group) last = (yield* this.#copySegment(segment, cleaned)) ?? last
@@ -89,14 +92,20 @@ class CleanRun {
         })
       }
       cleaned.syncedBytes = cleaned.sizeBytes
-      done = this.#core.swap(group, cleaned)
-      return done
+      yield this.#nextTurn
+      begun = this.#core.beginSwap(group, cleaned)
     } finally {
-      if (!done) {
+      if (!begun) {
         cleaned.closeFile()
         env.runtime.fs.unlink(cleaned.path('.log'))
       }
     }
+    if (!begun) return false
+    // Each step may wait for the device.
+    do {
+      yield this.#nextTurn
+    } while (this.#core.continueSwap())
+    return true
   }
 
   /** Returns the header of the last batch read. */

@@ -1,5 +1,5 @@
 import { RecordsError } from '@ottla/protocol/records'
-import { isDiskFull } from '../errors.ts'
+import { isShortage } from '../errors.ts'
 import type { PartitionLog } from '../log.ts'
 import type { CleanerOptions } from '../manager-types.ts'
 import type { StorageRuntime } from '../types.ts'
@@ -154,7 +154,7 @@ export class LogCleaner {
     } catch (cleanupError) {
       this.#runtime.logger.warn('could not clean up', { log: log.name, error: (cleanupError as Error).message })
     }
-    if (isDiskFull(error)) this.#runtime.logger.warn('no room to clean a log', { log: log.name })
+    if (isShortage(error)) this.#runtime.logger.warn('no room to clean a log', { log: log.name })
     else if (error instanceof RecordsError) this.#leaveAlone(log, error)
     else log.fail(error)
     this.#finish(null)
