@@ -1,6 +1,6 @@
 import type { Kafka, KafkaOptions } from '@ottla/client'
 import type { Command } from 'commander'
-import type { Globals } from './globals.ts'
+import type { Globals, SharedOptions } from './globals.ts'
 import type { Output } from './output/output.ts'
 
 /** The command line is wrong: one sentence, and exit code `usage`. */
@@ -50,6 +50,11 @@ export interface CommandModule {
    * Any other command is ended by the first one, as the system does it.
    */
   readonly finishes?: true
+  /**
+   * Which of the options that every command has make sense here: those of the output alone, or none. Such a command
+   * reaches no broker by itself, and reads no profile. Default: all.
+   */
+  readonly shares?: SharedOptions
   /** Declares arguments, options and help; the global options are there already. */
   configure(command: Command): void
   /** Ends normally, or with the exit code it returns. Throws `UsageError`, `CommandError` or the client's errors. */

@@ -42,7 +42,7 @@ export async function complete(words: readonly string[]): Promise<string[]> {
   const parser = new Command()
   const { command } = await entry.load()
   command.configure(parser)
-  addGlobalOptions(parser)
+  addGlobalOptions(parser, command.shares)
   const option = parser.options.find((o) => o.short === previous || o.long === previous)
   // Where its value stands nothing is said, so that the shell offers files.
   if (option?.required) return (values[option.long ?? ''] ?? []).filter((value) => value.startsWith(last))

@@ -20,19 +20,26 @@ export interface Globals {
 
 export const BOOTSTRAP_DEFAULT = 'localhost:9092'
 
-/** Declares the options that every command has. */
-export function addGlobalOptions(command: Command): void {
-  command
-    .option('-b, --bootstrap <hosts>', 'brokers as host:port,… (OTTLA_BOOTSTRAP)')
-    .option('-o, --output <format>', `output as ${outputFormats.join(', ')}`)
-    .option(
-      '-X, --property <name=value>',
-      "client property by Kafka's or librdkafka's name; may be repeated",
-      append,
-      [],
-    )
-    .option('--profile <name>', 'profile of the profile file (OTTLA_PROFILE)')
-    .option('--local', 'times in the local zone instead of UTC')
+/** `all`: what leads to a broker, and `output`: how things are printed. */
+export type SharedOptions = 'all' | 'output' | 'none'
+
+/** Declares the options that every command has, those of them that `shared` names. */
+export function addGlobalOptions(command: Command, shared: SharedOptions = 'all'): void {
+  if (shared === 'none') return
+  if (shared === 'all') command.option('-b, --bootstrap <hosts>', 'brokers as host:port,… (OTTLA_BOOTSTRAP)')
+  command.option('-o, --output <format>', `output as ${outputFormats.join(', ')}`)
+  if (shared === 'all') {
+    command
+      .option(
+        '-X, --property <name=value>',
+        "client property by Kafka's or librdkafka's name; may be repeated",
+        append,
+        [],
+      )
+      .option('--profile <name>', 'profile of the profile file (OTTLA_PROFILE)')
+  }
+  command.option('--local', 'times in the local zone instead of UTC')
+  if (shared === 'output') return
   // The spellings of Apache Kafka's own tools.
   addHidden(command, '--bootstrap-server <hosts>')
   addHidden(command, '--broker-list <hosts>')
@@ -64,15 +71,20 @@ interface Profile {
   readonly properties?: Readonly<Record<string, string | number | boolean>>
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: commander's own type
-export function resolveGlobals(options: Record<string, any>, env: NodeJS.ProcessEnv): Globals {
-  const profile = readProfile(options.profile ?? env.OTTLA_PROFILE, env)
+/** Reads the profile too, unless the command is one that `shared` keeps from it. Throws `UsageError`. */
+export function resolveGlobals(
+  // biome-ignore lint/suspicious/noExplicitAny: commander's own type
+  options: Record<string, any>,
+  env: NodeJS.ProcessEnv,
+  shared: SharedOptions = 'all',
+): Globals {
+  const profile = shared === 'all' ? readProfile(options.profile ?? env.OTTLA_PROFILE, env) : {}
   const properties = new Map<string, string>()
   for (const [name, value] of Object.entries(profile.properties ?? {})) properties.set(name, String(value))
   if (options.commandConfig !== undefined) {
     for (const [name, value] of readPropertiesFile(options.commandConfig)) properties.set(name, value)
   }
-  for (const text of options.property as string[]) {
+  for (const text of (options.property as string[] | undefined) ?? []) {
     const at = text.indexOf('=')
     if (at < 1) throw new UsageError(`-X takes name=value, not ${JSON.stringify(text)}`)
     properties.set(text.slice(0, at).trim(), text.slice(at + 1).trim())

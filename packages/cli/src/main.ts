@@ -68,7 +68,7 @@ async function dispatch(typed: readonly string[]): Promise<number> {
   parser.description(entry.summary).exitOverride().showHelpAfterError('(--help shows what is possible)')
   parser.configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'ottla: ')) })
   command.configure(parser)
-  addGlobalOptions(parser)
+  addGlobalOptions(parser, command.shares)
   try {
     parser.parse([...rest], { from: 'user' })
   } catch (error) {
@@ -81,7 +81,7 @@ async function dispatch(typed: readonly string[]): Promise<number> {
 
 async function run(parser: Command, command: CommandModule): Promise<number> {
   const options = parser.opts()
-  const globals = resolveGlobals(options, process.env)
+  const globals = resolveGlobals(options, process.env, command.shares)
   const abort = new AbortController()
   const onSignal = () => {
     // The second Ctrl-C does not wait for anything.

@@ -374,6 +374,28 @@ test('the broker comes from option, property, environment or profile, in this or
   rmSync(profile)
 })
 
+test('a broken profile file hinders only what would read it', async () => {
+  const cwd = mkdtempSync(join(folder, 'broken-'))
+  writeFileSync(join(cwd, '.ottla.json'), '{ "default": ')
+  const names = await ottla(['topic', 'list'], { cwd })
+  assert.equal(names.code, 2)
+  assert.match(names.stderr, /^ottla: the profile file .+ cannot be read: .+\n$/)
+  assert.equal((await ottla(['completion', 'bash'], { cwd, env: { OTTLA_PROFILE: 'nope' } })).code, 0)
+  writeFileSync(join(cwd, 'leader-epoch-checkpoint'), '0\n1\n0 0\n')
+  const dumped = await ottla(['log', 'dump', 'leader-epoch-checkpoint'], { cwd })
+  assert.deepEqual([dumped.stderr, dumped.code], ['', 0])
+  // Options that such a command would not follow are none of its.
+  for (const args of [
+    'log dump -b x:1 leader-epoch-checkpoint',
+    'completion bash --profile x',
+    'start -b localhost:1',
+  ]) {
+    const refused = await ottla(args.split(' '), { cwd })
+    assert.deepEqual([refused.code, refused.stdout], [2, ''], args)
+    assert.match(refused.stderr, /^ottla: unknown option '-/, args)
+  }
+})
+
 test('help, version and completion', async () => {
   assert.match((await ottla(['--version'])).stdout, /^ottla \d+\.\d+\.\d+ \(node .+\)\n$/)
   const help = await ottla([])

@@ -306,6 +306,32 @@ test('--config takes a server.properties, --set goes over it, --port over both',
   assert.match(described.stdout, /num\.partitions[^}]*"3"/)
 })
 
+test('start reads no profile', async (t) => {
+  const cwd = folder(t)
+  writeFileSync(join(cwd, '.ottla.json'), '{ "default": ')
+  const { child, ready, ended } = await start(t, ['--port', '0'], cwd)
+  await reach('127.0.0.1', ready.port)
+  child.kill('SIGTERM')
+  assert.equal((await ended).code, 0)
+})
+
+test('the ready line in other formats', async (t) => {
+  for (const format of ['json', 'yaml']) {
+    const child = spawn(process.execPath, [bin, 'start', '--port', '0', '--dir', folder(t), '-o', format])
+    t.after(() => child.kill('SIGKILL'))
+    let stdout = ''
+    await new Promise<void>((resolve) => {
+      child.stdout.on('data', (chunk: Buffer) => {
+        stdout += chunk
+        if (stdout.includes('startMs')) resolve()
+      })
+      child.once('close', () => resolve())
+    })
+    child.kill('SIGKILL')
+    assert.match(stdout, format === 'json' ? /^\{\n {2}"event": "ready",\n/ : /^event: ready\nbootstrap: "?localhost:/)
+  }
+})
+
 test('metrics, health and readiness over http', async (t) => {
   const args = ['--port', '0', '--dir', folder(t), '--set', 'ottla.http.listener=127.0.0.1:0']
   const { ready } = await start(t, args)

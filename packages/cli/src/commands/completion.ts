@@ -2,6 +2,8 @@ import type { Command } from 'commander'
 import { type CommandContext, type CommandModule, UsageError } from '../command.ts'
 
 export const command: CommandModule = {
+  shares: 'none',
+
   configure(command: Command): void {
     command.argument('<shell>', 'bash, zsh or fish')
     command.addHelpText(

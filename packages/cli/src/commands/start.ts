@@ -19,6 +19,7 @@ const STOP_TIMEOUT_MS = 30_000
 
 export const command: CommandModule = {
   finishes: true,
+  shares: 'output',
 
   configure(parser) {
     parser
@@ -28,7 +29,7 @@ export const command: CommandModule = {
       .option('--set <name=value>', 'one property, over the file; may be repeated', append, [])
       .option('--max-disk <size>', 'most bytes all logs may take, e.g. 500M or 20G; then producers are refused')
       .option('--log-level <level>', LEVELS.join(', '), 'info')
-      .option('--json', 'print one JSON line when ready')
+      .option('--json', 'print one JSON line when ready, as -o jsonl does')
       .option('--adopt', 'take over a folder that Apache Kafka wrote')
       .addHelpText(
         'after',
@@ -45,7 +46,8 @@ Examples:
     // Before anybody can be told that the broker is there.
     const stopAsked = Promise.race([aborted(context.signal), terminalClosed()])
     const running = await start(context)
-    announce(context, running)
+    // Whoever does not read it does not keep the broker from ending.
+    void announce(context, running)
     await stopAsked
     process.stderr.write('stopping; Ctrl-C again ends at once\n')
     const giveUp = setTimeout(() => {
@@ -106,27 +108,27 @@ function bytesOf(text: string): number {
   return Math.floor(Number(match[1]) * UNITS[match[2].toLowerCase()])
 }
 
-function announce({ options }: CommandContext, { broker, http, dataDirs }: RunningBroker): void {
+/** Says on standard output, in one go, that clients may come. */
+async function announce({ options, globals, output }: CommandContext, running: RunningBroker): Promise<void> {
+  const { broker, http, dataDirs } = running
   const ms = Math.round(performance.now())
-  if (options.json === true) {
-    const { bootstrap, clusterId, nodeId } = broker
-    const ready = {
-      event: 'ready',
-      bootstrap,
-      port: broker.listeners[0].port,
-      listeners: broker.listeners,
-      httpPort: http?.port ?? null,
-      nodeId,
-      clusterId,
-      dirs: dataDirs,
-      pid: process.pid,
-      startMs: ms,
-    }
-    process.stdout.write(`${JSON.stringify(ready)}\n`)
-    return
+  if (options.json !== true && (globals.format === null || globals.format === 'table')) {
+    const more = http === null ? '' : `, metrics on port ${http.port}`
+    return output.line(`Ottla is ready on ${broker.bootstrap} after ${ms} ms; data in ${dataDirs.join(', ')}${more}`)
   }
-  const more = http === null ? '' : `, metrics on port ${http.port}`
-  process.stdout.write(`Ottla is ready on ${broker.bootstrap} after ${ms} ms; data in ${dataDirs.join(', ')}${more}\n`)
+  const ready = {
+    event: 'ready',
+    bootstrap: broker.bootstrap,
+    port: broker.listeners[0].port,
+    listeners: broker.listeners,
+    httpPort: http?.port ?? null,
+    nodeId: broker.nodeId,
+    clusterId: broker.clusterId,
+    dirs: dataDirs,
+    pid: process.pid,
+    startMs: ms,
+  }
+  return options.json === true ? output.line(JSON.stringify(ready)) : output.data(ready)
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -20,6 +20,8 @@ import { compileFormat } from '../../records/format.ts'
 import { recordToJson } from '../../records/jsonl.ts'
 
 export const command: CommandModule = {
+  shares: 'output',
+
   configure(command: Command): void {
     command
       .argument('[file...]', 'segment, index, snapshot or checkpoint files, or partition folders')
