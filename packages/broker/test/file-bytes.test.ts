@@ -4,16 +4,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import {
-  CreateTopicsRequest,
-  CreateTopicsResponse,
-  FetchRequest,
-  FetchResponse,
-  ProduceRequest,
-  ProduceResponse,
-} from '@ottla/protocol'
+import { FetchRequest, FetchResponse } from '@ottla/protocol'
 import { batch } from '@ottla/protocol/records'
 import { nodeFileSystem } from '@ottla/runtime/node'
+import { createTopic, produceTo } from './support/admin.ts'
 import { batchOf } from './support/batches.ts'
 import { startBroker } from './support/start.ts'
 
@@ -24,18 +18,14 @@ test('what no longer is in memory arrives byte for byte, also from the kernel', 
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   const { broker, connect } = await startBroker(t, { fs: nodeFileSystem, config: { 'log.dirs': join(folder, 'data') } })
   const client = await connect()
-  const topics = [{ name: 'big', numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] }]
-  await client.call(CreateTopicsRequest, CreateTopicsResponse, 5, { topics, timeoutMs: 1000 })
+  await createTopic(client, 'big')
   const sent: Buffer[] = []
   for (let i = 0; i < BATCHES; i++) {
     const records = batchOf(
       Array.from({ length: 900 }, (_, n) => `${i}/${n}`.padEnd(1000, String.fromCharCode(33 + i))),
     )
     sent.push(Buffer.from(records))
-    const partitionData = [{ index: 0, records }]
-    const body = { acks: -1, timeoutMs: 1000, topicData: [{ name: 'big', partitionData }] }
-    const { responses } = await client.call(ProduceRequest, ProduceResponse, 9, body)
-    assert.equal(responses[0].partitionResponses[0].errorCode, 0)
+    assert.equal((await produceTo(client, 'big', records)).errorCode, 0)
   }
   let offset = 0
   for (let i = 0; i < BATCHES; ) {

@@ -1,14 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import {
-  ErrorCode,
-  FetchRequest,
-  FetchResponse,
-  MetadataRequest,
-  MetadataResponse,
-  ProduceRequest,
-  ProduceResponse,
-} from '@ottla/protocol'
+import { ErrorCode, FetchRequest, FetchResponse, MetadataRequest, MetadataResponse } from '@ottla/protocol'
 import type { Handler } from '../src/server/handler.ts'
 import type { Server } from '../src/server/server.ts'
 import { createTopic, produceTo } from './support/admin.ts'
@@ -226,26 +218,6 @@ test('a handler that throttles: the answer says for how long, and leaves at once
   assert.equal(answered, false)
   time.advance(5000)
   assert.equal((await answer).throttleTimeMs, 0)
-})
-
-test('a slow reader stops nobody else', async (t) => {
-  const { connect } = await startBroker(t)
-  const slow = await connect()
-  const other = await connect()
-  await createTopic(other, TOPIC)
-  assert.equal((await produceTo(other, TOPIC, batchOf(['x'.repeat(900_000)]))).errorCode, ErrorCode.NONE)
-  slow.stopReading()
-  for (let i = 0; i < 100; i++) slow.send(FetchRequest, 12, parkedFetch(0))
-  for (let i = 0; i < 20; i++) {
-    const { responses } = await other.call(FetchRequest, FetchResponse, 12, parkedFetch(0))
-    assert.ok((responses[0].partitions[0].records?.length ?? 0) > 900_000)
-    const produced = await other.call(ProduceRequest, ProduceResponse, 9, {
-      acks: 1,
-      timeoutMs: 1000,
-      topicData: [{ name: TOPIC, partitionData: [{ index: 0, records: batchOf(['y']) }] }],
-    })
-    assert.equal(produced.responses[0].partitionResponses[0].errorCode, ErrorCode.NONE)
-  }
 })
 
 test('closing answers a consumer that waits, at once, with what there is', async (t) => {

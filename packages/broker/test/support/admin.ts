@@ -3,6 +3,8 @@ import {
   CreateTopicsRequest,
   CreateTopicsResponse,
   ErrorCode,
+  ListOffsetsRequest,
+  ListOffsetsResponse,
   MetadataRequest,
   MetadataResponse,
   ProduceRequest,
@@ -43,4 +45,13 @@ export async function produceTo(client: RawClient, topic: string, records: Buffe
     topicData,
   })
   return responses[0].partitionResponses[0]
+}
+
+/** Where the next record of a partition will lie. */
+export async function endOffset(client: RawClient, topic: string, partitionIndex = 0): Promise<number> {
+  const topics = [{ name: topic, partitions: [{ partitionIndex, timestamp: -1 }] }]
+  const answer = await client.call(ListOffsetsRequest, ListOffsetsResponse, 7, { replicaId: -1, topics })
+  const [partition] = answer.topics[0].partitions
+  assert.equal(partition.errorCode, ErrorCode.NONE)
+  return partition.offset
 }

@@ -83,6 +83,11 @@ export class RawClient {
     return (await this.receive(response, version)).body
   }
 
+  /** Bytes that the kernel has not taken: the broker does not read them. */
+  get unsentBytes(): number {
+    return this.#socket.writableLength
+  }
+
   /** Takes nothing off the socket: a slow reader. */
   stopReading(): void {
     this.#socket.pause()
