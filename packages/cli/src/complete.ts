@@ -1,34 +1,15 @@
-import { addGlobalOptions, outputFormats, resolveGlobals, takesValue } from './globals.ts'
+import { suggestionsOf } from './choices.ts'
+import { addGlobalOptions, resolveGlobals, takesValue } from './globals.ts'
 import { nouns, registry } from './registry.ts'
 
 /** The shell waits: what the broker does not say by then is left out, in ms. */
 const BROKER_TIMEOUT_MS = 700
-
-/** Commands whose arguments are topics. */
-const takesTopics = new Set([
-  'topic describe',
-  'topic alter',
-  'topic delete',
-  'topic add-partitions',
-  'produce',
-  'consume',
-])
-
-/** Values of options that are one of a few. */
-const values: Readonly<Record<string, readonly string[]>> = {
-  '--compression': ['none', 'gzip', 'snappy', 'lz4', 'zstd'],
-  '--acks': ['0', '1', 'all'],
-  '--input': ['text', 'jsonl', 'raw'],
-  '--offset': ['start', 'end'],
-  '--log-level': ['trace', 'debug', 'info', 'warn', 'error', 'silent'],
-}
 
 /** What may stand at the last of `words`, one candidate each. */
 export async function complete(words: readonly string[]): Promise<string[]> {
   const last = words[words.length - 1] ?? ''
   const before = words.slice(0, -1)
   const previous = before[before.length - 1]
-  if (previous === '-o' || previous === '--output') return outputFormats.filter((f) => f.startsWith(last))
   const plain = before.filter((w, i) => !w.startsWith('-') && !takesValue(before[i - 1] ?? ''))
   const entry = registry.find((e) => e.path.every((word, i) => plain[i] === word))
   if (entry === undefined) {
@@ -45,14 +26,14 @@ export async function complete(words: readonly string[]): Promise<string[]> {
   addGlobalOptions(parser, command.shares)
   const option = parser.options.find((o) => o.short === previous || o.long === previous)
   // Where its value stands nothing is said, so that the shell offers files.
-  if (option?.required) return (values[option.long ?? ''] ?? []).filter((value) => value.startsWith(last))
+  if (option?.required) return suggestionsOf(option).filter((value) => value.startsWith(last))
   if (last.startsWith('-')) {
     const long = parser.options.filter((o) => !o.hidden).map((o) => o.long as string)
     return [...long, '--help'].filter((o) => o.startsWith(last))
   }
-  if (entry.path[0] === 'completion') return ['bash', 'zsh', 'fish'].filter((s) => s.startsWith(last))
-  if (!takesTopics.has(entry.path.join(' '))) return []
-  return (await topics(before)).filter((t) => t.startsWith(last))
+  const { completes = [] } = command
+  const candidates = completes === 'topics' ? await topics(before) : completes
+  return candidates.filter((candidate) => candidate.startsWith(last))
 }
 
 async function topics(words: readonly string[]): Promise<string[]> {

@@ -2,6 +2,7 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import type { Command } from 'commander'
+import { addChoice } from './choices.ts'
 import { UsageError } from './command.ts'
 
 export const outputFormats = ['table', 'json', 'jsonl', 'yaml'] as const
@@ -27,7 +28,7 @@ export type SharedOptions = 'all' | 'output' | 'none'
 export function addGlobalOptions(command: Command, shared: SharedOptions = 'all'): void {
   if (shared === 'none') return
   if (shared === 'all') command.option('-b, --bootstrap <hosts>', 'brokers as host:port,… (OTTLA_BOOTSTRAP)')
-  command.option('-o, --output <format>', `output as ${outputFormats.join(', ')}`)
+  addChoice(command, '-o, --output <format>', `output as ${outputFormats.join(', ')}`, outputFormats)
   if (shared === 'all') {
     command
       .option(
@@ -90,10 +91,6 @@ export function resolveGlobals(
     properties.set(text.slice(0, at).trim(), text.slice(at + 1).trim())
   }
   const fromProperties = properties.get('bootstrap.servers') ?? properties.get('metadata.broker.list')
-  const format = options.output as string | undefined
-  if (format !== undefined && !(outputFormats as readonly string[]).includes(format)) {
-    throw new UsageError(`--output is one of ${outputFormats.join(', ')}, not ${JSON.stringify(format)}`)
-  }
   return {
     bootstrap:
       options.bootstrap ??
@@ -103,7 +100,7 @@ export function resolveGlobals(
       env.OTTLA_BOOTSTRAP ??
       profile.bootstrap ??
       BOOTSTRAP_DEFAULT,
-    format: (format as OutputFormat | undefined) ?? null,
+    format: (options.output as OutputFormat | undefined) ?? null,
     local: options.local === true,
     properties,
   }

@@ -5,6 +5,8 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { CODEC_NAMES } from '@ottla/protocol/records'
+import { CODECS } from '../src/choices.ts'
 import { startBroker, type TestBroker } from '../src/index.ts'
 import { bin, ottla } from './support/run.ts'
 
@@ -328,6 +330,10 @@ test('what goes wrong is one sentence and a stable exit code', async () => {
     ['consume formats -f %z', 2, /^ottla: -f: %z is no verb \(--help lists them\)\n$/],
     ['consume formats -o xml', 2, /^ottla: --output is one of table, json, jsonl, yaml, not "xml"\n$/],
     ['consume formats -p 9', 4, /^ottla: topic formats has no partition 9\n$/],
+    ['produce x -z brotli', 2, /^ottla: --compression is one of none, gzip, snappy, lz4, zstd, not "brotli"\n$/],
+    ['bench -z brotli', 2, /^ottla: --compression is one of /],
+    ['produce x -i xml', 2, /^ottla: --input is one of text, jsonl, raw, not "xml"\n$/],
+    ['completion tcsh', 2, /^ottla: the shell is one of bash, zsh, fish, not "tcsh"\n$/],
     ['consume', 2, /^ottla: name the topic to read\n$/],
     ['topic create x -p 0', 2, /^ottla: --partitions is a whole number from 1, not 0\n$/],
     ['topic list -X nonsense=1', 2, /^ottla: there is no client property "nonsense"\n$/],
@@ -415,6 +421,11 @@ test('help, version and completion', async () => {
   assert.equal((await ottla(['__complete', '-b', 'x:1', 'topic', 'cr'])).stdout, 'create\n')
   assert.equal((await ottla(['__complete', 'produce', 'x', '-z', 'l'])).stdout, 'lz4\n')
   assert.equal((await ottla(['__complete', 'log', 'dump', '-f', ''])).stdout, '')
+  assert.equal((await ottla(['__complete', 'topic', 'list', '-o', 'j'])).stdout, 'json\njsonl\n')
+  assert.equal((await ottla(['__complete', 'start', '--log-level', 's'])).stdout, 'silent\n')
+  assert.equal((await ottla(['__complete', 'produce', '-i', ''])).stdout, 'text\njsonl\nraw\n')
+  assert.equal((await ottla(['__complete', 'completion', 'z'])).stdout, 'zsh\n')
+  assert.deepEqual(CODECS, CODEC_NAMES)
   assert.match(await ok('__complete topic describe form'), /^formats\n$/)
   for (const shell of ['bash', 'zsh', 'fish'])
     assert.match((await ottla(['completion', shell])).stdout, /ottla __complete/)

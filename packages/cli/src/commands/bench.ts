@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Kafka, ProducerOptions } from '@ottla/client'
 import type { Command } from 'commander'
+import { ACKS, addChoice, addSuggested, CODECS } from '../choices.ts'
 import { type CommandContext, type CommandModule, orAborted, UsageError } from '../command.ts'
 import { formatBytes, formatCount, Progress } from '../output/progress.ts'
 import { wholeNumber } from './topic/shared.ts'
@@ -29,8 +30,9 @@ export const command: CommandModule = {
       .option('-s, --size <bytes>', 'of one value', wholeNumber('--size', 0), 100)
       .option('--partitions <n>', 'of the topic made for it', wholeNumber('--partitions', 1), 6)
       .option('--topic <name>', 'use this topic, and leave it')
-      .option('-a, --acks <n>', '0, 1 or all', 'all')
-      .option('-z, --compression <codec>', 'none, gzip, snappy, lz4, zstd', 'none')
+    addSuggested(command, '-a, --acks <n>', ACKS.join(', '), ACKS, 'all')
+    addChoice(command, '-z, --compression <codec>', CODECS.join(', '), CODECS, 'none')
+    command
       .option('--batch-bytes <n>', 'of one batch', wholeNumber('--batch-bytes', 1))
       .option('--no-latency', 'leave out the end-to-end times')
     command.addHelpText('after', '\nExample:\n  ottla bench -n 1000000 -s 1024 -z lz4')

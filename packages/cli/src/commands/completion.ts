@@ -1,28 +1,6 @@
 import type { Command } from 'commander'
-import { type CommandContext, type CommandModule, UsageError } from '../command.ts'
-
-export const command: CommandModule = {
-  shares: 'none',
-
-  configure(command: Command): void {
-    command.argument('<shell>', 'bash, zsh or fish')
-    command.addHelpText(
-      'after',
-      `
-Examples:
-  source <(ottla completion bash)
-  ottla completion zsh > "\${fpath[1]}/_ottla"
-  ottla completion fish > ~/.config/fish/completions/ottla.fish`,
-    )
-  },
-
-  async run(context: CommandContext): Promise<undefined> {
-    const script = scripts[context.args[0]]
-    if (script === undefined) throw new UsageError(`there is no completion for ${context.args[0]}: bash, zsh, fish`)
-    await context.output.write(script)
-    return undefined
-  },
-}
+import { oneOf } from '../choices.ts'
+import type { CommandContext, CommandModule } from '../command.ts'
 
 /** Each asks `ottla __complete`, which knows commands, options and the topics of the broker. */
 const scripts: Readonly<Record<string, string>> = {
@@ -53,4 +31,28 @@ if [ "$funcstack[1]" = "_ottla" ]; then _ottla "$@"; else compdef _ottla ottla; 
 end
 complete -c ottla -f -a '(__ottla_complete)'
 `,
+}
+
+const SHELLS = Object.keys(scripts)
+
+export const command: CommandModule = {
+  shares: 'none',
+  completes: SHELLS,
+
+  configure(command: Command): void {
+    command.argument('<shell>', SHELLS.join(', '))
+    command.addHelpText(
+      'after',
+      `
+Examples:
+  source <(ottla completion bash)
+  ottla completion zsh > "\${fpath[1]}/_ottla"
+  ottla completion fish > ~/.config/fish/completions/ottla.fish`,
+    )
+  },
+
+  async run(context: CommandContext): Promise<undefined> {
+    await context.output.write(scripts[oneOf('the shell', SHELLS, context.args[0])])
+    return undefined
+  },
 }

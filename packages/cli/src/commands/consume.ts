@@ -1,5 +1,6 @@
 import type { ConsumerBatch } from '@ottla/client'
 import type { Command } from 'commander'
+import { addSuggested } from '../choices.ts'
 import { type CommandContext, type CommandModule, orAborted, UsageError } from '../command.ts'
 import { addHidden, append } from '../globals.ts'
 import { printable } from '../output/printable.ts'
@@ -23,12 +24,14 @@ const AGE_NAMES = ['metadata.max.age.ms', 'topic.metadata.refresh.interval.ms']
 
 export const command: CommandModule = {
   finishes: true,
+  completes: 'topics',
 
   configure(command: Command): void {
     command
       .argument('[topic...]', 'topics to read')
       .option('-p, --partition <n>', 'only this partition; may be repeated, or 0,2,5-7', append)
-      .option('--offset <place>', 'where to read; see below', 'start')
+    addSuggested(command, '--offset <place>', 'where to read; see below', ['start', 'end'], 'start')
+    command
       .option('-n, --max <n>', 'end after so many records', wholeNumber('--max', 1))
       .option('-f, --format <format>', 'how to print a record; see below')
       .option('--follow', 'go on with what comes, instead of ending at the present end')

@@ -2,6 +2,7 @@ import fs from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Producer, ProducerOptions, RecordMetadata } from '@ottla/client'
 import type { Command } from 'commander'
+import { ACKS, addChoice, addSuggested, CODECS } from '../choices.ts'
 import { type CommandContext, type CommandModule, interruption, UsageError } from '../command.ts'
 import { explain } from '../errors.ts'
 import { exitCodes } from '../exit-codes.ts'
@@ -19,15 +20,15 @@ const FINISH_MS = 5000
 
 export const command: CommandModule = {
   finishes: true,
+  completes: 'topics',
 
   configure(command: Command): void {
     command
       .argument('[topic]', 'where to write; may be left out with jsonl whose lines name it')
       .argument('[file...]', 'what to write; - or nothing for standard input')
-      .option(
-        '-i, --input <format>',
-        `text (a record a line), jsonl (as consume -o jsonl prints), raw (a record a file)`,
-      )
+    const described = 'text (a record a line), jsonl (as consume -o jsonl prints), raw (a record a file)'
+    addChoice(command, '-i, --input <format>', described, inputs)
+    command
       .option('-k, --key <key>', 'key of all records')
       .option('-K, --key-delimiter <text>', 'a text line is key, this, value')
       .option('-H, --headers <name=value>', 'header of all records; may be repeated', append)
@@ -36,8 +37,9 @@ export const command: CommandModule = {
       .option('-Z, --null', 'an empty text value is null, a tombstone')
       .option('--timestamp <time>', 'timestamp of all records')
       .option('--rate <n>', 'at most so many records a second')
-      .option('-a, --acks <n>', '0 never asked, 1 the leader has it, all (or -1) in-sync replicas have it')
-      .option('-z, --compression <codec>', 'none, gzip, snappy, lz4, zstd')
+    const levels = '0 never asked, 1 the leader has it, all (or -1) in-sync replicas have it'
+    addSuggested(command, '-a, --acks <n>', levels, ACKS)
+    addChoice(command, '-z, --compression <codec>', CODECS.join(', '), CODECS)
     addHidden(command, '--topic <name>')
     addHidden(command, '--compression-codec <codec>')
     addHidden(command, '--request-required-acks <n>')
@@ -90,10 +92,8 @@ type Input = (typeof inputs)[number]
 function sources(context: CommandContext): { topic: string | null; files: readonly string[]; input: Input } {
   const { options, args } = context
   const [topic, ...files] = options.topic === undefined ? args : [options.topic as string, ...args]
-  const named = options.input as string | undefined
   const guessed: Input = files.length > 0 && files.every((f) => /\.(jsonl|ndjson)$/.test(f)) ? 'jsonl' : 'text'
-  const input = (named ?? guessed) as Input
-  if (!inputs.includes(input)) throw new UsageError(`--input is one of ${inputs.join(', ')}, not ${named}`)
+  const input = (options.input as Input | undefined) ?? guessed
   if (topic === undefined && input !== 'jsonl') throw new UsageError('name the topic to write to')
   return { topic: topic ?? null, files: files.length === 0 ? ['-'] : files, input }
 }

@@ -1,4 +1,5 @@
 import { ConfigError } from '@ottla/broker'
+import { addChoice } from '../choices.ts'
 import { type CommandContext, CommandError, type CommandModule, UsageError } from '../command.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { append } from '../globals.ts'
@@ -28,7 +29,8 @@ export const command: CommandModule = {
       .option('--config <file>', "a properties file in Apache Kafka's format and names")
       .option('--set <name=value>', 'one property, over the file; may be repeated', append, [])
       .option('--max-disk <size>', 'most bytes all logs may take, e.g. 500M or 20G; then producers are refused')
-      .option('--log-level <level>', LEVELS.join(', '), 'info')
+    addChoice(parser, '--log-level <level>', LEVELS.join(', '), LEVELS, 'info')
+    parser
       .option('--json', 'print one JSON line when ready, as -o jsonl does')
       .option('--adopt', 'take over a folder that Apache Kafka wrote')
       .addHelpText(
@@ -79,9 +81,6 @@ async function start({ options, args }: CommandContext): Promise<RunningBroker> 
 }
 
 function settingsOf(options: CommandContext['options']): StartSettings {
-  if (!LEVELS.includes(options.logLevel)) {
-    throw new UsageError(`--log-level is one of ${LEVELS.join(', ')}, not ${JSON.stringify(options.logLevel)}`)
-  }
   return {
     dir: options.dir,
     port: options.port === undefined ? undefined : portOf(options.port),

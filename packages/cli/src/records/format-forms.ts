@@ -1,4 +1,4 @@
-import { CODEC_NAMES } from '@ottla/protocol/records'
+import { CODECS } from '../choices.ts'
 import { UsageError } from '../command.ts'
 import { formatTime } from '../output/output.ts'
 import type { ShownRecord } from './record.ts'
@@ -129,6 +129,6 @@ export function attributes(form: string | null): (record: ShownRecord) => string
   if (!Object.hasOwn(attributeValues, name) || rest.length > 1) {
     throw new UsageError(`-f: %a names an attribute: %a{${Object.keys(attributeValues).join('}, %a{')}}`)
   }
-  if (name === 'compression' && rest.length === 0) return (r) => CODEC_NAMES[r.batch.codec] ?? 'unknown'
+  if (name === 'compression' && rest.length === 0) return (r) => CODECS[r.batch.codec] ?? 'unknown'
   return number(attributeValues[name])(rest[0] ?? null)
 }

@@ -7,6 +7,8 @@ import { addHidden } from '../../globals.ts'
 import { addResourceAliases, aliasedResources, label, parseResource, RESOURCES_HELP } from './shared.ts'
 
 export const command: CommandModule = {
+  completes: 'topics',
+
   configure(command: Command): void {
     command
       .argument('[resource...]', 'what to show, e.g. topic/orders or broker/1')

@@ -6,6 +6,8 @@ import { parseConfigs } from '../topic/shared.ts'
 import { addResourceAliases, change, oneResource, RESOURCES_HELP } from './shared.ts'
 
 export const command: CommandModule = {
+  completes: 'topics',
+
   configure(command: Command): void {
     command
       .argument('[resource]', 'what to configure, e.g. topic/orders')

@@ -4,6 +4,8 @@ import { addHidden } from '../../globals.ts'
 import { addResourceAliases, change, oneResource, RESOURCES_HELP } from './shared.ts'
 
 export const command: CommandModule = {
+  completes: 'topics',
+
   configure(command: Command): void {
     command
       .argument('[resource]', 'what to configure, e.g. topic/orders')

@@ -5,6 +5,8 @@ import { addHidden } from '../../globals.ts'
 import { addTopicAlias, report, someTopics, wholeNumber } from './shared.ts'
 
 export const command: CommandModule = {
+  completes: 'topics',
+
   configure(command: Command): void {
     command
       .argument('[topic...]', 'topics that get more partitions')

@@ -5,6 +5,8 @@ import { addHidden, append } from '../../globals.ts'
 import { addTopicAlias, parseConfigs, report, someTopics, wholeNumber } from './shared.ts'
 
 export const command: CommandModule = {
+  completes: 'topics',
+
   configure(command: Command): void {
     command
       .argument('[topic...]', 'topics to change')

@@ -3,6 +3,8 @@ import type { CommandContext, CommandModule } from '../../command.ts'
 import { addTopicAlias, report, someTopics } from './shared.ts'
 
 export const command: CommandModule = {
+  completes: 'topics',
+
   configure(command: Command): void {
     command
       .argument('[topic...]', 'topics to delete, with all their records')

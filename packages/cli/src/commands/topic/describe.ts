@@ -5,6 +5,8 @@ import { exitCodes } from '../../exit-codes.ts'
 import { addTopicAlias, topicsOf } from './shared.ts'
 
 export const command: CommandModule = {
+  completes: 'topics',
+
   configure(command: Command): void {
     command
       .argument('[topic...]', 'topics to describe; all if none is named')
