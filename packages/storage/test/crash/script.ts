@@ -1,5 +1,6 @@
 import { transactionMarkerBatch } from '@ottla/protocol/records'
 import type { DiskHistory } from '@ottla/runtime/sim'
+import { MAP_ENTRY_BYTES } from '../../src/cleaner/offset-map.ts'
 import type { LogConfig, PartitionLog } from '../../src/index.ts'
 import { Dice } from '../support/random.ts'
 import { batchOf, type ProducerInput, type RecordInput, World } from '../support/world.ts'
@@ -52,7 +53,8 @@ export const TOPICS: Readonly<Record<string, Partial<LogConfig>>> = {
 export const WORLD_CONFIG: Partial<LogConfig> = { indexIntervalBytes: 200, fileDeleteDelayMs: 20 }
 export const MANAGER_OPTIONS = {
   tailBytesMax: 0,
-  cleaner: { enable: false },
+  // Room for three keys, so that a compaction takes several runs.
+  cleaner: { enable: false, dedupeBufferSize: 4 * MAP_ENTRY_BYTES },
   producerIdExpirationMs: Number.POSITIVE_INFINITY,
 }
 
@@ -105,6 +107,7 @@ class Script {
       this.#phase('marker', () => this.#transaction())
       this.#phase('roll', () => this.#roll())
       this.#phase('append', () => this.#appendSome(4))
+      this.#phase('compaction', () => this.#compact())
       this.#phase('flush', () => this.#flush())
       this.#phase('snapshot', () => this.#snapshot())
       this.#phase('delete-records', () => this.#deleteRecords())
@@ -306,10 +309,15 @@ class Script {
     }
   }
 
+  /** The first one comes before there is any checkpoint. Neighbours become one where they fit into one segment. */
   #compact(): void {
     this.#roll()
+    const log = this.#log(this.#logs.get('compacted')!)
+    const { segmentBytes } = log.config
+    log.updateConfig({ ...log.config, segmentBytes: this.#dice.pick([1, 2, 4]) * segmentBytes })
     this.#world.manager.runCleaner()
     this.#world.settle(300)
+    log.updateConfig({ ...log.config, segmentBytes })
   }
 
   #truncate(): void {
