@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -132,6 +132,15 @@ test('dir: taken by another broker it is refused in one sentence, and free when 
   })
   await first.close()
   await start(t, { dir })
+})
+
+test('dir: a path that cannot hold data is refused in one sentence', async (t) => {
+  const dir = folder(t)
+  const file = join(dir, 'file')
+  writeFileSync(file, '')
+  await assert.rejects(startBroker({ dir: file }), { message: `${file} is a file, not a folder` })
+  await assert.rejects(startBroker({ dir: join(dir, 'a,b') }), /^TypeError: dir has no comma in its path/)
+  assert.deepEqual(readdirSync(dir), ['file'])
 })
 
 test('port and listeners: two listeners each tell their own address', async (t) => {

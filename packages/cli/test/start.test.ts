@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { connect, createServer as createTcpServer } from 'node:net'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -233,7 +243,20 @@ test('no permission, and a folder that is a file', async (t) => {
   const dir = folder(t)
   const file = join(dir, 'file')
   writeFileSync(file, '')
-  await refused(['--dir', file], 1, new RegExp(file))
+  await refused(
+    ['--dir', file],
+    1,
+    new RegExp(`^ottla: ${file} is a file, not a folder: choose another folder with --dir$`),
+  )
+  await refused(['--dir', join(file, 'data')], 1, /a part of its path is a file: choose another/)
+  await refused(['--dir', ''], 2, /^ottla: --dir names a folder$/)
+  symlinkSync(join(dir, 'nowhere'), join(dir, 'link'))
+  await refused(['--dir', join(dir, 'link')], 1, /a link that leads nowhere: choose another/)
+  if (existsSync('/proc/self')) {
+    // Whichever reason the kernel gives: it is one sentence, and soon.
+    await refused(['--dir', '/proc/ottla/data'], 1, /^ottla: .*\/proc\/ottla.*: choose another folder/)
+    await refused(['--dir', '/sys/ottla'], 1, /^ottla: .*\/sys\/ottla.*: choose another folder/)
+  } else t.diagnostic('this machine has no /proc')
   const closed = join(dir, 'closed')
   mkdirSync(closed)
   chmodSync(closed, 0o555)
@@ -248,6 +271,25 @@ test('no permission, and a folder that is a file', async (t) => {
   assert.equal(code, 1, stderr)
   assert.match(stderr, /^ottla: .*no permission.*\n$/m)
   assert.doesNotMatch(stderr, /\n\s+at /)
+})
+
+test('commas part the folders of --dir, and nothing with a comma is taken for two', async (t) => {
+  const dir = folder(t)
+  const [one, two] = [join(dir, 'one'), join(dir, 'two')]
+  const { ready, child, ended } = await start(t, ['--port', '0', '--dir', `${one},${two}`])
+  assert.deepEqual(ready.dirs, [one, two])
+  child.kill('SIGTERM')
+  await ended
+  const child2 = spawn(process.execPath, [bin, 'start', '--port', '0', '--dir', `${one},${two}`])
+  t.after(() => child2.kill('SIGKILL'))
+  const [line] = (await once(child2.stdout, 'data')) as [Buffer]
+  assert.ok(`${line}`.endsWith(`; data in 2 folders, ${one} and ${two}\n`), `${line}`)
+  const both = join(dir, 'a,b')
+  mkdirSync(both)
+  await refused(['--dir', both], 2, /^ottla: --dir takes folders parted by commas, so .+a,b cannot be named/)
+  const ended2 = await ottla(['start', '--port', '0'], { cwd: both })
+  assert.deepEqual([ended2.code, ended2.stdout, existsSync(join(dir, 'a'))], [2, '', false])
+  assert.match(ended2.stderr, /^ottla: a data folder has no comma in its path, as .+a,b\/ottla-data would: .+\n$/)
 })
 
 test('wrong command lines and values are told apart by name', async (t) => {

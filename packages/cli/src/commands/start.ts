@@ -24,7 +24,7 @@ export const command: CommandModule = {
 
   configure(parser) {
     parser
-      .option('--dir <folder>', `where the data lies (default ${DIR_DEFAULT})`)
+      .option('--dir <folders>', `where the data lies (default ${DIR_DEFAULT}); several parted by commas, as log.dirs`)
       .option('-p, --port <number>', 'port of localhost to listen on, 0 for any free one (default 9092)')
       .option('--config <file>', "a properties file in Apache Kafka's format and names")
       .option('--set <name=value>', 'one property, over the file; may be repeated', append, [])
@@ -65,6 +65,7 @@ Examples:
 }
 
 async function start({ options, args }: CommandContext): Promise<RunningBroker> {
+  if (options.dir === '') throw new UsageError('--dir names a folder')
   if (args.length > 0)
     throw new UsageError(`start takes no arguments, only options; ${JSON.stringify(args[0])} is none`)
   const settings = settingsOf(options)
@@ -73,6 +74,7 @@ async function start({ options, args }: CommandContext): Promise<RunningBroker> 
     return await startBrokerProcess(settings, config)
   } catch (error) {
     if (error instanceof ConfigError) throw new UsageError(error.message)
+    if (error instanceof UsageError || error instanceof CommandError) throw error
     const sentence = explainStart(error, settings)
     if (sentence === null) throw error
     const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT'
@@ -113,7 +115,8 @@ async function announce({ options, globals, output }: CommandContext, running: R
   const ms = Math.round(performance.now())
   if (options.json !== true && (globals.format === null || globals.format === 'table')) {
     const more = http === null ? '' : `, metrics on port ${http.port}`
-    return output.line(`Ottla is ready on ${broker.bootstrap} after ${ms} ms; data in ${dataDirs.join(', ')}${more}`)
+    const where = dataDirs.length === 1 ? dataDirs[0] : `${dataDirs.length} folders, ${dataDirs.join(' and ')}`
+    return output.line(`Ottla is ready on ${broker.bootstrap} after ${ms} ms; data in ${where}${more}`)
   }
   const ready = {
     event: 'ready',

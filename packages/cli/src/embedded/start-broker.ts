@@ -3,6 +3,7 @@ import { Broker, BrokerConfig, type Interception, objectLayer } from '@ottla/bro
 import type { Admin, Kafka } from '@ottla/client'
 import type { FileSystem } from '@ottla/runtime'
 import { memoryFileSystem, nodeFileSystem, nodeLogger, nodeRuntime, nodeTimers } from '@ottla/runtime/node'
+import { dataFolderProblem } from '../start/data-folder.ts'
 import { isAlive, newInstance } from '../start/process-identity.ts'
 import { type SeedRecord, seed } from './seed.ts'
 
@@ -60,6 +61,8 @@ export class TestBroker implements AsyncDisposable {
 
   /** @internal Use `startBroker`. */
   static async start(options: StartBrokerOptions): Promise<TestBroker> {
+    const problem = options.dir === undefined ? null : dataFolderProblem(resolve(options.dir))
+    if (problem !== null) throw new Error(problem)
     const fs = options.dir === undefined ? memoryFileSystem() : nodeFileSystem
     const ofConfig = options.port === undefined ? options.config?.listeners : undefined
     const wanted = options.listeners ?? ofConfig ?? `PLAINTEXT://localhost:${options.port ?? 0}`
@@ -300,7 +303,10 @@ function check(options: StartBrokerOptions): void {
   if (unknown !== undefined) {
     throw new TypeError(`startBroker has no option ${unknown}; it has ${Object.keys(OPTIONS).join(', ')}`)
   }
-  const { topics = [] } = options
+  const { topics = [], dir } = options
+  if (dir !== undefined && resolve(dir).includes(',')) {
+    throw new TypeError(`dir has no comma in its path, since log.dirs is a list parted by commas: ${resolve(dir)}`)
+  }
   const isList = Array.isArray(topics) && topics.every((name) => typeof name === 'string')
   if (!isList && (Array.isArray(topics) || typeof topics !== 'object')) {
     throw new TypeError('topics is a list of names, or an object of names with partitions and configs')

@@ -1,16 +1,18 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { basename, resolve } from 'node:path'
 import { argumentLayer, Broker, BrokerConfig, type ConfigLayer, fileLayer, objectLayer } from '@ottla/broker'
 import { onNativeMissing } from '@ottla/protocol/records'
 import { type NodeLogger, nodeLogger, nodeRuntime } from '@ottla/runtime/node'
-import { UsageError } from '../command.ts'
+import { CommandError, UsageError } from '../command.ts'
+import { exitCodes } from '../exit-codes.ts'
+import { dataFolderProblem } from './data-folder.ts'
 import type { HttpEndpoint } from './http-endpoint.ts'
 import { isAlive, newInstance } from './process-identity.ts'
 
 /** What `ottla start` was asked for. */
 export interface StartSettings {
-  /** Folder of the data. Default `./ottla-data`, unless the configuration names `log.dirs`. */
+  /** Folder of the data, or several parted by commas. Default `./ottla-data`, unless the configuration names `log.dirs`. */
   readonly dir?: string
   readonly port?: number
   /** A `server.properties` file. */
@@ -54,6 +56,7 @@ export function configOf(settings: StartSettings): BrokerConfig {
   layers.push(objectLayer(own, 'options'))
   const config = BrokerConfig.from(...layers)
   const dirs = config.logDirs.map((dir) => resolve(dir))
+  refuseCommas(settings, dirs)
   return dirs.every((dir, i) => dir === config.logDirs[i])
     ? config
     : BrokerConfig.from(...layers, objectLayer({ 'log.dirs': dirs.join(',') }))
@@ -73,8 +76,31 @@ function refuseTwice({ port, dir, maxDiskBytes }: StartSettings, fromArguments: 
   }
 }
 
+/** `log.dirs` is a list parted by commas, as Kafka has it: a path with a comma would silently be two folders. */
+function refuseCommas({ dir }: StartSettings, dirs: readonly string[]): void {
+  if (dir?.includes(',') && statSync(dir, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new UsageError(
+      `--dir takes folders parted by commas, so ${resolve(dir)} cannot be named: give it another name`,
+    )
+  }
+  const within = dirs.find((candidate) => candidate.includes(','))
+  if (within === undefined) return
+  throw new UsageError(`a data folder has no comma in its path, as ${within} would: name another one with --dir`)
+}
+
+/**
+ * Refuses folders that cannot hold data, when all of them are such; of several, the broker goes on with those that can.
+ */
+function refuseFolders(dirs: readonly string[]): void {
+  const problems = dirs.map(dataFolderProblem)
+  const [problem] = problems
+  if (problem === null || problems.includes(null)) return
+  throw new CommandError(`${problem}: choose another folder with --dir`, exitCodes.failed)
+}
+
 /** Starts a broker in this process, with its HTTP endpoint where one is configured. Rejects with what a person can act on. */
 export async function startBrokerProcess(settings: StartSettings, config: BrokerConfig): Promise<RunningBroker> {
+  refuseFolders(config.logDirs)
   const logger: NodeLogger = nodeLogger({ level: settings.logLevel })
   for (const warning of config.warnings) logger.warn(warning)
   if (config.inertKeys.length > 0) logger.info('settings without effect here', { keys: config.inertKeys })
