@@ -8,6 +8,7 @@
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { withoutRelativeLinks } from './pack-readme.ts'
 
 const root = new URL('..', import.meta.url).pathname
 const build = join(root, 'out/build')
@@ -21,7 +22,7 @@ const NODE_TYPES = /\b(Buffer|NodeJS|AbortSignal|Disposable|AsyncDisposable|Symb
 /** Any that knows the oldest Node we run on: the consumer's own version is taken where it has one. */
 const NODE_TYPES_RANGE = '>=22.18'
 
-/** What the front page leads to: it comes along, so that its links lead somewhere in the package too. */
+/** What the front page leads to comes along. */
 const PAGES = ['README.zh-CN.md', 'docs', 'examples']
 
 /** Packages that people write code against, also in CommonJS. */
@@ -162,7 +163,7 @@ function stage(folder: string, manifest: Manifest, all: ReadonlyMap<string, Mani
   if (existsSync(join(source, 'bin'))) cpSync(join(source, 'bin'), join(target, 'bin'), { recursive: true })
   cpSync(join(root, 'LICENSE'), join(target, 'LICENSE'))
   const readme = manifest.name === 'ottla' ? join(root, 'README.md') : join(source, 'README.md')
-  if (existsSync(readme)) cpSync(readme, join(target, 'README.md'))
+  if (existsSync(readme)) writeFileSync(join(target, 'README.md'), withoutRelativeLinks(readFileSync(readme, 'utf8')))
   else writeFileSync(join(target, 'README.md'), `# ${manifest.name}\n\n${manifest.description}. A part of Ottla.\n`)
   const pages = manifest.name === 'ottla' ? PAGES : []
   for (const page of pages) {
