@@ -15,6 +15,7 @@ import { Endpoints } from './server/endpoints.ts'
 import type { Handler } from './server/handler.ts'
 import { Interceptor } from './server/interceptor.ts'
 import { Server } from './server/server.ts'
+import { TurnBudget } from './server/turn-budget.ts'
 import { TurnEnd } from './server/turn-end.ts'
 import { alterEntries, Topics } from './topics/topics.ts'
 
@@ -167,12 +168,14 @@ export class Broker {
     )
     this.interceptor = new Interceptor(timers, () => this.handlers.values())
     const turnEnd = new TurnEnd(timers)
+    const turns = new TurnBudget({ clock, timers, turnEnd })
     const sessions = new FetchSessionCache(config.get('max.incremental.fetch.session.cache.slots'), clock, random)
     let altering: Promise<unknown> = Promise.resolve()
     this.handlers = handlerTable({
       clock,
       timers,
       turnEnd,
+      turns,
       pool,
       fs,
       logs,
@@ -204,7 +207,8 @@ export class Broker {
       partitionsOfNewTopic: () => live.current.get('num.partitions'),
       deleteEnabled: () => live.current.get('delete.topic.enable'),
     })
-    const dispatcher = new Dispatcher({ clock, logger, handlers: this.handlers, interceptor: this.interceptor })
+    const { handlers, interceptor } = this
+    const dispatcher = new Dispatcher({ clock, logger, handlers, interceptor, turns, pool })
     this.server = new Server(serverLimits(config), { clock, timers, net, logger, dispatcher, turnEnd, pool })
   }
 

@@ -24,6 +24,7 @@ import { offsetForLeaderEpochHandler } from './handlers/offset-for-leader-epoch.
 import { type ProduceHandlerDeps, produceHandler } from './handlers/produce.ts'
 import type { ProducerIds } from './producer-ids.ts'
 import type { Handler } from './server/handler.ts'
+import type { TurnBudget } from './server/turn-budget.ts'
 
 /** Everything any handler takes; each takes its part. */
 export interface HandlerDeps
@@ -38,6 +39,7 @@ export interface HandlerDeps
     MetadataHandlerDeps,
     ProduceHandlerDeps {
   readonly producerIds: ProducerIds
+  readonly turns: TurnBudget
   /** `delete.topic.enable`. */
   readonly deleteEnabled: () => boolean
 }
@@ -53,7 +55,7 @@ export function handlerTable(deps: HandlerDeps): ReadonlyMap<number, Handler> {
     findCoordinatorHandler(),
     apiVersionsHandler({ ...deps, handlers: () => table.values() }),
     createTopicsHandler(deps),
-    deleteTopicsHandler({ topics: deps.topics, enabled: deps.deleteEnabled }),
+    deleteTopicsHandler({ ...deps, enabled: deps.deleteEnabled }),
     deleteRecordsHandler(deps),
     initProducerIdHandler(deps),
     offsetForLeaderEpochHandler(deps),

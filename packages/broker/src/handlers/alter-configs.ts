@@ -12,10 +12,12 @@ export function alterConfigsHandler(deps: ConfigResourceDeps): Handler {
     response: AlterConfigsResponse,
     minVersion: 0,
     maxVersion: 2,
-    async handle(_request, body) {
+    async handle({ connection }, body) {
       const responses = []
+      const slices = deps.turns.slices(connection)
       const twice = repeatedResources(body.resources)
       for (const [i, { resourceType, resourceName, configs }] of body.resources.entries()) {
+        if (slices.over) await slices.next()
         const entries = configs.map(({ name, value }) => [name, value] as const)
         const alteration = { type: 'replace', entries } as const
         const outcome = twice.has(i)

@@ -2,6 +2,7 @@ import { ErrorCode } from '@ottla/protocol'
 import type { AlterResult, ConfigChange } from '../config/index.ts'
 import { alterBrokerConfig, alterTopicConfig, replaceBrokerConfig, replaceTopicConfig } from '../config/index.ts'
 import type { LiveConfig } from '../config/live-config.ts'
+import type { TurnBudget } from '../server/turn-budget.ts'
 import { DONE, type ItemOutcome, refusal } from '../topics/outcome.ts'
 import { topicNameProblem } from '../topics/topic-names.ts'
 import type { ConfigUpdate, Topics } from '../topics/topics.ts'
@@ -20,6 +21,7 @@ export interface ConfigResourceDeps {
   readonly config: LiveConfig
   readonly store: ConfigStore
   readonly nodeId: number
+  readonly turns: TurnBudget
 }
 
 /** What to do with one resource's settings. */

@@ -2,6 +2,7 @@ import { CreateTopicsRequest, CreateTopicsResponse, ErrorCode, type InputOf, typ
 import { ConfigSource, describeTopic } from '../config/index.ts'
 import type { LiveConfig } from '../config/live-config.ts'
 import { defineHandler, type Handler } from '../server/handler.ts'
+import type { TurnBudget } from '../server/turn-budget.ts'
 import { type ItemOutcome, refusal } from '../topics/outcome.ts'
 import { type CreateTopicSpec, PARTITIONS_PER_REQUEST_MAX, type Topics } from '../topics/topics.ts'
 import { repeated } from './repeated.ts'
@@ -22,6 +23,7 @@ type TopicAnswer = NonNullable<Response['topics']>[number]
 export interface CreateTopicsDeps {
   readonly topics: Topics
   readonly config: LiveConfig
+  readonly turns: TurnBudget
 }
 
 export function createTopicsHandler(deps: CreateTopicsDeps): Handler {
@@ -30,11 +32,13 @@ export function createTopicsHandler(deps: CreateTopicsDeps): Handler {
     response: CreateTopicsResponse,
     minVersion: 0,
     maxVersion: 7,
-    async handle(_request, body) {
+    async handle({ connection }, body) {
+      const slices = deps.turns.slices(connection)
       const answers = new Map<string, TopicAnswer>()
       const twice = repeated(body.topics, ({ name }) => name)
       const excess = tooManyPartitions(body.topics, deps)
       for (const [i, topic] of body.topics.entries()) {
+        if (slices.over) await slices.next()
         const { name } = topic
         if (twice.has(i)) answers.set(name, { name, ...NAMED_TWICE })
         else if (excess !== null) answers.set(name, { name, ...excess })

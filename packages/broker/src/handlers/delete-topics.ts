@@ -1,5 +1,6 @@
 import { DeleteTopicsRequest, DeleteTopicsResponse, ErrorCode } from '@ottla/protocol'
 import { defineHandler, type Handler } from '../server/handler.ts'
+import type { TurnBudget } from '../server/turn-budget.ts'
 import { type ItemOutcome, refusal } from '../topics/outcome.ts'
 import { type Topics, ZERO_ID } from '../topics/topics.ts'
 import { repeated } from './repeated.ts'
@@ -12,11 +13,12 @@ export interface DeleteTopicsDeps {
   readonly topics: Topics
   /** `delete.topic.enable`. */
   readonly enabled: () => boolean
+  readonly turns: TurnBudget
 }
 
 const DELETION_DISABLED_VERSION = 3
 
-export function deleteTopicsHandler({ topics, enabled }: DeleteTopicsDeps): Handler {
+export function deleteTopicsHandler({ topics, enabled, turns }: DeleteTopicsDeps): Handler {
   return defineHandler({
     request: DeleteTopicsRequest,
     response: DeleteTopicsResponse,
@@ -25,12 +27,14 @@ export function deleteTopicsHandler({ topics, enabled }: DeleteTopicsDeps): Hand
     async handle(request, body) {
       const wanted = request.apiVersion >= 6 ? body.topics : body.topicNames.map((name) => ({ name, topicId: ZERO_ID }))
       const responses = []
+      const slices = turns.slices(request.connection)
       // By id or by name, a topic is meant once or its deletion is refused (ControllerApis.deleteTopics).
       const twice = repeated(wanted, ({ name, topicId }) => {
         const known = topicId === ZERO_ID ? topics.get(name ?? '') : undefined
         return known?.topicId ?? (topicId === ZERO_ID ? `name ${name}` : topicId)
       })
       for (const [i, { name, topicId }] of wanted.entries()) {
+        if (slices.over) await slices.next()
         let outcome: Removal
         if (!enabled()) outcome = { name, ...refusal(disabledCode(request.apiVersion), 'delete.topic.enable=false') }
         else if (twice.has(i)) outcome = { name, ...refusal(ErrorCode.INVALID_REQUEST, 'the topic is named twice') }

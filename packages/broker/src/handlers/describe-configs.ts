@@ -15,6 +15,7 @@ import {
 } from '../config/index.ts'
 import type { LiveConfig } from '../config/live-config.ts'
 import { defineHandler, type Handler } from '../server/handler.ts'
+import type { TurnBudget } from '../server/turn-budget.ts'
 import { topicNameProblem } from '../topics/topic-names.ts'
 import type { Topics } from '../topics/topics.ts'
 import { brokerLevel, NAMED_TWICE, ResourceType } from './config-resources.ts'
@@ -32,6 +33,7 @@ export interface DescribeConfigsDeps {
   readonly topics: Topics
   readonly config: LiveConfig
   readonly nodeId: number
+  readonly turns: TurnBudget
 }
 
 export function describeConfigsHandler(deps: DescribeConfigsDeps): Handler {
@@ -40,19 +42,24 @@ export function describeConfigsHandler(deps: DescribeConfigsDeps): Handler {
     response: DescribeConfigsResponse,
     minVersion: 0,
     maxVersion: 4,
-    handle(request, body) {
+    async handle({ apiVersion, connection }, body) {
       const { includeSynonyms, includeDocumentation } = body
       const whole = new Set<string>()
-      return {
-        results: body.resources.map((wanted): Result => {
-          const { resourceType, resourceName, configurationKeys } = wanted
-          const names = configurationKeys?.length === 0 ? null : configurationKeys
-          const key = `${resourceType}:${resourceName}`
-          if (names === null && whole.has(key)) return { resourceType, resourceName, ...NAMED_TWICE }
-          if (names === null) whole.add(key)
-          return describe(wanted, { names, includeSynonyms, includeDocumentation }, request.apiVersion, deps)
-        }),
+      const results: Result[] = []
+      const slices = deps.turns.slices(connection)
+      for (const wanted of body.resources) {
+        if (slices.over) await slices.next()
+        const { resourceType, resourceName, configurationKeys } = wanted
+        const names = configurationKeys?.length === 0 ? null : configurationKeys
+        const key = `${resourceType}:${resourceName}`
+        if (names === null && whole.has(key)) {
+          results.push({ resourceType, resourceName, ...NAMED_TWICE })
+          continue
+        }
+        if (names === null) whole.add(key)
+        results.push(describe(wanted, { names, includeSynonyms, includeDocumentation }, apiVersion, deps))
       }
+      return { results }
     },
     refuse: (body, errorCode) => ({
       results: body.resources.map(({ resourceType, resourceName }) => ({

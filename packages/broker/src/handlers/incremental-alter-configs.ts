@@ -15,10 +15,12 @@ export function incrementalAlterConfigsHandler(deps: ConfigResourceDeps): Handle
     response: IncrementalAlterConfigsResponse,
     minVersion: 0,
     maxVersion: 1,
-    async handle(_request, body) {
+    async handle({ connection }, body) {
       const responses = []
+      const slices = deps.turns.slices(connection)
       const twice = repeatedResources(body.resources)
       for (const [i, { resourceType, resourceName, configs }] of body.resources.entries()) {
+        if (slices.over) await slices.next()
         let outcome: ItemOutcome
         if (twice.has(i)) outcome = NAMED_TWICE
         else if (configs.some(({ configOperation }) => OPERATIONS[configOperation] === undefined)) {

@@ -124,7 +124,7 @@ class ProduceOperation implements AppendWaiter, AwaitingWrite {
     if (acks === 0) {
       this.request.finishSilently()
       if (firstError !== ErrorCode.NONE) {
-        this.request.connection.refuse(`produce with acks=0 failed with error ${firstError}`)
+        this.request.endConnection(`produce with acks=0 failed with error ${firstError}`)
       }
       return
     }

@@ -6,12 +6,13 @@ import {
   encodeResponse,
   type Message,
 } from '@ottla/protocol'
-import type { Clock, Logger } from '@ottla/runtime'
+import type { BufferPool, Clock, Logger } from '@ottla/runtime'
 import type { Connection } from './connection.ts'
 import type { Handler, RequestBody } from './handler.ts'
 import type { Interceptor } from './interceptor.ts'
 import { CLIENT_ID_LOGGED_CHARS, REQUEST_ELEMENTS_MAX } from './limits.ts'
 import { Request } from './request.ts'
+import type { TurnBudget } from './turn-budget.ts'
 
 const API_VERSIONS_KEY = 18
 /** apiKey, apiVersion, correlationId: what can be read before anything else is known. */
@@ -23,12 +24,17 @@ export interface DispatcherDeps {
   /** By API key. */
   readonly handlers: ReadonlyMap<number, Handler>
   readonly interceptor: Interceptor | null
+  readonly turns: TurnBudget
+  /** Where the memory of frames comes from. */
+  readonly pool: BufferPool
 }
 
 /** From a frame to a handler, and from whatever the handler did to one answer. */
 export class Dispatcher {
   private readonly deps: DispatcherDeps
   private readonly table: (Handler | undefined)[] = []
+  /** Closed by us while requests of theirs waited. */
+  private readonly ended = new WeakSet<Connection>()
 
   constructor(deps: DispatcherDeps) {
     this.deps = deps
@@ -58,8 +64,33 @@ export class Dispatcher {
     return new Request(connection, handler, apiVersion, correlationId, null, frame, received)
   }
 
-  /** Decodes and handles. The request is in its connection's queue by now. */
+  /** Decodes and handles, now or in a turn that follows. The request is in its connection's queue by now. */
   handle(request: Request, frame: Buffer): void {
+    const { turns } = this.deps
+    if (turns.isSpent) {
+      this.handleLater(request, frame)
+      return
+    }
+    this.decodeAndRun(request, frame)
+    turns.worked(request.receivedMonotonicMs)
+  }
+
+  private handleLater(request: Request, frame: Buffer): void {
+    const { pool, turns } = this.deps
+    const { connection, handler } = request
+    // The connection holds it only as long as it is open.
+    pool.retain(request.memory)
+    turns.wait(connection, () => {
+      // Whoever has sent what needs no answer, and gone, counts on it all the same.
+      const isWanted = !connection.closed || handler.isSilent !== undefined
+      if (isWanted && !this.ended.has(connection)) this.decodeAndRun(request, frame)
+      if (request.hasEndedConnection) this.ended.add(connection)
+      pool.release(request.memory)
+      return 'done'
+    })
+  }
+
+  private decodeAndRun(request: Request, frame: Buffer): void {
     if (request.apiVersion < 0) {
       this.refuseApiVersions(request)
       return
@@ -77,10 +108,11 @@ export class Dispatcher {
     } catch (error) {
       if (!(error instanceof CodecError)) throw error
       const { name } = request.handler.request
-      request.connection.refuse(`malformed ${name} version ${request.apiVersion}: ${error.message}`)
+      request.endConnection(`malformed ${name} version ${request.apiVersion}: ${error.message}`)
       return
     }
     request.onBug = (error) => this.bug(request, body, error)
+    if (request.connection.closed && request.handler.isSilent?.(body) !== true) return
     if (unsafe) {
       request.refuse(body, ErrorCode.INVALID_REQUEST)
       return

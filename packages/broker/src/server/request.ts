@@ -37,6 +37,8 @@ export class Request {
   leases: readonly Lease[] = NO_LEASES
   /** Closes the connection in place of the answer: a fault that tests ask for. */
   discardResponse = false
+  /** What has come over its connection behind it is not handled any more. */
+  hasEndedConnection = false
   /** What a parked request does when its connection goes away before it is answered. */
   onAbandon: (() => void) | null = null
 
@@ -86,13 +88,19 @@ export class Request {
 
   /** Answers that the whole request failed; without an answer to give, closes the connection. */
   refuse(body: RequestBody, errorCode: number): void {
-    const { handler, apiVersion, connection } = this
+    const { handler, apiVersion } = this
     if (handler.isSilent?.(body) !== true) {
       this.respond(handler.refuse(body, errorCode, apiVersion))
       return
     }
     this.finishSilently()
-    connection.refuse(`${handler.request.name} without an answer failed with error ${errorCode}`)
+    this.endConnection(`${handler.request.name} without an answer failed with error ${errorCode}`)
+  }
+
+  /** Closes the connection because of what this request is. */
+  endConnection(reason: string): void {
+    this.hasEndedConnection = true
+    this.connection.refuse(reason)
   }
 
   /** Finishes without an answer, as for a produce request with acks=0. */

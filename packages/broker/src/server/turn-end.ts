@@ -10,6 +10,8 @@ export class TurnEnd {
   private readonly timers: Timers
   private waiting: AtTurnEnd[] = []
   private scheduled = false
+  /** Ends of turns so far. */
+  count = 0
 
   constructor(timers: Timers) {
     this.timers = timers
@@ -27,6 +29,7 @@ export class TurnEnd {
     const due = this.waiting
     this.waiting = []
     this.scheduled = false
+    this.count++
     for (let i = 0; i < due.length; i++) due[i].turnEnd()
   }
 }

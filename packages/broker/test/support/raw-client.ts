@@ -93,6 +93,11 @@ export class RawClient {
     this.#socket.pause()
   }
 
+  /** Sends what is pending, and then that there is no more. */
+  end(): void {
+    this.#socket.end()
+  }
+
   close(): void {
     this.#socket.destroy()
   }

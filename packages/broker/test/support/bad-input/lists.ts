@@ -26,6 +26,7 @@ import type { BadInput } from './target.ts'
 /** Elements of all lists of a request (docs/limits.md). */
 const ELEMENTS_MAX = 25_000
 const TOPIC_RESOURCE = 2
+const AT_ONCE = 60
 
 const timeoutMs = 1000
 
@@ -132,4 +133,15 @@ export const lists: readonly BadInput[] = [
     },
   },
   ...Object.entries(LONGEST).map(([api, request]) => longest(api, request)),
+  {
+    name: `the longest list: ${AT_ONCE} at once`,
+    outcome: 'answers',
+    othersAnsweredMin: AT_ONCE / 10,
+    async play(target) {
+      const client = await target.connect()
+      const request = encoded(MetadataRequest, 9, manyTopics(ELEMENTS_MAX))
+      client.sendBytes(Buffer.concat(many(AT_ONCE, () => request)))
+      for (let i = 0; i < AT_ONCE; i++) assert.equal((await client.receiveFrame())?.readInt32BE(0), 1)
+    },
+  },
 ]
