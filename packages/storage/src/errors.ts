@@ -38,15 +38,19 @@ export function isShortage(error: unknown): boolean {
 }
 
 /** The disk or the quota is full. */
-export function isDiskFull(error: unknown): boolean {
-  const { code, syscall } = error as NodeJS.ErrnoException
-  return (code === 'ENOSPC' || code === 'EDQUOT') && !syscall?.includes('sync')
+function isDiskFull(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return (code === 'ENOSPC' || code === 'EDQUOT') && !isFailedSync(error)
 }
 
-/** Of the process or of the system; only opening a file says so, and then nothing has been done. */
+/** A file could not be opened, because the process or the system has too many open. Nothing has been done to it. */
 export function isOutOfDescriptors(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException
-  return code === 'EMFILE' || code === 'ENFILE'
+  return (code === 'EMFILE' || code === 'ENFILE') && !isFailedSync(error)
+}
+
+function isFailedSync(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).syscall?.includes('sync') === true
 }
 
 /** The system refused something: what the directory lies on can no longer be trusted (S6). Anything else is a bug. */

@@ -1,3 +1,4 @@
+import { isOutOfDescriptors } from './errors.ts'
 import type { LogCore } from './log-core.ts'
 import type { Segment } from './segment.ts'
 
@@ -36,7 +37,11 @@ export class LogFlusher {
     this.#recoveryPoint = offset
   }
 
-  /** Waits until every written batch below `offset` (which must be written) is on the device. `done` may come at once. */
+  /**
+   * Waits until every written batch below `offset` (which must be written) is on the device. `done` may come at once. When a
+   * file cannot be opened for want of a descriptor, nothing was waited for, and it may be asked for again; any other error
+   * is the end of the directory.
+   */
   flushTo(offset: number, done: FlushDone): void {
     if (this.#error !== null) {
       done(this.#error)
@@ -65,6 +70,7 @@ export class LogFlusher {
       this.#running = false
       if (error === null)
         this.#recoveryPoint = Math.max(this.#recoveryPoint, Math.min(offset, this.#core.appendEndOffset))
+      else if (isOutOfDescriptors(error)) this.#postpone(error)
       else this.#fail(error)
       for (const waiter of served) waiter.done(error)
       if (!this.#running && this.#error === null) this.#next()
@@ -106,6 +112,11 @@ export class LogFlusher {
       segment.syncedBytes = Math.max(segment.syncedBytes, Math.min(bytes, segment.sizeBytes))
       this.#syncEach(segments, index + 1, finish)
     })
+  }
+
+  #postpone(error: Error): void {
+    const { runtime, directory } = this.#core.env
+    runtime.logger.warn('a flush has to wait for a file descriptor', { directory, error: error.message })
   }
 
   /** After a failed sync the kernel may have dropped the pages and will call the next sync a success: never retry (S6). */

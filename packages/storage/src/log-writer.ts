@@ -1,4 +1,4 @@
-import { isShortage } from './errors.ts'
+import { isOutOfDescriptors, isShortage } from './errors.ts'
 import type { AbortedTxn } from './index/transaction-index.ts'
 import type { LogCore } from './log-core.ts'
 import type { LogFlusher } from './log-flusher.ts'
@@ -8,6 +8,8 @@ import type { LogTail, TailEntry } from './tail.ts'
 
 /** The most buffers that one write takes (`IOV_MAX`); what is over joins the next. */
 const WRITE_BUFFERS_MAX = 1024
+/** While there is no file descriptor for what has to be brought to the device. */
+const FLUSH_RETRY_MS = 100
 /** An offset in an index is relative and has 31 bits. */
 const RELATIVE_OFFSET_MAX = 0x7fff_ffff
 const OFFSET_INDEX_ENTRY_BYTES = 8
@@ -189,18 +191,21 @@ export class LogWriter {
     try {
       if (segment !== this.#core.segments.last) this.#roll(segment)
       else if (!segment.created) this.#create(segment)
+      // What acks need besides the write itself, while nothing is written and an error can still refuse it.
+      if (this.#core.config.flushMessages !== Number.POSITIVE_INFINITY && !segment.entrySynced)
+        this.#core.makeFolderDurable()
       segment.prepareToWrite()
       handle = segment.acquire()
     } catch (error) {
-      this.#fail(segment, error as Error)
+      this.#fail(error as Error, null)
       return
     }
     const buffers = new Array<Buffer>(entries.length)
     for (let i = 0; i < entries.length; i++) buffers[i] = entries[i].bytes
     handle.file.writev(buffers, segment.sizeBytes, (error) => {
+      if (error !== null) this.#fail(error, () => segment.dropUnwritten(handle))
       segment.release(handle)
-      if (error !== null) this.#fail(segment, error)
-      else this.#written(segment, entries)
+      if (error === null) this.#written(segment, entries)
     })
   }
 
@@ -217,11 +222,28 @@ export class LogWriter {
       return
     }
     this.#unflushedRecords = 0
-    // Acks wait for the device; so does the next write, which gathers all that arrives meanwhile.
-    this.#flusher.flushTo(nextOffset, (error) => {
-      if (error === null) this.#complete(nextOffset)
-      else this.#inFlight = null
+    this.#flush(nextOffset)
+  }
+
+  /** Acks wait for the device; so does the next write, which gathers all that arrives meanwhile. */
+  #flush(endOffset: number): void {
+    this.#flusher.flushTo(endOffset, (error) => {
+      if (error === null) {
+        this.#complete(endOffset)
+      } else if (isOutOfDescriptors(error) && !this.#stopped) {
+        // It is written, so a refusal would not be true, and an ack not yet.
+        const again = (): void => (this.#stopped ? this.#giveUp() : this.#flush(endOffset))
+        this.#core.env.runtime.timers.setTimer(again, FLUSH_RETRY_MS, { keepAlive: false })
+      } else {
+        this.#giveUp()
+      }
     })
+  }
+
+  /** Of what is under way nothing more becomes known: the log is gone, or offline. */
+  #giveUp(): void {
+    this.#inFlight = null
+    this.#nowIdle()
   }
 
   #complete(endOffset: number): void {
@@ -258,28 +280,21 @@ export class LogWriter {
   }
 
   /**
-   * A write failed. On a full disk the file is taken back to where it was and the log goes on; anything else, and a
-   * disk that does not even shrink a file, is the end of the directory (S6, S7).
+   * A write failed. When there is no room, or no descriptor to begin with, the file is taken back to where it was (`undo`,
+   * null when nothing was written) and the log goes on; anything else, and a disk that does not even shrink a file, is the
+   * end of the directory (S6, S7).
    */
-  #fail(segment: Segment, error: Error): void {
+  #fail(error: Error, undo: (() => void) | null): void {
     const failed = this.#inFlight!
     this.#inFlight = null
     this.#queue = []
-    if (!isShortage(error)) {
+    const problem = isShortage(error) ? tryTo(undo) : error
+    if (problem === null) {
+      this.#events.failed(failed[0].baseOffset, error)
+    } else {
       this.#stopped = true
-      this.#events.broken(error)
-      this.#nowIdle()
-      return
+      this.#events.broken(problem)
     }
-    try {
-      if (segment.created && segment === this.#core.segments.last) segment.dropUnwritten()
-    } catch (truncationError) {
-      this.#stopped = true
-      this.#events.broken(truncationError as Error)
-      this.#nowIdle()
-      return
-    }
-    this.#events.failed(failed[0].baseOffset, error)
     this.#nowIdle()
   }
 
@@ -316,5 +331,15 @@ export class LogWriter {
     this.#stopped = true
     this.#queue = []
     if (this.#inFlight === null) this.#nowIdle()
+  }
+}
+
+/** The error that it threw. */
+function tryTo(action: (() => void) | null): Error | null {
+  try {
+    action?.()
+    return null
+  } catch (error) {
+    return error as Error
   }
 }

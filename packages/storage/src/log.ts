@@ -1,6 +1,6 @@
 import { ErrorCode } from '@ottla/protocol'
 import { type Refusal, refusal } from './append/refusal.ts'
-import { isShortage, StorageError } from './errors.ts'
+import { isOutOfDescriptors, isShortage, isSystemError, StorageError } from './errors.ts'
 import { readTopicId } from './files/partition-metadata.ts'
 import type { EpochEndOffset } from './leader-epochs.ts'
 import type { LoadedLog } from './load/load-log.ts'
@@ -73,7 +73,7 @@ export class PartitionLog {
     this.#writer = new LogWriter(this.#core, this.#tail, this.#flusher, {
       written: (endOffset) => this.#written(endOffset),
       failed: (fromOffset, error) => this.#appendFailed(fromOffset, error),
-      broken: (error) => this.#failed(error),
+      broken: (error) => this.#broken(error),
     })
     this.#reader = new LogReader(this.#core, shared.bufferPool)
     this.#appender = new LogAppender(this.#core, this.#writer)
@@ -146,7 +146,8 @@ export class PartitionLog {
   /** What a read_committed reader may see: below it no transaction is open. */
   get lastStableOffset(): number {
     const producers = this.#core.loadedProducers ?? this.#attempt(() => this.#core.producers(), null)
-    if (producers === null) return this.#writtenEndOffset
+    // Unknown: then nothing is known to be stable.
+    if (producers === null) return this.#core.logStartOffset
     const unstable = producers.firstUnstableOffset
     if (unstable < 0) return this.#writtenEndOffset
     return Math.min(Math.max(unstable, this.#core.logStartOffset), this.#writtenEndOffset)
@@ -436,9 +437,13 @@ export class PartitionLog {
     }
     this.#writer.whenIdle(() => {
       if (this.#offline !== null) return done(this.#offline)
-      this.#attempt(() => this.#core.makeFolderDurable(), undefined)
-      if (this.#offline !== null) done(this.#offline)
-      else this.#flusher.flushTo(this.#writtenEndOffset, done)
+      try {
+        this.#core.makeFolderDurable()
+      } catch (error) {
+        this.#failed(error as Error)
+        return done(error as Error)
+      }
+      this.#flusher.flushTo(this.#writtenEndOffset, done)
     })
   }
 
@@ -447,7 +452,10 @@ export class PartitionLog {
     this.#flushTimer = this.#shared.runtime.timers.setTimer(
       () => {
         this.#flushTimer = undefined
-        if (this.#offline === null && !this.#closed) this.flush(() => {})
+        if (this.#offline !== null || this.#closed) return
+        this.flush((error) => {
+          if (error !== null && this.#offline === null && !this.#closed) this.#startFlushTimer()
+        })
       },
       this.#core.config.flushMs,
       { keepAlive: false },
@@ -464,7 +472,11 @@ export class PartitionLog {
     this.#stopFlushTimer()
     this.#closed = true
     this.flush((error) => {
-      if (error !== null) return done(error)
+      if (error !== null) {
+        // The stop must not pass for a clean one.
+        this.takeOffline(error)
+        return done(error)
+      }
       try {
         this.#writeCaches()
         this.#release()
@@ -554,12 +566,19 @@ export class PartitionLog {
       this.#shared.runtime.logger.error('log offline', { log: this.name, error: error.message })
       this.takeOffline(error)
     } else if (isShortage(error)) {
-      this.#shared.runtime.logger.warn('the disk is full', { log: this.name, error: error.message })
+      const what = isOutOfDescriptors(error) ? 'no file descriptor is left' : 'the disk is full'
+      this.#shared.runtime.logger.warn(what, { log: this.name, error: error.message })
     } else if ((error as NodeJS.ErrnoException).code !== undefined) {
       this.#diskFailed(error)
     } else {
       throw error
     }
+  }
+
+  /** A writer that has stopped for good. */
+  #broken(error: Error): void {
+    if (isSystemError(error)) this.#diskFailed(error)
+    else this.#failed(error)
   }
 
   #diskFailed(error: Error): void {
@@ -594,5 +613,5 @@ export class PartitionLog {
 }
 
 function storageError(error: Error): Refusal {
-  return refusal(ErrorCode.KAFKA_STORAGE_ERROR, `the log is offline: ${error.message}`)
+  return refusal(ErrorCode.KAFKA_STORAGE_ERROR, `the log cannot be written: ${error.message}`)
 }

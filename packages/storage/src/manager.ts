@@ -132,8 +132,9 @@ export class LogManager {
         if (directory !== undefined) this.#failDirectory(directory, error)
       },
       syncFolders: (path) => {
-        if (!this.#unsyncedFolders.delete(path)) return
+        if (!this.#unsyncedFolders.has(path)) return
         runtime.fs.syncDir(path)
+        this.#unsyncedFolders.delete(path)
       },
       removeLater: (paths, delayMs) => this.#remover.removeFiles(paths, delayMs),
     }

@@ -471,14 +471,9 @@ export class Segment {
   }
 
   /** A write failed half way: takes the file back to what is known to be written. */
-  dropUnwritten(): void {
-    const handle = this.acquire()
-    try {
-      handle.file.truncateSync(this.#sizeBytes)
-      handle.file.syncSync()
-    } finally {
-      this.release(handle)
-    }
+  dropUnwritten(handle: Handle): void {
+    handle.file.truncateSync(this.#sizeBytes)
+    handle.file.syncSync()
   }
 
   closeFile(): void {

@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { FileSystem } from '@ottla/runtime'
+import { withCalls } from './support/file-systems.ts'
+import { batchOf, DIRECTORY, recordsIn, World } from './support/world.ts'
+
+/** Refuses to open what `refused` says, as a process without file descriptors does; to wait for a folder opens it. */
+class Exhaustion {
+  refused: (path: string) => boolean = () => false
+  refusals = 0
+
+  over(fs: FileSystem): FileSystem {
+    return withCalls(fs, {
+      open: (path, mode) => {
+        this.#check(path)
+        return fs.open(path, mode)
+      },
+      syncDir: (path) => {
+        this.#check(path)
+        fs.syncDir(path)
+      },
+    })
+  }
+
+  #check(path: string): void {
+    if (!this.refused(path)) return
+    this.refusals++
+    throw Object.assign(new Error(`EMFILE: too many open files, open '${path}'`), { code: 'EMFILE', syscall: 'open' })
+  }
+}
+
+function worldOf(exhaustion: Exhaustion, flushMessages: number): World {
+  return new World({
+    config: { flushMessages },
+    manager: { tailBytesMax: 0, openFilesMax: 1 },
+    fileSystem: (fs) => exhaustion.over(fs),
+  })
+}
+
+for (const [what, refused] of Object.entries({
+  'its folder': (path: string) => path === `${DIRECTORY}/t-0`,
+  'its partition.metadata': (path: string) => path.endsWith('partition.metadata'),
+  'the log directory': (path: string) => path === DIRECTORY,
+  'the file': (path: string) => path.endsWith('.log'),
+}))
+  test(`no descriptor for ${what} at a log's first flush: the append is refused, and the next one is taken`, () => {
+    const exhaustion = new Exhaustion()
+    const world = worldOf(exhaustion, 1)
+    const log = world.createLog()
+    exhaustion.refused = refused
+    world.append(log, batchOf([{ value: 'refused' }], { id: 5, sequence: 0 }))
+    world.settle()
+    assert.ok(exhaustion.refusals > 0)
+    assert.deepEqual(world.failed, [{ log: 't-0', fromOffset: 0, code: 'EMFILE' }])
+    assert.equal(log.offline, null)
+    assert.equal(world.manager.directories[0].offline, null)
+    assert.equal(log.writtenEndOffset, 0)
+    exhaustion.refused = () => false
+    // The same sequence again, as an idempotent producer does after a refusal.
+    world.append(log, batchOf([{ value: 'taken' }], { id: 5, sequence: 0 }))
+    world.settle()
+    assert.equal(log.writtenEndOffset, 1)
+    world.powerCutAndRestart({ keep: 'none' })
+    assert.deepEqual(
+      recordsIn(world.read(world.log(), 0) as Buffer).map(({ value }) => value),
+      ['taken'],
+    )
+  })
+
+test('no descriptor for an older segment that an ack waits for: the ack comes when there is one', () => {
+  const exhaustion = new Exhaustion()
+  const world = worldOf(exhaustion, 2)
+  const log = world.createLog()
+  world.append(log, batchOf([{ value: 'x'.repeat(4000) }]))
+  world.settle()
+  assert.equal(log.writtenEndOffset, 1)
+  const first = `${DIRECTORY}/t-0/00000000000000000000.log`
+  exhaustion.refused = (path) => path === first
+  // Rolls; the first segment is not on the device yet.
+  world.append(log, batchOf([{ value: 'y'.repeat(4000) }]))
+  world.settle(1000)
+  assert.ok(exhaustion.refusals > 2)
+  assert.equal(log.writtenEndOffset, 1)
+  assert.deepEqual(world.failed, [])
+  assert.equal(log.offline, null)
+  exhaustion.refused = () => false
+  world.settle(200)
+  assert.equal(log.writtenEndOffset, 2)
+  world.powerCutAndRestart({ keep: 'none' })
+  assert.equal(world.log().appendEndOffset, 2)
+})
+
+test('no descriptor for the active segment: the append is refused, and the log goes on', () => {
+  const exhaustion = new Exhaustion()
+  const world = worldOf(exhaustion, Number.POSITIVE_INFINITY)
+  const [log, other] = [world.createLog('t'), world.createLog('u')]
+  // With one file open at a time, the other log's closes this one's.
+  world.append(log, batchOf([{}]))
+  world.settle()
+  world.append(other, batchOf([{}]))
+  world.settle()
+  exhaustion.refused = (path) => path.startsWith(`${DIRECTORY}/t-0`)
+  for (let i = 0; i < 3; i++) {
+    world.append(log, batchOf([{}]))
+    world.settle()
+    assert.deepEqual(world.failed.pop(), { log: 't-0', fromOffset: 1, code: 'EMFILE' })
+  }
+  assert.equal(world.manager.directories[0].offline, null)
+  exhaustion.refused = () => false
+  assert.equal(world.append(log, batchOf([{}])).baseOffset, 1)
+  world.settle()
+  assert.equal(log.writtenEndOffset, 2)
+})
+
+test('no descriptor for what a stop has to bring to the device: it is not a clean one', async () => {
+  const exhaustion = new Exhaustion()
+  const world = worldOf(exhaustion, Number.POSITIVE_INFINITY)
+  const log = world.createLog()
+  world.append(log, batchOf([{}]))
+  world.settle()
+  exhaustion.refused = (path) => path === `${DIRECTORY}/t-0`
+  await world.stop()
+  const { fs } = world.machine.start()
+  assert.equal(fs.exists(`${DIRECTORY}/.kafka_cleanshutdown`), false)
+})
+
+test('a wait for the device that fails is the end of the directory, whatever it says', () => {
+  for (const code of ['EIO', 'ENOSPC', 'EDQUOT']) {
+    const world = new World({ config: { flushMessages: 1 } })
+    const log = world.createLog()
+    world.machine.disk.inject({ call: 'sync', code, path: (path) => path.endsWith('.log') })
+    world.append(log, batchOf([{}]))
+    world.settle()
+    assert.ok(world.manager.directories[0].offline, code)
+    assert.equal(world.failed.length, 1)
+    assert.ok(world.wait((done) => log.flush(done)) instanceof Error)
+  }
+})
+
+test('what waits for a log to be idle is told when its flush fails', () => {
+  const world = new World({ config: { flushMessages: 1 } })
+  const log = world.createLog()
+  world.machine.disk.inject({ call: 'sync', path: (path) => path.endsWith('.log') })
+  world.append(log, batchOf([{}]))
+  const told: (Error | null)[] = []
+  world.settle(0)
+  log.truncateTo(0, (error) => told.push(error))
+  assert.equal(told.length, 0)
+  world.settle()
+  assert.ok(told[0] instanceof Error)
+})
+
+test('a disk that is full even for the truncation of a failed write: the directory goes offline, no append hangs', () => {
+  const world = new World()
+  const log = world.createLog()
+  world.append(log, batchOf([{}]))
+  world.settle()
+  const { disk } = world.machine
+  disk.inject({ call: 'write', code: 'ENOSPC', path: (path) => path.endsWith('.log') })
+  disk.inject({ call: 'truncate', code: 'ENOSPC' })
+  world.append(log, batchOf([{}]))
+  world.settle()
+  assert.ok(world.manager.directories[0].offline)
+  assert.equal(world.failed.length, 1)
+  assert.equal(world.append(log, batchOf([{}])).errorCode, 56)
+})
