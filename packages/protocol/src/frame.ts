@@ -3,7 +3,7 @@ import { CodecError } from './codec/errors.ts'
 import type { Fields, Infer, Input } from './codec/fields.ts'
 import type { Message } from './codec/message.ts'
 import { Reader } from './codec/reader.ts'
-import { type Chunk, Writer } from './codec/writer.ts'
+import { type Chunk, inMemory, Writer } from './codec/writer.ts'
 
 /**
  * Frames: an int32 length, a header, a message. Decoders take a frame without its length, encoders give one with it.
@@ -115,7 +115,7 @@ export function encodeResponse<F extends Fields>(
   correlationId: number,
   value: Input<Infer<F>>,
 ): Uint8Array[] {
-  return responseWriter(message, apiVersion, correlationId, value).finishFrame()
+  return inMemory(encodeResponseChunks(message, apiVersion, correlationId, value))
 }
 
 /** As `encodeResponse`; byte fields given as `Elsewhere` are left to the sender. */
@@ -125,19 +125,10 @@ export function encodeResponseChunks<F extends Fields>(
   correlationId: number,
   value: Input<Infer<F>>,
 ): Chunk[] {
-  return responseWriter(message, apiVersion, correlationId, value).finishFrameChunks()
-}
-
-function responseWriter<F extends Fields>(
-  message: Message<F>,
-  apiVersion: number,
-  correlationId: number,
-  value: Input<Infer<F>>,
-): Writer {
   const writer = new Writer(FRAME_INITIAL_BYTES)
   writer.int32(0)
   writer.int32(correlationId)
   if (responseHeaderVersion(message as Message, apiVersion) === 1) writer.uvarint(0)
   message.write(writer, apiVersion, value)
-  return writer
+  return writer.finishFrameChunks()
 }

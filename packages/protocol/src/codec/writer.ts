@@ -1,7 +1,7 @@
 import { CodecError } from './errors.ts'
 
 /** From this many bytes on, a byte field is sent as a chunk of its own instead of being copied. */
-export const SPLICE_BYTES = 1024
+const SPLICE_BYTES = 1024
 const INITIAL_BYTES = 256
 const TAG_INITIAL_BYTES = 64
 
@@ -214,7 +214,7 @@ export class Writer {
 }
 
 /** For what must have all its bytes at hand. */
-function inMemory(chunks: Chunk[]): Uint8Array[] {
+export function inMemory(chunks: Chunk[]): Uint8Array[] {
   for (const chunk of chunks) if (!(chunk instanceof Uint8Array)) throw new Error('the bytes are elsewhere')
   return chunks as Uint8Array[]
 }
