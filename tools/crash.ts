@@ -1,10 +1,10 @@
 // Recovers a log manager from every legal state of its disk after a crash: `npm run crash -- --states 1000000`,
 // `--from SEED` for other scripts, `--replay SEED:INDEX:KEY` for one state again. Runs in as many threads as there are
 // processors (`--jobs`); a thread has the scripts from 1,000 seeds behind the one before.
-import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { type EnumerateResult, enumerate, replay } from '../packages/storage/test/crash/enumerate.ts'
+import { defaultJobs } from './jobs.ts'
 
 const SEEDS_BETWEEN_THREADS = 1000
 
@@ -12,7 +12,7 @@ const { values } = parseArgs({
   options: {
     states: { type: 'string', default: '100000' },
     from: { type: 'string', default: '1' },
-    jobs: { type: 'string', default: String(Math.min(4, availableParallelism())) },
+    jobs: { type: 'string', default: String(defaultJobs()) },
     replay: { type: 'string' },
   },
 })

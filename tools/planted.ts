@@ -10,10 +10,11 @@
  */
 import { execFile } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { availableParallelism, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { applyHunk, type PlantedBug, parsePatch } from '@ottla/simulator'
+import { defaultJobs } from './jobs.ts'
 
 const { values } = parseArgs({
   options: {
@@ -42,7 +43,7 @@ function copyTo(target: string): void {
     }
   }
   mkdirSync(path.join(target, 'tools'))
-  cpSync(path.join(root, 'tools/sim.ts'), path.join(target, 'tools/sim.ts'))
+  for (const tool of ['sim.ts', 'jobs.ts']) cpSync(path.join(root, 'tools', tool), path.join(target, 'tools', tool))
   cpSync(path.join(root, 'package.json'), path.join(target, 'package.json'))
   mkdirSync(path.join(target, 'node_modules/@ottla'), { recursive: true })
   for (const name of readdirSync(path.join(root, 'node_modules'))) {
@@ -60,9 +61,6 @@ function plant(target: string, bug: PlantedBug): void {
     writeFileSync(file, applyHunk(readFileSync(file, 'utf8'), hunk))
   }
 }
-
-/** Processes at the same time. */
-const JOBS_MAX = 4
 
 function simulate(
   directory: string,
@@ -144,6 +142,6 @@ let caughtCount = 0
 async function work(): Promise<void> {
   for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) if (await tryOut(name)) caughtCount++
 }
-await Promise.all(Array.from({ length: Math.min(JOBS_MAX, availableParallelism()) }, work))
+await Promise.all(Array.from({ length: defaultJobs() }, work))
 console.log(`${caughtCount} passed, ${names.length - caughtCount} failed`)
 process.exitCode = caughtCount === names.length ? 0 : 1

@@ -9,10 +9,10 @@
  * (`--jobs`). Ends with one line of totals, 0 or 1.
  */
 import { execFileSync } from 'node:child_process'
-import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { isMainThread, parentPort, Worker } from 'node:worker_threads'
 import { type RunResult, renderCounts, renderFailure, SimRun } from '@ottla/simulator'
+import { defaultJobs } from './jobs.ts'
 
 const { values } = parseArgs({
   options: {
@@ -26,7 +26,7 @@ const { values } = parseArgs({
     /** Every n-th seed runs twice. */
     twice: { type: 'string', default: '100' },
     /** Threads. */
-    jobs: { type: 'string', default: String(Math.min(4, availableParallelism())) },
+    jobs: { type: 'string', default: String(defaultJobs()) },
     quiet: { type: 'boolean', default: false },
   },
 })
