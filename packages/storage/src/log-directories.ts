@@ -28,10 +28,6 @@ export class LogDirectories implements Iterable<LogDirectory> {
     return this.#all[0]
   }
 
-  get clusterId(): string | null {
-    return this.#all.find(({ meta }) => meta?.clusterId != null)?.meta?.clusterId ?? null
-  }
-
   get states(): readonly DirectoryState[] {
     return this.#all.map(({ path, offline, meta }) => ({ path, offline, directoryId: meta?.directoryId ?? '' }))
   }

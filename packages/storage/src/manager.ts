@@ -71,7 +71,7 @@ export class LogManager {
   ): LogManager {
     try {
       const manager = new LogManager(runtime, options, locked)
-      manager.#openAll()
+      manager.#openAll(locked)
       return manager
     } catch (error) {
       locked.release()
@@ -147,9 +147,9 @@ export class LogManager {
 
   // ---- start
 
-  #openAll(): void {
+  #openAll(locked: LockedDirectories): void {
     const { nodeId } = this.#options
-    this.#clusterId = this.#options.clusterId ?? this.#directories.clusterId
+    this.#clusterId = this.#options.clusterId ?? locked.clusterId
     for (const directory of this.#directories) {
       if (directory.offline !== null) {
         this.#options.onDirectoryFailed?.(directory.path, directory.offline)

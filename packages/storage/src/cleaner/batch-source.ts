@@ -4,6 +4,7 @@ import { StorageError } from '../errors.ts'
 import type { Handle } from '../open-files.ts'
 import type { Segment } from '../segment.ts'
 import type { IoThrottle } from './io-throttle.ts'
+import type { Scratch } from './scratch.ts'
 
 /** What a job waits for: called with the function that lets it go on. */
 export type Wait = (resume: (error: Error | null) => void) => void
@@ -11,20 +12,6 @@ export type Wait = (resume: (error: Error | null) => void) => void
 export type Steps<T> = Generator<Wait | undefined, T, undefined>
 
 const WINDOW_BYTES = 128 * 1024
-
-/**
- * Memory that one job uses again and again. A cleaner that takes fresh buffers for what it reads and writes makes the
- * garbage collector run for every 64 MiB of the log, and all others wait for that.
- */
-export class Scratch {
-  #memory = Buffer.alloc(0)
-
-  /** `bytes` of memory, uninitialised; what was taken before is void. */
-  take(bytes: number): Buffer {
-    if (this.#memory.length < bytes) this.#memory = Buffer.allocUnsafeSlow(bytes)
-    return this.#memory.subarray(0, bytes)
-  }
-}
 
 /** Reads a segment's batches in order, whole, checksums verified, without blocking on the disk. */
 export class BatchSource {

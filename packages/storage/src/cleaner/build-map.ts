@@ -4,10 +4,11 @@ import { readEndTxnMarker } from '../append/markers.ts'
 import type { AbortedTxn } from '../index/transaction-index.ts'
 import type { LogCore } from '../log-core.ts'
 import type { Segment } from '../segment.ts'
-import { BatchSource, Scratch, type Steps } from './batch-source.ts'
+import { BatchSource, type Steps } from './batch-source.ts'
 import { CleanedTransactions } from './cleaned-transactions.ts'
 import type { IoThrottle } from './io-throttle.ts'
 import type { OffsetMap } from './offset-map.ts'
+import { Scratch } from './scratch.ts'
 
 const cursor = new RecordCursor()
 

@@ -4,7 +4,7 @@ import { readEndTxnMarker } from '../append/markers.ts'
 import type { AbortedTxn } from '../index/transaction-index.ts'
 import type { LogCore } from '../log-core.ts'
 import { Segment } from '../segment.ts'
-import { BatchSource, Scratch, type Steps, type Wait } from './batch-source.ts'
+import { BatchSource, type Steps, type Wait } from './batch-source.ts'
 import { abortedIn, buildOffsetMap, malformed } from './build-map.ts'
 import { CleanedTransactions } from './cleaned-transactions.ts'
 import type { IoThrottle } from './io-throttle.ts'
@@ -12,6 +12,7 @@ import { OffsetMap } from './offset-map.ts'
 import { OutputBuffer } from './output-buffer.ts'
 import { type CleanPlan, groupSegments } from './plan.ts'
 import { emptyBatch, placeholderBatch, rewriteBatch } from './rewrite-batch.ts'
+import { Scratch } from './scratch.ts'
 
 /** Written at once; more would be a longer turn. */
 const WRITE_BYTES = 128 * 1024

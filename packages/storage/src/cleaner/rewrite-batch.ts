@@ -1,5 +1,5 @@
 import { batch, type Codec, compress, crc32c, type RecordCursor } from '@ottla/protocol/records'
-import type { Scratch } from './batch-source.ts'
+import type { Scratch } from './scratch.ts'
 
 const DELETE_HORIZON_BIT = 0x40
 const CODEC_MASK = 0x07

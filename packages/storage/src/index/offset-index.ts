@@ -35,26 +35,12 @@ export class OffsetIndex {
 
   /** The last slot whose offset is ≤ `relativeOffset`, -1 without one. */
   slotFor(relativeOffset: number): number {
-    let low = 0
-    let high = this.#count
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (this.#relativeOffsets[middle] <= relativeOffset) low = middle + 1
-      else high = middle
-    }
-    return low - 1
+    return lastNotAbove(this.#relativeOffsets, this.#count, relativeOffset)
   }
 
   /** The last slot whose batch begins at or before `position`, -1 without one. */
   slotAtPosition(position: number): number {
-    let low = 0
-    let high = this.#count
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (this.#positions[middle] <= position) low = middle + 1
-      else high = middle
-    }
-    return low - 1
+    return lastNotAbove(this.#positions, this.#count, position)
   }
 
   relativeOffsetAt(slot: number): number {
@@ -113,6 +99,18 @@ export class OffsetIndex {
     this.#relativeOffsets = offsets
     this.#positions = positions
   }
+}
+
+/** Index of the last of `count` rising values that is at most `limit`, -1 when all are above it. */
+function lastNotAbove(values: Int32Array, count: number, limit: number): number {
+  let low = 0
+  let high = count
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (values[middle] <= limit) low = middle + 1
+    else high = middle
+  }
+  return low - 1
 }
 
 function isZero(bytes: Buffer, from: number): boolean {
