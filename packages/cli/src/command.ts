@@ -1,4 +1,4 @@
-import type { Kafka, KafkaOptions } from '@ottla/client'
+import type { Admin, Kafka, KafkaOptions } from '@ottla/client'
 import type { Command } from 'commander'
 import type { Globals, SharedOptions } from './globals.ts'
 import type { Output } from './output/output.ts'
@@ -38,6 +38,11 @@ export interface CommandContext {
   readonly signal: AbortSignal
   /** A client for the brokers of the command line; closed for the command when it ends. */
   kafka(overrides?: Partial<KafkaOptions>): Promise<Kafka>
+  /**
+   * The admin of such a client, once a broker has answered. Without this, a client tries a change for a minute before it
+   * says that nobody is there.
+   */
+  admin(): Promise<Admin>
 }
 
 /**
@@ -51,7 +56,7 @@ export interface CommandModule {
    */
   readonly finishes?: true
   /**
-   * Which of the options that every command has make sense here: those of the output alone, or none. Such a command
+   * Which of the options that every command has make sense here: those of the output, its format alone, or none. Such a command
    * reaches no broker by itself, and reads no profile. Default: all.
    */
   readonly shares?: SharedOptions

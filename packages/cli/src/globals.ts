@@ -21,8 +21,8 @@ export interface Globals {
 
 export const BOOTSTRAP_DEFAULT = 'localhost:9092'
 
-/** `all`: what leads to a broker, and `output`: how things are printed. */
-export type SharedOptions = 'all' | 'output' | 'none'
+/** `all`: what leads to a broker, and `output`: how things are printed; `format`: not the zone of times. */
+export type SharedOptions = 'all' | 'output' | 'format' | 'none'
 
 /** Declares the options that every command has, those of them that `shared` names. */
 export function addGlobalOptions(command: Command, shared: SharedOptions = 'all'): void {
@@ -31,16 +31,11 @@ export function addGlobalOptions(command: Command, shared: SharedOptions = 'all'
   addChoice(command, '-o, --output <format>', `output as ${outputFormats.join(', ')}`, outputFormats)
   if (shared === 'all') {
     command
-      .option(
-        '-X, --property <name=value>',
-        "client property by Kafka's or librdkafka's name; may be repeated",
-        append,
-        [],
-      )
+      .option('-X, --property <name=value>', "client property by Kafka's or librdkafka's name; may be repeated", append)
       .option('--profile <name>', 'profile of the profile file (OTTLA_PROFILE)')
   }
-  command.option('--local', 'times in the local zone instead of UTC')
-  if (shared === 'output') return
+  if (shared !== 'format') command.option('--local', 'times in the local zone instead of UTC')
+  if (shared !== 'all') return
   // The spellings of Apache Kafka's own tools.
   addHidden(command, '--bootstrap-server <hosts>')
   addHidden(command, '--broker-list <hosts>')

@@ -8,6 +8,7 @@ import { after, before, test } from 'node:test'
 import { CODEC_NAMES } from '@ottla/protocol/records'
 import { CODECS } from '../src/choices.ts'
 import { startBroker, type TestBroker } from '../src/index.ts'
+import { registry } from '../src/registry.ts'
 import { bin, ottla } from './support/run.ts'
 
 let broker: TestBroker
@@ -378,6 +379,42 @@ test('the broker comes from option, property, environment or profile, in this or
     0,
   )
   rmSync(profile)
+})
+
+test('no broker there: every command says so soon, and changes nothing', async () => {
+  const commands = [
+    'topic describe x',
+    'topic create x',
+    'topic alter x -c a=b',
+    'topic delete x',
+    'bench',
+    'consume x',
+  ]
+  commands.push(
+    'topic add-partitions x -n 1',
+    'config describe x',
+    'config set x a=b',
+    'config unset x a',
+    'cluster info',
+  )
+  await Promise.all(
+    commands.map(async (args) => {
+      const ended = await ottla([...args.split(' '), '-b', '127.0.0.1:1'])
+      assert.deepEqual([ended.code, ended.stdout], [3, ''], args)
+      assert.match(ended.stderr, /^ottla: connection to 127.0.0.1:1 refused: is a broker running there\?.*\n$/, args)
+    }),
+  )
+})
+
+test('no line of help is wider than 80 columns, and none shows how it was made', async () => {
+  for (const { path } of registry) {
+    const { stdout } = await ottla([...path, '--help'])
+    assert.deepEqual(
+      stdout.split('\n').filter((line) => line.length > 80 || line.includes('[]')),
+      [],
+      path.join(' '),
+    )
+  }
 })
 
 test('a broken profile file hinders only what would read it', async () => {

@@ -20,14 +20,14 @@ const STOP_TIMEOUT_MS = 30_000
 
 export const command: CommandModule = {
   finishes: true,
-  shares: 'output',
+  shares: 'format',
 
   configure(parser) {
     parser
       .option('--dir <folders>', `where the data lies (default ${DIR_DEFAULT}); several parted by commas, as log.dirs`)
       .option('-p, --port <number>', 'port of localhost to listen on, 0 for any free one (default 9092)')
       .option('--config <file>', "a properties file in Apache Kafka's format and names")
-      .option('--set <name=value>', 'one property, over the file; may be repeated', append, [])
+      .option('--set <name=value>', 'one property, over the file; may be repeated', append)
       .option('--max-disk <size>', 'most bytes all logs may take, e.g. 500M or 20G; then producers are refused')
     addChoice(parser, '--log-level <level>', LEVELS.join(', '), LEVELS, 'info')
     parser
@@ -37,8 +37,8 @@ export const command: CommandModule = {
         'after',
         `
 Examples:
-  ottla start                                    a broker on localhost:9092, data in ${DIR_DEFAULT}
-  ottla start --port 0 --json                    any free port, told in one line of JSON
+  ottla start                  on localhost:9092, data in ${DIR_DEFAULT}
+  ottla start --port 0 --json  any free port, told in one line of JSON
   ottla start --config server.properties --set log.retention.hours=24
 `,
       )
@@ -87,7 +87,7 @@ function settingsOf(options: CommandContext['options']): StartSettings {
     dir: options.dir,
     port: options.port === undefined ? undefined : portOf(options.port),
     configFile: options.config,
-    set: options.set,
+    set: options.set ?? [],
     maxDiskBytes: options.maxDisk === undefined ? undefined : bytesOf(options.maxDisk),
     logLevel: options.logLevel,
     adopt: options.adopt === true,

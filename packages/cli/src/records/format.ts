@@ -3,20 +3,27 @@ import { attributes, number, numberBytes, text, time, type Verb } from './format
 import type { PartitionBounds, ShownRecord } from './record.ts'
 
 export const FORMAT_HELP = `Format of a record for -f (rpk's verbs, and kcat's where they do not clash):
-  %t topic   %p partition   %o offset   %e leader epoch   %i number of the record, from 1
-  %k key     %v %s value    %h headers as k=v,k=v   %h{%k=%v } with a format of its own for each
-  %x producer id            %y producer epoch
-  %T %K %V %S %H            lengths of topic, key, value, value, and the number of headers
-  %R         length of the value as 4 bytes, big endian
-  %d         timestamp in ms; %d{s} seconds, %d{iso} UTC, %d{local}, %d{strftime[%Y-%m-%d %H:%M:%S]} UTC,
-             %d{go[2006-01-02T15:04:05Z07:00]} UTC
-  %a{compression}  %a{timestamp-type}  %a{transactional-bit}  %a{control-bit}   attributes of the batch
-  %[ %| %]   log start offset, last stable offset and high watermark of the partition when reading began
-  %% %{ %}   these characters;  \\n \\t \\r \\\\ \\0 \\xHH as in C
-Texts take a form: %v{hex}, %v{base64}, %v{base64raw}, %v{json}, and %v{unpack[<iq>hs]}: < > little (at first) and big
-endian, b h i q numbers of 1, 2, 4, 8 bytes, in capitals unsigned, c one byte, s the rest, $ nothing may be left.
-Numbers too: %o{hex}, %o{hex64} … hex4, %V{big32}, %V{little16}, %V{byte}, %H{bool}; an attribute's after a semicolon,
-as in %a{compression;hex8}.`
+  %t %p %o           topic, partition, offset
+  %k %v %s           key, value, value
+  %h                 headers as k=v,k=v; %h{%k=%v } with a format for each
+  %d                 timestamp in ms; %d{s} in seconds, %d{iso} and %d{local},
+                     %d{strftime[%Y-%m-%d %H:%M:%S]},
+                     %d{go[2006-01-02T15:04:05Z07:00]}
+  %T %K %V %S        lengths of topic, key, value, value; -1 for null
+  %R                 length of the value as 4 bytes, big endian
+  %H                 number of headers
+  %e %x %y           leader epoch, producer id, producer epoch
+  %a{compression}    of the batch; also timestamp-type, transactional-bit,
+                     control-bit
+  %[ %| %]           log start offset, last stable offset and high watermark of
+                     the partition when reading began
+  %i                 number of the record, from 1
+  %% %{ %}           these characters; \\n \\t \\r \\\\ \\0 \\xHH as in C
+Texts take a form: %v{hex} %v{base64} %v{base64raw} %v{json} %v{unpack[>iq]}
+  (unpack: < little endian, as at first, > big; b h i q numbers of 1, 2, 4, 8
+  bytes, in capitals unsigned; c a byte, s the rest, $ nothing is left)
+Numbers too: %o{hex} %o{hex64} … %o{hex4} %V{big32} %V{little16} %V{byte}
+  %H{bool}, and those of attributes: %a{compression;hex8}`
 
 /** Turns one record into text or bytes. */
 export interface RecordFormatter {

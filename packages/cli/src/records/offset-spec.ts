@@ -28,7 +28,8 @@ export const OFFSET_HELP = `Where to read (as rpk's):
   :b, a:             from the start, or up to the present end
   a:+10              10 records from a
   @time              from the first record at or after a time:
-                     ms or s since the epoch, 2026-01-31, 2026-01-31T12:30:00Z, -15m (before now)
+                     ms or s since the epoch, 2026-01-31,
+                     2026-01-31T12:30:00Z, -15m (before now)
   @a:b               from time a to time b, or to \`end\``
 
 /**

@@ -5,8 +5,9 @@ import { addHidden, append } from '../../globals.ts'
 import { report } from '../topic/shared.ts'
 
 export const RESOURCES_HELP = `
-What is configured is named by its kind and name: topic/orders, broker/1, broker/ for the defaults of all brokers,
-group/billing. A name without a kind is a topic.`
+What is configured is named by its kind and name: topic/orders, broker/1,
+broker/ for the defaults of all brokers, group/billing. A name without a kind is
+a topic.`
 
 export function addResourceAliases(command: Command): void {
   // kafka-configs: --entity-type topics --entity-name orders
@@ -67,7 +68,7 @@ export async function change(
   resource: ConfigResource,
   changes: readonly ConfigChange[],
 ): Promise<number> {
-  const { admin } = await context.kafka()
+  const admin = await context.admin()
   const validateOnly = context.options.dryRun === true
   const results = await admin.alterConfigs([{ ...resource, changes }], { validateOnly })
   return report(context, results, (r) => (validateOnly ? `${label(r)} could be changed` : `changed ${label(r)}`))

@@ -25,8 +25,8 @@ export const command: CommandModule = {
     const names = someTopics(context)
     const { options } = context
     const configs = parseConfigs(options.config)
-    const kafka = await context.kafka()
-    const results = await kafka.admin.createTopics(
+    const admin = await context.admin()
+    const results = await admin.createTopics(
       names.map((name) => ({
         name,
         partitions: options.partitions,

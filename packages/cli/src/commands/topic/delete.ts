@@ -15,8 +15,8 @@ export const command: CommandModule = {
 
   async run(context: CommandContext): Promise<number> {
     const names = someTopics(context)
-    const kafka = await context.kafka()
-    const results = await kafka.admin.deleteTopics(names)
+    const admin = await context.admin()
+    const results = await admin.deleteTopics(names)
     const tolerated = results.map((r) =>
       context.options.ifExists && r.error?.code === 'UNKNOWN_TOPIC_OR_PARTITION'
         ? { ...r, error: null, absent: true }

@@ -1,3 +1,4 @@
+import type { KafkaError } from '@ottla/client'
 import type { Command } from 'commander'
 import type { CommandContext, CommandModule } from '../../command.ts'
 import { explain } from '../../errors.ts'
@@ -21,10 +22,10 @@ export const command: CommandModule = {
     const names = named.length > 0 ? named : (await kafka.admin.listTopics()).map((t) => t.name)
     const topics = await kafka.admin.describeTopics(names)
     const described: unknown[] = []
-    let failed = 0
+    const errors: (KafkaError | null)[] = []
     for (const { name, topic, error } of topics) {
       if (topic === null) {
-        failed += 1
+        errors.push(error)
         process.stderr.write(`ottla: ${error === null ? name : explain(error).message}\n`)
         continue
       }
@@ -70,7 +71,7 @@ export const command: CommandModule = {
       ])
     }
     if (context.output.format !== 'table') await context.output.data(described)
-    if (failed === 0) return exitCodes.ok
-    return failed === names.length ? exitCodes.notFound : exitCodes.partial
+    if (errors.length === 0) return exitCodes.ok
+    return errors.length === names.length ? explain(errors[0]).exitCode : exitCodes.partial
   },
 }
