@@ -12,7 +12,7 @@ import type { LogDirectory } from './log-directory.ts'
 import { IndexMemory, type LogShared } from './log-shared.ts'
 import type { DirectoryState, LogManagerOptions } from './manager-types.ts'
 import { assertTopicName, type FolderFate, partitionDirectoryName } from './names.ts'
-import { OpenFiles } from './open-files.ts'
+import { makingRoom, OpenFiles } from './open-files.ts'
 import { openLogs } from './open-logs.ts'
 import { PartitionFolders } from './partition-folders.ts'
 import { Retention } from './retention.ts'
@@ -79,7 +79,9 @@ export class LogManager {
     }
   }
 
-  private constructor(runtime: StorageRuntime, options: LogManagerOptions, locked: LockedDirectories) {
+  private constructor(system: StorageRuntime, options: LogManagerOptions, locked: LockedDirectories) {
+    const openFiles = new OpenFiles(system.fs, options.openFilesMax ?? OPEN_FILES_MAX)
+    const runtime = { ...system, fs: makingRoom(system.fs, openFiles) }
     this.#runtime = runtime
     this.#options = options
     this.#directories = new LogDirectories(locked.directories, locked.record)
@@ -117,7 +119,7 @@ export class LogManager {
     this.#shared = {
       runtime,
       listener: options.listener,
-      openFiles: new OpenFiles(runtime.fs, options.openFilesMax ?? OPEN_FILES_MAX),
+      openFiles,
       tailBudget: new TailBudget(options.tailBytesMax ?? TAIL_BYTES_MAX, bufferPool),
       bufferPool,
       indexMemory: new IndexMemory(INDEX_BYTES_MAX),

@@ -1,4 +1,5 @@
 import type { File, FileSystem, OpenMode } from '@ottla/runtime'
+import { isOutOfDescriptors } from './errors.ts'
 
 /**
  * Keeps at most `openFilesMax` log files open, closing the one used longest ago. A file is pinned while an operation
@@ -25,7 +26,8 @@ export class OpenFiles {
       }
     } else {
       this.#makeRoom()
-      handle = { path, file: this.#open(path, mode), pins: 0, detached: false }
+      const file = this.opening(() => this.#fs.open(path, mode))
+      handle = { path, file, pins: 0, detached: false }
       this.#handles.set(path, handle)
     }
     handle.pins++
@@ -60,13 +62,12 @@ export class OpenFiles {
   }
 
   /** Where descriptors run out below our own bound, because connections have taken them, files make room for files. */
-  #open(path: string, mode: OpenMode): File {
+  opening<T>(open: () => T): T {
     for (;;) {
       try {
-        return this.#fs.open(path, mode)
+        return open()
       } catch (error) {
-        const { code } = error as NodeJS.ErrnoException
-        if ((code !== 'EMFILE' && code !== 'ENFILE') || !this.#closeOldest()) throw error
+        if (!isOutOfDescriptors(error) || !this.#closeOldest()) throw error
       }
     }
   }
@@ -87,4 +88,20 @@ export interface Handle {
   readonly file: File
   pins: number
   detached: boolean
+}
+
+/** The same file system, for files that are open for a moment only: kept ones nobody uses make room for those, too. */
+export function makingRoom(fs: FileSystem, files: OpenFiles): FileSystem {
+  return {
+    open: (path, mode): File => files.opening(() => fs.open(path, mode)),
+    exists: (path) => fs.exists(path),
+    stat: (path) => fs.stat(path),
+    readdir: (path) => files.opening(() => fs.readdir(path)),
+    mkdir: (path) => fs.mkdir(path),
+    rename: (from, to) => fs.rename(from, to),
+    unlink: (path) => fs.unlink(path),
+    rmdir: (path) => fs.rmdir(path),
+    syncDir: (path) => files.opening(() => fs.syncDir(path)),
+    statfs: (path) => fs.statfs(path),
+  }
 }

@@ -309,3 +309,29 @@ test('the key hash depends on every byte, the length and the keys', () => {
     }
   assert.equal(seen.size, 20 + 190)
 })
+
+test('what to clean next is looked for in slices, and a stop in between ends that', async () => {
+  const world = new World({ config: compacted, lookMs: 1, manager: { tailBytesMax: 0, cleaner: { enable: false } } })
+  const logs = Array.from({ length: 12 }, (_, partition) => world.createLog('t', partition))
+  for (const log of logs)
+    for (let i = 0; i < 40; i++) world.append(log, batchOf([{ key: 'k', value: `${i}${'x'.repeat(200)}` }]))
+  world.settle()
+  let looks = 0
+  for (const log of logs) {
+    const guarded = log.guarded.bind(log)
+    log.guarded = (action, otherwise) => {
+      looks++
+      return guarded(action, otherwise)
+    }
+  }
+  const sizeBefore = logs.map((log) => log.sizeBytes)
+  world.manager.runCleaner()
+  assert.ok(looks > 0 && looks < logs.length / 2, `${looks} looks`)
+  world.manager.runCleaner()
+  world.settle(2000)
+  for (const [i, log] of logs.entries()) assert.ok(log.sizeBytes < sizeBefore[i] / 2, log.name)
+  world.manager.runCleaner()
+  looks = 0
+  await world.stop()
+  assert.equal(looks, 0)
+})

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { FileSystem } from '@ottla/runtime'
-import { withCalls } from './support/file-systems.ts'
+import { Descriptors, withCalls } from './support/file-systems.ts'
 import { batchOf, DIRECTORY, recordsIn, World } from './support/world.ts'
 
 /** Refuses to open what `refused` says, as a process without file descriptors does; to wait for a folder opens it. */
@@ -163,4 +163,35 @@ test('a disk that is full even for the truncation of a failed write: the directo
   assert.ok(world.manager.directories[0].offline)
   assert.equal(world.failed.length, 1)
   assert.equal(world.append(log, batchOf([{}])).errorCode, 56)
+})
+
+test('files kept open make room for those that are needed for a moment', async () => {
+  const descriptors = new Descriptors()
+  const world = new World({
+    config: { segmentBytes: 300 },
+    manager: { tailBytesMax: 0, producerIdExpirationMs: Number.POSITIVE_INFINITY },
+    fileSystem: (fs) => descriptors.over(fs),
+  })
+  for (const topic of ['a', 'b']) {
+    const log = world.createLog(topic)
+    for (let i = 0; i < 10; i++) world.append(log, batchOf([{ timestamp: i }], { id: 3, sequence: i }))
+  }
+  world.settle()
+  await world.stopAndRestart()
+  const [log, other] = [world.log('a'), world.log('b')]
+  for (let offset = 0; offset < 10; offset++) world.read(other, offset)
+  assert.ok(descriptors.open.size > 1)
+  descriptors.filesMax = descriptors.open.size
+  // Needs the indexes, and then the newest snapshot of the producers.
+  assert.equal(log.fetchOffsetByTimestamp(7)?.offset, 7)
+  assert.deepEqual(
+    log.activeProducers().map(({ lastSequence }) => lastSequence),
+    [9],
+  )
+  world.append(log, batchOf([{}], { id: 3, sequence: 10 }))
+  assert.equal(
+    world.wait((done) => log.flush(done)),
+    null,
+  )
+  assert.deepEqual(world.failed, [])
 })

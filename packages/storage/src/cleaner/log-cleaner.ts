@@ -18,6 +18,12 @@ const DEDUPE_BUFFER_SIZE = 134_217_728
 const BUFFER_LOAD_FACTOR = 0.9
 const BACKOFF_MS = 15_000
 
+interface Choice {
+  /** Still to be looked at. */
+  readonly logs: Iterator<PartitionLog>
+  best: CleanPlan | null
+}
+
 export interface CleanerHost {
   logs(): Iterable<PartitionLog>
   /** Of the `cleaner-offset-checkpoint`. */
@@ -34,6 +40,8 @@ export class LogCleaner {
   readonly #host: CleanerHost
   readonly #options: Required<CleanerOptions>
   #timer: ReturnType<StorageRuntime['timers']['setTimer']> | undefined
+  /** While it looks for what to do next. */
+  #choosing: Choice | null = null
   #running: { readonly log: PartitionLog; readonly steps: Steps<CleanResult | null> } | null = null
   /** Logs with a batch whose records cannot be read: left as they are until the next start. */
   readonly #uncleanable = new WeakSet<PartitionLog>()
@@ -68,12 +76,41 @@ export class LogCleaner {
   /** Starts on the log that needs it most; looks again after a while when none does. */
   cleanDirtiest(): void {
     this.#runtime.timers.clearTimer(this.#timer)
-    if (this.#running !== null || this.#stopped) return
-    const plan = this.#choose()
-    if (plan === null) {
-      this.#lookAgainIn(this.#options.backoffMs)
+    if (this.#running !== null || this.#choosing !== null || this.#stopped) return
+    this.#choosing = { logs: this.#host.logs()[Symbol.iterator](), best: null }
+    this.#choose(this.#choosing)
+  }
+
+  /** In slices too: the first look at a log costs a look at each of its files. */
+  #choose(choosing: Choice): void {
+    const { clock, timers } = this.#runtime
+    const endMs = clock.monotonicMs() + SLICE_MS
+    for (;;) {
+      if (this.#stopped) return
+      const next = choosing.logs.next()
+      if (next.done === true) break
+      const plan = this.#planOf(next.value)
+      if (plan !== null && (choosing.best === null || isMoreUrgent(plan, choosing.best))) choosing.best = plan
+      if (clock.monotonicMs() < endMs) continue
+      timers.setTimer(() => this.#choose(choosing), PAUSE_MS, { keepAlive: false })
       return
     }
+    this.#choosing = null
+    // Things may have changed since it was looked at.
+    const plan = choosing.best === null ? null : this.#planOf(choosing.best.log)
+    if (plan === null) this.#lookAgainIn(this.#options.backoffMs)
+    else this.#begin(plan)
+  }
+
+  /** null when the log needs no cleaning, or must not be cleaned. */
+  #planOf(log: PartitionLog): CleanPlan | null {
+    if (!log.config.cleanupPolicy.compact || log.offline !== null || this.#uncleanable.has(log)) return null
+    const nowMs = this.#runtime.clock.nowMs()
+    const plan = log.guarded(() => planCleaning(log, this.#host.lastCleanOffset(log), nowMs), null)
+    return plan !== null && (plan.overdue || plan.dirtyRatio > log.config.minCleanableDirtyRatio) ? plan : null
+  }
+
+  #begin(plan: CleanPlan): void {
     const { log } = plan
     log.beginCleaning()
     this.#running = { log, steps: cleanLog(plan, this.#options, this.#throttle) }
@@ -83,23 +120,6 @@ export class LogCleaner {
       to: plan.firstUncleanableOffset,
     })
     this.#slice()
-  }
-
-  #choose(): CleanPlan | null {
-    const nowMs = this.#runtime.clock.nowMs()
-    let best: CleanPlan | null = null
-    for (const log of this.#host.logs()) {
-      if (!log.config.cleanupPolicy.compact || log.offline !== null || this.#uncleanable.has(log)) continue
-      const plan = log.guarded(() => planCleaning(log, this.#host.lastCleanOffset(log), nowMs), null)
-      if (plan === null || !(plan.overdue || plan.dirtyRatio > log.config.minCleanableDirtyRatio)) continue
-      if (
-        best === null ||
-        (plan.overdue && !best.overdue) ||
-        (plan.overdue === best.overdue && plan.dirtyRatio > best.dirtyRatio)
-      )
-        best = plan
-    }
-    return best
   }
 
   #slice(): void {
@@ -154,7 +174,11 @@ export class LogCleaner {
     } catch (cleanupError) {
       this.#runtime.logger.warn('could not clean up', { log: log.name, error: (cleanupError as Error).message })
     }
-    if (isShortage(error)) this.#runtime.logger.warn('no room to clean a log', { log: log.name })
+    if (isShortage(error))
+      this.#runtime.logger.warn('no room, or no file descriptor, to clean a log; later again', {
+        log: log.name,
+        error: error.message,
+      })
     else if (error instanceof RecordsError) this.#leaveAlone(log, error)
     else log.fail(error)
     this.#finish(null)
@@ -199,4 +223,8 @@ export class LogCleaner {
     this.#rest = null
     this.#slice()
   }
+}
+
+function isMoreUrgent(plan: CleanPlan, other: CleanPlan): boolean {
+  return plan.overdue === other.overdue ? plan.dirtyRatio > other.dirtyRatio : plan.overdue
 }

@@ -24,6 +24,7 @@ export function planCleaning(log: PartitionLog, lastCleanOffset: number | undefi
   let firstUncleanableOffset = Math.min(last.baseOffset, log.lastStableOffset)
   let cleanBytes = 0
   let dirtyBytes = 0
+  const hasDeadline = config.maxCompactionLagMs !== Number.POSITIVE_INFINITY
   let oldestDirtyMs = Number.POSITIVE_INFINITY
   for (const [i, segment] of segments.all().entries()) {
     const next = segments.at(i + 1)
@@ -41,7 +42,8 @@ export function planCleaning(log: PartitionLog, lastCleanOffset: number | undefi
       break
     }
     dirtyBytes += segment.sizeBytes
-    if (segment.sizeBytes > 0) oldestDirtyMs = Math.min(oldestDirtyMs, segment.rollingTimestamp)
+    // It may have to be read.
+    if (hasDeadline && segment.sizeBytes > 0) oldestDirtyMs = Math.min(oldestDirtyMs, segment.rollingTimestamp)
   }
   if (dirtyBytes === 0) return null
   return {
@@ -49,8 +51,7 @@ export function planCleaning(log: PartitionLog, lastCleanOffset: number | undefi
     firstDirtyOffset,
     firstUncleanableOffset,
     dirtyRatio: dirtyBytes / (cleanBytes + dirtyBytes),
-    overdue:
-      config.maxCompactionLagMs !== Number.POSITIVE_INFINITY && oldestDirtyMs < nowMs - config.maxCompactionLagMs,
+    overdue: hasDeadline && oldestDirtyMs < nowMs - config.maxCompactionLagMs,
   }
 }
 
