@@ -58,6 +58,8 @@ export class PartitionLog {
   #active = false
   #flushTimer: ReturnType<LogShared['runtime']['timers']['setTimer']> | undefined
   #closed = false
+  /** Counts what was asked for and could not be found out. */
+  #unanswered = 0
   /** How often the log had been truncated when cleaning began; -1 while it is not being cleaned. */
   #cleaningFrom = -1
 
@@ -130,6 +132,16 @@ export class PartitionLog {
   }
 
   // ---- what may need the disk
+
+  /**
+   * What `ask` returns; null when something that it has asked this log could not be found out, because of damage, a broken
+   * disk or for want of a file descriptor. Without this, such questions are answered as if there were nothing.
+   */
+  answered<T>(ask: () => T): T | null {
+    const before = this.#unanswered
+    const answer = ask()
+    return this.#offline === null && this.#unanswered === before ? answer : null
+  }
 
   /** URL-safe base64 without padding, as Apache Kafka prints it; null when the folder has no `partition.metadata`. */
   get topicId(): string | null {
@@ -592,6 +604,7 @@ export class PartitionLog {
     try {
       return action()
     } catch (error) {
+      this.#unanswered++
       this.#failed(error as Error)
       return otherwise
     }

@@ -195,3 +195,25 @@ test('files kept open make room for those that are needed for a moment', async (
   )
   assert.deepEqual(world.failed, [])
 })
+
+test('a question that cannot be answered is told from one whose answer is nothing', async () => {
+  const exhaustion = new Exhaustion()
+  const world = worldOf(exhaustion, Number.POSITIVE_INFINITY)
+  const log = world.createLog('t', 0)
+  for (let i = 0; i < 10; i++) world.append(log, batchOf([{ value: 'x'.repeat(900), timestamp: i }]))
+  world.settle()
+  await world.stopAndRestart()
+  const again = world.log()
+  const questions: (() => unknown)[] = [
+    () => again.fetchOffsetByTimestamp(5),
+    () => again.fetchMaxTimestamp(),
+    () => again.abortedTransactionsIn(0, 10),
+    () => again.offsetForLeaderEpoch(0),
+  ]
+  exhaustion.refused = () => true
+  for (const question of questions) assert.equal(again.answered(question), null)
+  exhaustion.refused = () => false
+  assert.equal(again.answered(() => again.fetchOffsetByTimestamp(5))?.offset, 5)
+  assert.deepEqual(again.answered(questions[2]), [])
+  for (const question of questions) assert.notEqual(again.answered(question), null)
+})

@@ -96,10 +96,14 @@ function partitionData(item: FetchItem, readCommitted: boolean): PartitionData {
     records: failed || slice === null ? [] : slice.chunks,
   }
   if (readCommitted && !failed && item.partition !== null) {
-    data.abortedTransactions =
+    const { log } = item.partition
+    const aborted =
       slice === null || slice.bytes === 0
         ? []
-        : item.partition.log.abortedTransactionsIn(item.fetchOffset, item.readableEnd)
+        : log.answered(() => log.abortedTransactionsIn(item.fetchOffset, item.readableEnd))
+    // Without knowing what was aborted, none of it may be seen.
+    if (aborted === null) return { ...data, errorCode: ErrorCode.KAFKA_STORAGE_ERROR, records: [] }
+    data.abortedTransactions = aborted
   }
   return item.divergingEpoch === null ? data : { ...data, divergingEpoch: item.divergingEpoch }
 }

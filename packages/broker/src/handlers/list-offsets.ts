@@ -56,12 +56,12 @@ export function listOffsetsHandler({ replicas }: ListOffsetsDeps): Handler {
         if (request.apiVersion > 0 && !isSupported(wanted.timestamp, request.apiVersion)) {
           return failed(wanted, ErrorCode.UNSUPPORTED_VERSION)
         }
-        const found =
+        const found = partition.log.answered(() =>
           request.apiVersion === 0
             ? oldStyle(partition, wanted)
-            : newStyle(partition, wanted, readCommitted, request.apiVersion)
-        // Asked afterwards: a look-up that meets a broken disk finds nothing and takes the log offline.
-        return partition.log.offline === null ? found : failed(wanted, ErrorCode.KAFKA_STORAGE_ERROR)
+            : newStyle(partition, wanted, readCommitted, request.apiVersion),
+        )
+        return found ?? failed(wanted, ErrorCode.KAFKA_STORAGE_ERROR)
       }
       return {
         topics: body.topics.map(({ name, partitions }) => ({

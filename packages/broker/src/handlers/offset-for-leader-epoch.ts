@@ -34,7 +34,11 @@ export function offsetForLeaderEpochHandler({ replicas }: { readonly replicas: R
             if (leaderEpoch === partition.leaderEpoch) {
               return { partition: index, leaderEpoch, endOffset: partition.highWatermark }
             }
-            return { partition: index, ...partition.log.offsetForLeaderEpoch(leaderEpoch) }
+            const { log } = partition
+            const end = log.answered(() => log.offsetForLeaderEpoch(leaderEpoch))
+            if (end !== null) return { partition: index, ...end }
+            errorCode = ErrorCode.KAFKA_STORAGE_ERROR
+            return { partition: index, errorCode, leaderEpoch: UNDEFINED, endOffset: UNDEFINED }
           }),
         })),
       }
