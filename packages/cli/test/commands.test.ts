@@ -89,6 +89,7 @@ test('configs are set, shown and put back', async () => {
   const refused = await run('config set conf retention.ms=soon')
   assert.equal(refused.code, 1)
   assert.match(refused.stderr, /^ottla: topic conf: .+\n$/)
+  assert.match(await ok('cluster info'), /^Cluster \S+: \d+ topics?, \d+ partitions?\nBROKER /)
   const cluster = JSON.parse(await ok('cluster info -o json'))
   assert.deepEqual([cluster.clusterId, cluster.brokers.length], [broker.clusterId, 1])
 })
@@ -466,6 +467,21 @@ test('help, version and completion', async () => {
   assert.match(await ok('__complete topic describe form'), /^formats\n$/)
   for (const shell of ['bash', 'zsh', 'fish'])
     assert.match((await ottla(['completion', shell])).stdout, /ottla __complete/)
+})
+
+test('Ctrl-C ends bench at once, with its topic', async () => {
+  const child = spawn(process.execPath, [bin, 'bench', '-n', '100000000', '-b', broker.bootstrap])
+  let stderr = ''
+  child.stderr.on('data', (chunk) => (stderr += chunk))
+  const ended = new Promise((resolve) => child.once('close', resolve))
+  const admin = await broker.admin()
+  await broker.waitFor(async () => {
+    const [topic] = (await admin.listTopics()).filter(({ name }) => name.startsWith('ottla-bench-'))
+    return topic !== undefined && (await admin.topicOffsets(topic.name, 'latest')).some(({ offset }) => offset > 1000)
+  })
+  child.kill('SIGINT')
+  assert.deepEqual([await ended, stderr], [130, ''])
+  assert.doesNotMatch(await ok('topic list'), /ottla-bench/)
 })
 
 test('bench measures and cleans up', async () => {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Kafka, ProducerOptions } from '@ottla/client'
+import type { Kafka, Producer, ProducerOptions } from '@ottla/client'
 import type { Command } from 'commander'
 import { ACKS, addChoice, addSuggested, CODECS } from '../choices.ts'
 import { type CommandContext, type CommandModule, orAborted, UsageError } from '../command.ts'
@@ -53,7 +53,17 @@ async function run(context: CommandContext): Promise<undefined> {
   const admin = await orAborted(signal, context.admin())
   // A client of its own: it ends with the measuring, while the topic is still to be deleted.
   const kafka = await context.kafka()
-  const onAbort = () => void kafka.close()
+  const producers: Producer[] = []
+  const newProducer = () => {
+    const producer = kafka.producer(producerOptions)
+    producers.push(producer)
+    return producer
+  }
+  const onAbort = () => {
+    // Nobody wants what is on the way, and its topic is to be deleted.
+    for (const producer of producers) void producer.close({ timeoutMs: 0 })
+    void kafka.close()
+  }
   const topic = (options.topic as string | undefined) ?? `ottla-bench-${randomBytes(4).toString('hex')}`
   const own = options.topic === undefined
   if (own) {
@@ -64,7 +74,7 @@ async function run(context: CommandContext): Promise<undefined> {
   try {
     signal.throwIfAborted()
     const before = await kafka.admin.topicOffsets(topic, 'latest')
-    const rows = [await produce(kafka, topic, options.records, options.size, producerOptions)]
+    const rows = [await produce(newProducer(), topic, options.records, options.size)]
     signal.throwIfAborted()
     rows.push(
       await consume(
@@ -75,7 +85,7 @@ async function run(context: CommandContext): Promise<undefined> {
       ),
     )
     signal.throwIfAborted()
-    if (options.latency && acks !== 0) rows.push(await endToEnd(kafka, topic, options.size, producerOptions))
+    if (options.latency && acks !== 0) rows.push(await endToEnd(kafka, newProducer(), topic, options.size))
     signal.throwIfAborted()
     await output.rows(rows, [
       { title: 'what', value: (r) => r.what },
@@ -94,14 +104,7 @@ async function run(context: CommandContext): Promise<undefined> {
   return undefined
 }
 
-async function produce(
-  kafka: Kafka,
-  topic: string,
-  records: number,
-  size: number,
-  options: ProducerOptions,
-): Promise<Row> {
-  const producer = kafka.producer(options)
+async function produce(producer: Producer, topic: string, records: number, size: number): Promise<Row> {
   // Half of it random: neither all zeros nor noise for the codecs.
   const value = Buffer.concat([randomBytes(size >> 1), Buffer.alloc(size - (size >> 1), 'ottla')])
   await producer.send(topic, { value })
@@ -109,7 +112,8 @@ async function produce(
   let failure: Error | null = null
   const measured = stopwatch()
   let done = 0
-  for (let i = 0; i < records; i++) {
+  // Ctrl-C closes the producer, which fails the next one.
+  for (let i = 0; i < records && failure === null; i++) {
     const room = producer.produce(topic, { value }, (error) => {
       if (error !== null) failure ??= error
       else done += 1
@@ -117,10 +121,9 @@ async function produce(
     if (!room) {
       await producer.ready()
       progress.update(done)
-      if (failure !== null) throw failure
     }
   }
-  await producer.flush()
+  if (failure === null) await producer.flush()
   progress.end()
   if (failure !== null) throw failure
   const row = measured('produce', records, size)
@@ -148,8 +151,7 @@ async function consume(kafka: Kafka, topic: string, from: readonly number[], siz
 }
 
 /** From `send` until the reader has the record, one at a time. */
-async function endToEnd(kafka: Kafka, topic: string, size: number, options: ProducerOptions): Promise<Row> {
-  const producer = kafka.producer(options)
+async function endToEnd(kafka: Kafka, producer: Producer, topic: string, size: number): Promise<Row> {
   const consumer = kafka.consumer({ assign: [{ topic, from: 'latest' }], fetchMaxWaitMs: 100 })
   const arrived = consumer[Symbol.asyncIterator]()
   const value = Buffer.alloc(size)

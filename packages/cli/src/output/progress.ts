@@ -55,7 +55,12 @@ export function formatCount(count: number): string {
 
 /** `1 record`, `2 records`. */
 export function formatRecords(count: number): string {
-  return `${formatCount(count)} record${count === 1 ? '' : 's'}`
+  return formatNumber(count, 'record')
+}
+
+/** `1 topic`, `2 topics`. */
+export function formatNumber(count: number, thing: string): string {
+  return `${formatCount(count)} ${thing}${count === 1 ? '' : 's'}`
 }
 
 export function formatBytes(bytes: number): string {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { CommandContext, CommandModule } from '../../command.ts'
+import { formatNumber } from '../../output/progress.ts'
 
 export const command: CommandModule = {
   configure(command: Command): void {
@@ -14,9 +15,8 @@ export const command: CommandModule = {
       await context.output.data({ ...cluster, ...counts })
       return
     }
-    await context.output.line(
-      `Cluster ${cluster.clusterId ?? '-'}: ${counts.topics} topics, ${counts.partitions} partitions`,
-    )
+    const has = `${formatNumber(counts.topics, 'topic')}, ${formatNumber(counts.partitions, 'partition')}`
+    await context.output.line(`Cluster ${cluster.clusterId ?? '-'}: ${has}`)
     await context.output.rows(cluster.brokers, [
       { title: 'broker', value: (b) => b.id, align: 'right' },
       { title: 'address', value: (b) => `${b.host}:${b.port}` },
