@@ -365,14 +365,31 @@ export class PartitionLog {
   }
 
   /**
+   * Of segments that end at or before the log's start, the oldest `segmentsMax` of them, removes what is not the log itself: so
+   * there is room even on a full disk to write down that they go.
+   */
+  makeRoomBelowStart(segmentsMax: number): void {
+    this.#attempt(() => {
+      const { segments } = this.#core
+      for (let i = 0; i < Math.min(this.#segmentsBelowStart(), segmentsMax); i++) segments.at(i)!.removeIndexFiles()
+    }, undefined)
+  }
+
+  #segmentsBelowStart(): number {
+    const { segments } = this.#core
+    let count = 0
+    while (count < segments.length - 1 && segments.at(count + 1)!.baseOffset <= this.logStartOffset) count++
+    return count
+  }
+
+  /**
    * Takes out segments that end at or before the log's start, the oldest `segmentsMax` of them, and says whether there are
    * more; their files go after `file.delete.delay.ms`.
    */
   dropSegmentsBelowStart(segmentsMax: number): boolean {
     return this.#attempt(() => {
       const { segments } = this.#core
-      let count = 0
-      while (count < segments.length - 1 && segments.at(count + 1)!.baseOffset <= this.logStartOffset) count++
+      const count = this.#segmentsBelowStart()
       if (count === 0) return false
       const removed = segments.replace(0, Math.min(count, segmentsMax))
       this.#core.removeSnapshots((offset) => offset < segments.first.baseOffset)

@@ -124,10 +124,18 @@ export class Retention {
 
   /** Files below a start that a crash could take back stay; the next pass tries again. */
   #makeDurable(): void {
-    for (const log of this.#makeStartsDurable(this.#raised)) {
+    const raised = this.#raised
+    this.#raised = []
+    const durable = new Set(this.#makeStartsDurable(raised))
+    const others = raised.filter((log) => !durable.has(log) && this.#mayTouch(log))
+    if (others.length > 0) {
+      // There is no room for the checkpoint, it seems.
+      for (const log of others) log.makeRoomBelowStart(Math.ceil(STEP_SEGMENTS / others.length))
+      for (const log of this.#makeStartsDurable(others)) durable.add(log)
+    }
+    for (const log of durable) {
       log.startIsDurable()
       this.#dropping.push(log)
     }
-    this.#raised = []
   }
 }

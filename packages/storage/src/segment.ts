@@ -247,6 +247,11 @@ export class Segment {
     if (this.#sealed) this.#indexes = null
   }
 
+  /** Removes the files of the indexes, which are made anew where they are needed. */
+  removeIndexFiles(): void {
+    for (const suffix of ['.index', '.timeindex', '.txnindex']) this.#env.runtime.fs.unlink(this.path(suffix))
+  }
+
   #readIndexes(): Indexes | null {
     const expected = this.#env.checksums.get(this.baseOffset)
     if (expected === undefined || expected.logBytes !== this.sizeBytes) return null

@@ -104,3 +104,30 @@ test('a deleted partition is out of the way at once, and gone after a delay', ()
   world.settle()
   assert.deepEqual(folders(), [])
 })
+
+test('on a disk without any room retention makes some, and the log goes on', () => {
+  for (const segmentBytes of [1000, 4096]) {
+    const world = new World({ config: { segmentBytes, fileDeleteDelayMs: 1000 } })
+    const log = world.createLog()
+    for (let i = 0; i < 60; i++) world.append(log, batchOf([{ value: 'x'.repeat(400) }]))
+    world.settle()
+    world.manager.checkpoint()
+    for (let i = 0; i < 60; i++) world.append(log, batchOf([{ value: 'x'.repeat(400) }]))
+    world.settle()
+    const { disk } = world.machine
+    disk.capacityBytes = disk.usedBytes()
+    world.append(log, batchOf([{ value: 'no room' }]))
+    world.settle()
+    assert.deepEqual(world.failed, [{ log: 't-0', fromOffset: 120, code: 'ENOSPC' }])
+    log.updateConfig({ ...log.config, retentionBytes: 2 * segmentBytes })
+    world.manager.runRetention()
+    world.settle(2000)
+    assert.ok(log.logStartOffset > 60, `${log.logStartOffset}`)
+    assert.ok(disk.usedBytes() < disk.capacityBytes / 2, `${disk.usedBytes()} of ${disk.capacityBytes}`)
+    assert.equal(world.append(log, batchOf([{}])).baseOffset, 120)
+    world.settle()
+    const start = log.logStartOffset
+    world.powerCutAndRestart({ keep: 'subset', model: 'arbitrary' })
+    assert.ok(world.log().logStartOffset >= start)
+  }
+})
