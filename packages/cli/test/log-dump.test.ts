@@ -54,6 +54,24 @@ test('batches and records of a segment', async () => {
   assert.match(bounds.stderr, /^ottla: -f: .+ known to a broker, not to a file\n$/)
 })
 
+test('JSON is one list, whatever was asked for', async () => {
+  const list = async (...args: string[]) => JSON.parse((await ottla(['log', 'dump', '-o', 'json', ...args])).stdout)
+  const offsets = (await list(segment(), '--records')).map((r: { offset: number }) => r.offset)
+  assert.deepEqual(offsets, [0, 1, 2])
+  const rows: { file: string }[] = await list(partition)
+  assert.ok(rows.some(({ file }) => file === segment()) && rows.some(({ file }) => !file.endsWith('.log')))
+  assert.deepEqual(await list(partition, '--check'), [])
+  const cut = join(dir, '00000000000000000009.log')
+  copyFileSync(segment(), cut)
+  appendFileSync(cut, 'x')
+  const [{ file, problem, position }] = await list(cut, '--check')
+  assert.deepEqual([file, typeof position], [cut, 'number'])
+  assert.match(problem, /no whole batch/)
+  const numbered = await ottla(['log', 'dump', segment(), '-f', '%i '])
+  assert.equal(numbered.stdout, '1 2 3 ')
+  assert.equal((await ottla(['log', 'dump', '--check', partition, '-o', 'yaml'])).stdout, '[]\n')
+})
+
 test('every file of a partition, in tables', async () => {
   const { stdout, stderr, code } = await ottla(['log', 'dump', partition])
   assert.deepEqual([stderr, code], ['', 0])

@@ -73,9 +73,58 @@ export class Output {
     }
   }
 
+  /** One list whose items come one by one, in a format for machines; as JSON where a table was asked for. */
+  items(): ItemList {
+    return this.format === 'table' || this.format === 'json' ? new JsonList(this) : new PlainList(this)
+  }
+
   /** A time for a reader, in ms since the epoch: ISO 8601, UTC unless `--local`. */
   time(ms: number): string {
     return formatTime(ms, this.local)
+  }
+}
+
+/** A list that is written while it grows. */
+export interface ItemList {
+  add(item: unknown): Promise<void>
+  end(): Promise<void>
+}
+
+/** JSON lines and YAML: the items one after the other are the list. */
+class PlainList implements ItemList {
+  private readonly output: Output
+  private isEmpty = true
+
+  constructor(output: Output) {
+    this.output = output
+  }
+
+  async add(item: unknown): Promise<void> {
+    this.isEmpty = false
+    await this.output.data([item])
+  }
+
+  async end(): Promise<void> {
+    if (this.isEmpty && this.output.format === 'yaml') await this.output.data([])
+  }
+}
+
+class JsonList implements ItemList {
+  private readonly output: Output
+  private isEmpty = true
+
+  constructor(output: Output) {
+    this.output = output
+  }
+
+  async add(item: unknown): Promise<void> {
+    const text = JSON.stringify(item, null, 2).replace(/^/gm, '  ')
+    await this.output.write(`${this.isEmpty ? '[' : ','}\n${text}`)
+    this.isEmpty = false
+  }
+
+  async end(): Promise<void> {
+    await this.output.write(this.isEmpty ? '[]\n' : '\n]\n')
   }
 }
 
