@@ -92,25 +92,31 @@ async function makeAll(inputs: readonly BadInput[]): Promise<void> {
     const fresh = await broker.ask('measure')
     row('input', 'the broker', 'others answered', 'turn ms', 'held MB')
     for (const input of inputs) judge(input.name, await makeOne(input, broker, bystander))
-    const once = await broker.ask('measure')
-    // What the first time has warmed up the second time must find.
-    for (const input of inputs) {
-      await play(input, broker, bystander).catch(() => undefined)
-      await broker.ask('measure')
-    }
-    const twice = await broker.ask('measure')
+    const rounds = [await broker.ask('measure')]
+    // What the first time has warmed up the second must find. What it has left behind is the system's to give back or not,
+    // so that a second may differ; a leak differs each time.
+    let problems: string[]
+    do {
+      const before = Math.max(...rounds.map(({ residentBytes }) => residentBytes))
+      for (const input of inputs) {
+        await play(input, broker, bystander).catch(() => undefined)
+        await broker.ask('measure')
+      }
+      const again = await broker.ask('measure')
+      rounds.push(again)
+      problems = within('each time the process grows, by', again.residentBytes - before, RESIDENT_GROWTH_BYTES_MAX)
+    } while (problems.length > 0 && rounds.length <= TRIES)
     console.log('')
     row('memory', 'held MB', 'resident MB')
-    for (const [when, { heldBytes, residentBytes }] of Object.entries({ fresh, once, twice }))
+    const tell = (when: string, { heldBytes, residentBytes }: Watched): void =>
       row(when, mb(heldBytes), mb(residentBytes))
+    tell('before', fresh)
+    for (const [i, round] of rounds.entries()) tell(i === 0 ? 'after the list' : 'after the list again', round)
+    const last = rounds[rounds.length - 1]
     judge('memory', [
-      ...within('the broker holds', once.heldBytes - fresh.heldBytes, HELD_BYTES_MAX),
-      ...within(
-        'a second time has grown the process by',
-        twice.residentBytes - once.residentBytes,
-        RESIDENT_GROWTH_BYTES_MAX,
-      ),
-      ...within('the process has', twice.residentBytes, RESIDENT_BYTES_MAX),
+      ...problems,
+      ...within('the broker holds', last.heldBytes - fresh.heldBytes, HELD_BYTES_MAX),
+      ...within('the process has', last.residentBytes, RESIDENT_BYTES_MAX),
     ])
   } finally {
     await broker.stop()
@@ -121,7 +127,7 @@ function growth({ before, during }: CrowdCosts): number {
   return during.residentBytes - before.residentBytes
 }
 
-/** Two crowds, one after the other, come to the same broker; what the first has left behind the second must find. */
+/** Crowds come to the same broker one after the other; what the first have left behind the last must find. */
 async function crowd(name: string, count: number, habit: Habit, bytesMax: number): Promise<void> {
   const problem = crowdProblem(count)
   if (problem !== null) {
@@ -130,37 +136,32 @@ async function crowd(name: string, count: number, habit: Habit, bytesMax: number
   }
   const broker = await BrokerProcess.start({ config: crowdConfig(count) })
   try {
-    const first = await gather(broker, count, habit)
-    const second = await gather(broker, count, habit)
+    const crowds: CrowdCosts[] = []
+    for (let i = 0; i < TRIES; i++) crowds.push(await gather(broker, count, habit))
+    const [first] = crowds
     console.log('')
     row(name, 'connections', 'others answered', 'turn ms', 'held MB', 'resident MB')
-    const tell = (when: string, answered: number | string, watched: Watched): void =>
-      row(
-        when,
-        watched.connections,
-        answered,
-        ms(watched.longestTurnMs),
-        mb(watched.heldBytes),
-        mb(watched.residentBytes),
-      )
+    const tell = (when: string, answered: number | string, told: Watched): void =>
+      row(when, told.connections, answered, ms(told.longestTurnMs), mb(told.heldBytes), mb(told.residentBytes))
     tell('before', '', first.before)
-    tell('with all of them', first.othersAnswered[0], first.during)
-    tell('without them', first.othersAnswered[1], first.after)
-    tell('with as many again', second.othersAnswered[0], second.during)
-    tell('without them', second.othersAnswered[1], second.after)
+    for (const { during, after, othersAnswered } of crowds) {
+      tell('with all of them', othersAnswered[0], during)
+      tell('without them', othersAnswered[1], after)
+    }
     console.log(`${(growth(first) / count / 1000).toFixed(1)} kB of the machine's memory for each`)
-    const turns = [first.during, first.after, second.during, second.after].map(({ longestTurnMs }) => longestTurnMs)
+    const [before, last] = crowds.slice(-2)
+    const shortest = (of: (costs: CrowdCosts) => Watched) => Math.min(...crowds.map((costs) => of(costs).longestTurnMs))
     judge(name, [
       ...within('they take', growth(first), bytesMax),
-      ...within('the broker holds', second.after.heldBytes - first.before.heldBytes, HELD_BYTES_MAX),
+      ...within('the broker holds', last.after.heldBytes - first.before.heldBytes, HELD_BYTES_MAX),
       ...within(
-        'a second time has grown the process by',
-        second.during.residentBytes - first.during.residentBytes,
+        'each time the process grows, by',
+        last.during.residentBytes - before.during.residentBytes,
         RESIDENT_GROWTH_BYTES_MAX,
       ),
-      // Coming and going, the better of two times each.
-      ...tooLong(Math.max(Math.min(turns[0], turns[2]), Math.min(turns[1], turns[3]))),
-      ...(first.othersAnswered[0] > 0 && second.othersAnswered[0] > 0 ? [] : ['nobody else was answered']),
+      ...tooLong(shortest(({ during }) => during)),
+      ...tooLong(shortest(({ after }) => after)),
+      ...crowds.filter(({ othersAnswered }) => othersAnswered[0] === 0).map(() => 'nobody else was answered'),
     ])
   } finally {
     await broker.stop()
