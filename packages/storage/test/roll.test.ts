@@ -72,3 +72,24 @@ test('a segment ends when one of its indexes is full', async () => {
     assert.ok(size <= 100, `${name}: ${size} bytes`)
   }
 })
+
+test('preallocate: a segment has its size from the start, and only what is written once it ends or the broker stops', async () => {
+  const world = new World({ config: { preallocate: true, segmentBytes: 1000 } })
+  const log = world.createLog()
+  const size = (base: number): number | undefined =>
+    world.runtime.fs.stat(`${DIRECTORY}/t-0/${String(base).padStart(20, '0')}.log`)?.size
+  append(world, log, 1)
+  const batchBytes = log.sizeBytes
+  assert.equal(size(0), 1000)
+  while (log.core.segments.length === 1) append(world, log, 1)
+  const second = log.core.segments.last.baseOffset
+  assert.equal(size(0), second * batchBytes)
+  assert.equal(size(second), 1000)
+  world.killAndRestart()
+  assert.equal(world.log().appendEndOffset, second + 1)
+  assert.equal(size(second), batchBytes)
+  append(world, world.log(), 2)
+  await world.stopAndRestart()
+  assert.equal(size(second), 2 * batchBytes)
+  assert.equal(world.log().appendEndOffset, second + 2)
+})
