@@ -198,7 +198,8 @@ function help(words: readonly string[], argv: readonly string[]): number {
   process.stdout.write(
     `${head}\n\nUsage: ottla ${isNoun ? `${first} ` : ''}<command> [arguments] [options]\n\n${list}\n` +
       'Every command explains itself with --help.\n' +
-      'Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no broker reached, 4 does not exist, 5 partly failed, 130 interrupted.\n',
+      'Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no broker reached,\n' +
+      '4 does not exist, 5 partly failed, 130 interrupted.\n',
   )
   const asked = argv.length === 0 || words[0] === 'help' || argv.includes('--help') || argv.includes('-h') || isNoun
   return asked ? exitCodes.ok : exitCodes.usage

@@ -23,7 +23,7 @@ export const registry: readonly Entry[] = [
   { path: ['topic', 'list'], summary: 'List topics', load: () => import('./commands/topic/list.ts') },
   {
     path: ['topic', 'describe'],
-    summary: 'Show partitions, replicas, offsets and configuration of topics',
+    summary: 'Show partitions, offsets and settings of topics',
     load: () => import('./commands/topic/describe.ts'),
   },
   { path: ['topic', 'create'], summary: 'Create topics', load: () => import('./commands/topic/create.ts') },

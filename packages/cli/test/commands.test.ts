@@ -336,6 +336,7 @@ test('what goes wrong is one sentence and a stable exit code', async () => {
     ['bench -z brotli', 2, /^ottla: --compression is one of /],
     ['produce x -i xml', 2, /^ottla: --input is one of text, jsonl, raw, not "xml"\n$/],
     ['completion tcsh', 2, /^ottla: the shell is one of bash, zsh, fish, not "tcsh"\n$/],
+    ['produce x /', 2, /^ottla: \/ is a folder, not a file\n$/],
     ['consume', 2, /^ottla: name the topic to read\n$/],
     ['topic create x -p 0', 2, /^ottla: --partitions is a whole number from 1, not 0\n$/],
     ['topic list -X nonsense=1', 2, /^ottla: there is no client property "nonsense"\n$/],
@@ -408,7 +409,7 @@ test('no broker there: every command says so soon, and changes nothing', async (
 })
 
 test('no line of help is wider than 80 columns, and none shows how it was made', async () => {
-  for (const { path } of registry) {
+  for (const path of [[], ['topic'], ...registry.map((entry) => entry.path)]) {
     const { stdout } = await ottla([...path, '--help'])
     assert.deepEqual(
       stdout.split('\n').filter((line) => line.length > 80 || line.includes('[]')),

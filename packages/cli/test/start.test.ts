@@ -302,6 +302,7 @@ test('wrong command lines and values are told apart by name', async (t) => {
   await refused([...at, '--max-disk', 'big'], 2, /--max-disk is a size/)
   await refused([...at, '--set', 'num.partitions=many'], 2, /num\.partitions/)
   await refused([...at, '--set', 'num.partitions'], 2, /num\.partitions/)
+  await refused([...at, '--config', dir], 2, /--config .+ is a folder, not a file/)
   await refused(
     [...at, '--set', 'log.retention.hours=1', '--config', join(dir, 'none.properties')],
     4,

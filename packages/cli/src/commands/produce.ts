@@ -94,6 +94,8 @@ function sources(context: CommandContext): { topic: string | null; files: readon
   const [topic, ...files] = options.topic === undefined ? args : [options.topic as string, ...args]
   const guessed: Input = files.length > 0 && files.every((f) => /\.(jsonl|ndjson)$/.test(f)) ? 'jsonl' : 'text'
   const input = (options.input as Input | undefined) ?? guessed
+  const folder = files.find((file) => fs.statSync(file, { throwIfNoEntry: false })?.isDirectory())
+  if (folder !== undefined) throw new UsageError(`${folder} is a folder, not a file`)
   if (topic === undefined && input !== 'jsonl') throw new UsageError('name the topic to write to')
   return { topic: topic ?? null, files: files.length === 0 ? ['-'] : files, input }
 }

@@ -37,9 +37,7 @@ export const DIR_DEFAULT = './ottla-data'
 export function configOf(settings: StartSettings): BrokerConfig {
   const layers: ConfigLayer[] = []
   const fromFile =
-    settings.configFile === undefined
-      ? null
-      : fileLayer(readFileSync(settings.configFile), basename(settings.configFile))
+    settings.configFile === undefined ? null : fileLayer(contentOf(settings.configFile), basename(settings.configFile))
   const fromArguments = argumentLayer(settings.set)
   refuseTwice(settings, fromArguments)
   const named = [fromFile, fromArguments].some(
@@ -60,6 +58,11 @@ export function configOf(settings: StartSettings): BrokerConfig {
   return dirs.every((dir, i) => dir === config.logDirs[i])
     ? config
     : BrokerConfig.from(...layers, objectLayer({ 'log.dirs': dirs.join(',') }))
+}
+
+function contentOf(configFile: string): Buffer {
+  if (statSync(configFile).isDirectory()) throw new UsageError(`--config ${configFile} is a folder, not a file`)
+  return readFileSync(configFile)
 }
 
 /** A property that has an option of its own is set by one of the two: neither may lose without a word. */
