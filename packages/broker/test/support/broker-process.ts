@@ -14,6 +14,11 @@ export class BrokerProcess implements Subject {
   /** Waiting for answers, in the order of the questions. */
   readonly #waiting: { resolve(told: Watched): void; reject(error: Error): void }[] = []
   readonly #gone: Promise<void>
+  /** For a process that ends without `stop`. */
+  readonly #atExit = (): void => {
+    this.#child.kill('SIGKILL')
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
 
   static async start({ config = {}, poisonBuffers = false }: Partial<Settings> = {}): Promise<BrokerProcess> {
     const folder = mkdtempSync(join(tmpdir(), 'ottla-watched-'))
@@ -32,6 +37,7 @@ export class BrokerProcess implements Subject {
     this.#child = child
     this.#folder = folder
     this.port = port
+    process.once('exit', this.#atExit)
     child.on('message', (told: Watched) => this.#waiting.shift()?.resolve(told))
     this.#gone = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
@@ -62,6 +68,7 @@ export class BrokerProcess implements Subject {
   async stop(): Promise<void> {
     if (this.#child.connected) await this.ask('stop').catch(() => undefined)
     await this.#gone
+    process.off('exit', this.#atExit)
     rmSync(this.#folder, { recursive: true, force: true })
   }
 }
