@@ -1,3 +1,5 @@
+import { fromBigEndian, toBigEndian } from './big-endian.ts'
+
 /**
  * The offset index of a segment: entries (last offset of a batch, position where that batch begins), one per
  * `index.interval.bytes`. On disk 8 bytes each, big endian: offset relative to the segment's base, position
@@ -61,12 +63,12 @@ export class OffsetIndex {
   }
 
   encode(): Buffer {
-    const bytes = Buffer.allocUnsafeSlow(this.#count * OFFSET_INDEX_ENTRY_BYTES)
-    for (let i = 0, at = 0; i < this.#count; i++, at += OFFSET_INDEX_ENTRY_BYTES) {
-      bytes.writeInt32BE(this.#relativeOffsets[i], at)
-      bytes.writeInt32BE(this.#positions[i], at + 4)
+    const values = new Int32Array(this.#count * 2)
+    for (let i = 0; i < this.#count; i++) {
+      values[2 * i] = this.#relativeOffsets[i]
+      values[2 * i + 1] = this.#positions[i]
     }
-    return bytes
+    return toBigEndian(values)
   }
 
   /**
@@ -76,12 +78,13 @@ export class OffsetIndex {
   static decode(bytes: Buffer, logBytes: number): OffsetIndex | null {
     const index = new OffsetIndex()
     const entries = Math.floor(bytes.length / OFFSET_INDEX_ENTRY_BYTES)
+    const values = fromBigEndian(bytes)
     let lastOffset = -1
     let lastPosition = -1
-    for (let i = 0, at = 0; i < entries; i++, at += OFFSET_INDEX_ENTRY_BYTES) {
-      const relativeOffset = bytes.readInt32BE(at)
-      const position = bytes.readInt32BE(at + 4)
-      if (relativeOffset === 0 && position === 0 && (i > 0 || isZero(bytes, at + 8))) break
+    for (let i = 0; i < entries; i++) {
+      const relativeOffset = values[2 * i]
+      const position = values[2 * i + 1]
+      if (relativeOffset === 0 && position === 0 && (i > 0 || values.every((value) => value === 0))) break
       if (relativeOffset <= lastOffset || position <= lastPosition || position >= logBytes) return null
       index.append(relativeOffset, position)
       lastOffset = relativeOffset
@@ -111,9 +114,4 @@ function lastNotAbove(values: Int32Array, count: number, limit: number): number 
     else high = middle
   }
   return low - 1
-}
-
-function isZero(bytes: Buffer, from: number): boolean {
-  for (let at = from; at < bytes.length; at++) if (bytes[at] !== 0) return false
-  return true
 }

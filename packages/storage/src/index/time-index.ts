@@ -1,4 +1,4 @@
-import { batch } from '@ottla/protocol/records'
+import { fromBigEndian, toBigEndian } from './big-endian.ts'
 
 /**
  * The time index of a segment: an entry (timestamp, offset) says that no record up to that offset is newer than the
@@ -8,6 +8,7 @@ import { batch } from '@ottla/protocol/records'
 
 export const TIME_INDEX_ENTRY_BYTES = 12
 const CAPACITY_MIN = 16
+const TWO_32 = 0x1_0000_0000
 
 export class TimeIndex {
   #timestamps: Float64Array = new Float64Array(0)
@@ -56,23 +57,27 @@ export class TimeIndex {
   }
 
   encode(): Buffer {
-    const bytes = Buffer.allocUnsafeSlow(this.#count * TIME_INDEX_ENTRY_BYTES)
-    for (let i = 0, at = 0; i < this.#count; i++, at += TIME_INDEX_ENTRY_BYTES) {
-      batch.writeInt64(bytes, at, this.#timestamps[i])
-      bytes.writeInt32BE(this.#relativeOffsets[i], at + 8)
+    const values = new Int32Array(this.#count * 3)
+    for (let i = 0; i < this.#count; i++) {
+      const timestamp = this.#timestamps[i]
+      const high = Math.floor(timestamp / TWO_32)
+      values[3 * i] = high
+      values[3 * i + 1] = timestamp - high * TWO_32
+      values[3 * i + 2] = this.#relativeOffsets[i]
     }
-    return bytes
+    return toBigEndian(values)
   }
 
   /** See `OffsetIndex.decode`; `relativeEnd` is the first offset after the segment's last, relative to its base. */
   static decode(bytes: Buffer, relativeEnd: number): TimeIndex | null {
     const index = new TimeIndex()
     const entries = Math.floor(bytes.length / TIME_INDEX_ENTRY_BYTES)
+    const values = fromBigEndian(bytes)
     let lastTimestamp = -1
     let lastOffset = -1
-    for (let i = 0, at = 0; i < entries; i++, at += TIME_INDEX_ENTRY_BYTES) {
-      const timestamp = batch.readInt64(bytes, at)
-      const relativeOffset = bytes.readInt32BE(at + 8)
+    for (let i = 0; i < entries; i++) {
+      const timestamp = values[3 * i] * TWO_32 + (values[3 * i + 1] >>> 0)
+      const relativeOffset = values[3 * i + 2]
       if (timestamp === 0 && relativeOffset === 0) break
       if (!Number.isSafeInteger(timestamp) || timestamp <= lastTimestamp) return null
       if (relativeOffset < lastOffset || relativeOffset >= relativeEnd) return null
