@@ -138,7 +138,7 @@ test('dir: a path that cannot hold data is refused in one sentence', async (t) =
   const dir = folder(t)
   const file = join(dir, 'file')
   writeFileSync(file, '')
-  await assert.rejects(startBroker({ dir: file }), { message: `${file} is a file, not a folder` })
+  await assert.rejects(startBroker({ dir: file }), { code: 'ENOTDIR', message: `${file} is a file, not a folder` })
   await assert.rejects(startBroker({ dir: join(dir, 'a,b') }), /^TypeError: dir has no comma in its path/)
   assert.deepEqual(readdirSync(dir), ['file'])
 })

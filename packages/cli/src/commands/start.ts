@@ -3,6 +3,7 @@ import { addChoice } from '../choices.ts'
 import { type CommandContext, CommandError, type CommandModule, UsageError } from '../command.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { append } from '../globals.ts'
+import { DataFolderError } from '../start/data-folder.ts'
 import { explainStart } from '../start/explain-start.ts'
 import { terminalClosed } from '../start/hangup.ts'
 import {
@@ -74,10 +75,10 @@ async function start({ options, args }: CommandContext): Promise<RunningBroker> 
     return await startBrokerProcess(settings, config)
   } catch (error) {
     if (error instanceof ConfigError) throw new UsageError(error.message)
-    if (error instanceof UsageError || error instanceof CommandError) throw error
+    if (error instanceof UsageError) throw error
     const sentence = explainStart(error, settings)
     if (sentence === null) throw error
-    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT'
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT' && !(error instanceof DataFolderError)
     throw new CommandError(sentence, isMissing ? exitCodes.notFound : exitCodes.failed)
   }
 }

@@ -3,7 +3,7 @@ import { Broker, BrokerConfig, type Interception, objectLayer } from '@ottla/bro
 import type { Admin, Kafka } from '@ottla/client'
 import type { FileSystem } from '@ottla/runtime'
 import { memoryFileSystem, nodeFileSystem, nodeLogger, nodeRuntime, nodeTimers } from '@ottla/runtime/node'
-import { dataFolderProblem } from '../start/data-folder.ts'
+import { makeDataFolder } from '../start/data-folder.ts'
 import { isAlive, newInstance } from '../start/process-identity.ts'
 import { type SeedRecord, seed } from './seed.ts'
 
@@ -61,8 +61,7 @@ export class TestBroker implements AsyncDisposable {
 
   /** @internal Use `startBroker`. */
   static async start(options: StartBrokerOptions): Promise<TestBroker> {
-    const problem = options.dir === undefined ? null : dataFolderProblem(resolve(options.dir))
-    if (problem !== null) throw new Error(problem)
+    if (options.dir !== undefined) makeDataFolder(resolve(options.dir))
     const fs = options.dir === undefined ? memoryFileSystem() : nodeFileSystem
     const ofConfig = options.port === undefined ? options.config?.listeners : undefined
     const wanted = options.listeners ?? ofConfig ?? `PLAINTEXT://localhost:${options.port ?? 0}`

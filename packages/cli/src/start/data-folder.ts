@@ -1,19 +1,31 @@
 import fs from 'node:fs'
 import path from 'node:path'
 
+/** Why a folder cannot hold data, in one sentence, with the system's code for it. */
+export class DataFolderError extends Error {
+  readonly code: string
+
+  constructor(code: string, message: string) {
+    super(message)
+    this.name = 'DataFolderError'
+    this.code = code
+  }
+}
+
 /**
- * Makes a folder for data, with those it lies in, and looks whether it can be written. Returns in one sentence why that
- * is not so, or null. (Node's own recursive `mkdir` names the wrong reason on a read-only file system, and never ends
- * where nothing can be made at all, as in /proc.)
+ * Makes a folder for data, with those it lies in, and looks whether it can be written; throws `DataFolderError`. (Node's
+ * own recursive `mkdir` names the wrong reason on a read-only file system, and never ends where nothing can be made at
+ * all, as in /proc.)
  */
-export function dataFolderProblem(folder: string): string | null {
+export function makeDataFolder(folder: string): void {
   try {
     make(folder)
-    if (!fs.statSync(folder).isDirectory()) return `${folder} is a file, not a folder`
+    if (!fs.statSync(folder).isDirectory()) throw new DataFolderError('ENOTDIR', `${folder} is a file, not a folder`)
     fs.accessSync(folder, fs.constants.R_OK | fs.constants.W_OK | fs.constants.X_OK)
-    return null
   } catch (error) {
-    return explain(folder, error as NodeJS.ErrnoException)
+    if (error instanceof DataFolderError) throw error
+    const { code = 'EIO', message } = error as NodeJS.ErrnoException
+    throw new DataFolderError(code, sentence(folder, code, message))
   }
 }
 
@@ -30,7 +42,7 @@ function make(folder: string): void {
   }
 }
 
-function explain(folder: string, { code, message }: NodeJS.ErrnoException): string {
+function sentence(folder: string, code: string, message: string): string {
   switch (code) {
     case 'EROFS':
       return `${folder} is on a read-only file system`

@@ -1,7 +1,9 @@
+import { DataFolderError } from './data-folder.ts'
 import type { StartSettings } from './start-broker-process.ts'
 
 /** One sentence for what keeps a broker from starting, or `null` when it is a bug and the stack should be seen. */
 export function explainStart(error: unknown, settings: StartSettings): string | null {
+  if (error instanceof DataFolderError) return `${error.message}: choose another folder with --dir`
   const { code, message, port, path, address } = error as NodeJS.ErrnoException & { port?: number; address?: string }
   switch (code) {
     case 'EADDRINUSE':

@@ -4,9 +4,8 @@ import { basename, resolve } from 'node:path'
 import { argumentLayer, Broker, BrokerConfig, type ConfigLayer, fileLayer, objectLayer } from '@ottla/broker'
 import { onNativeMissing } from '@ottla/protocol/records'
 import { type NodeLogger, nodeLogger, nodeRuntime } from '@ottla/runtime/node'
-import { CommandError, UsageError } from '../command.ts'
-import { exitCodes } from '../exit-codes.ts'
-import { dataFolderProblem } from './data-folder.ts'
+import { UsageError } from '../command.ts'
+import { makeDataFolder } from './data-folder.ts'
 import type { HttpEndpoint } from './http-endpoint.ts'
 import { isAlive, newInstance } from './process-identity.ts'
 
@@ -91,19 +90,10 @@ function refuseCommas({ dir }: StartSettings, dirs: readonly string[]): void {
   throw new UsageError(`a data folder has no comma in its path, as ${within} would: name another one with --dir`)
 }
 
-/**
- * Refuses folders that cannot hold data, when all of them are such; of several, the broker goes on with those that can.
- */
-function refuseFolders(dirs: readonly string[]): void {
-  const problems = dirs.map(dataFolderProblem)
-  const [problem] = problems
-  if (problem === null || problems.includes(null)) return
-  throw new CommandError(`${problem}: choose another folder with --dir`, exitCodes.failed)
-}
-
 /** Starts a broker in this process, with its HTTP endpoint where one is configured. Rejects with what a person can act on. */
 export async function startBrokerProcess(settings: StartSettings, config: BrokerConfig): Promise<RunningBroker> {
-  refuseFolders(config.logDirs)
+  // The first holds the metadata; without another one a broker starts.
+  makeDataFolder(config.logDirs[0])
   const logger: NodeLogger = nodeLogger({ level: settings.logLevel })
   for (const warning of config.warnings) logger.warn(warning)
   if (config.inertKeys.length > 0) logger.info('settings without effect here', { keys: config.inertKeys })
