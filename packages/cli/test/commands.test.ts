@@ -222,6 +222,30 @@ test('--follow reads partitions that are added while it runs', async () => {
   assert.equal(await ended, 130)
 })
 
+test('who is to type records is told so', async (t) => {
+  if (process.platform !== 'linux') {
+    t.skip('the `script` of util-linux is wanted, for a terminal')
+    return
+  }
+  await ok('topic create typed')
+  const command = `'${process.execPath}' '${bin}' produce typed -b ${broker.bootstrap}`
+  const child = spawn('script', ['-qc', command, '/dev/null'])
+  let stdout = ''
+  child.stdout.on('data', (chunk) => {
+    stdout += chunk
+    // The terminal's own end of input; another one may follow.
+    if (stdout.includes('Ctrl-D ends') && child.stdin.writable) child.stdin.end('hello\n\u0004')
+  })
+  const ended = await new Promise((resolve) => {
+    child.once('error', () => resolve('missing'))
+    child.once('close', resolve)
+  })
+  if (ended === 'missing') return t.skip('there is no `script` here that could open a terminal')
+  assert.match(stdout, /^type a record a line; Ctrl-D ends\r\n/)
+  assert.match(stdout, /1 record written\r\n$/)
+  assert.equal(await ok('consume typed'), 'hello\n')
+})
+
 test('Ctrl-C ends a command whose reader has stopped reading', async () => {
   await ok('topic create slow')
   await ok('produce slow', `${'x'.repeat(999)}\n`.repeat(3000))

@@ -75,6 +75,9 @@ async function run(context: CommandContext): Promise<number | undefined> {
   const kafka = await context.kafka()
   const producer = kafka.producer({ ...producerOptionsFrom(context.globals.properties), ...fromFlags })
   const run = new Run(context, producer)
+  if (files.includes('-') && process.stdin.isTTY && process.stderr.isTTY) {
+    process.stderr.write(`type ${input === 'raw' ? 'one record' : 'a record a line'}; Ctrl-D ends\n`)
+  }
   const abort = new Promise<void>((resolve) => {
     if (context.signal.aborted) resolve()
     context.signal.addEventListener('abort', () => resolve(), { once: true })
