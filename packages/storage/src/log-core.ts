@@ -9,7 +9,7 @@ import type { LogEnvironment } from './log-environment.ts'
 import type { LogShared } from './log-shared.ts'
 import { DELETED_SUFFIX, PARTITION_METADATA, segmentFileName } from './names.ts'
 import type { OpenFiles } from './open-files.ts'
-import { decodeSnapshot } from './producers/producer-snapshot.ts'
+import { decodeSnapshot, EMPTY_SNAPSHOT_BYTES } from './producers/producer-snapshot.ts'
 import { ProducerState } from './producers/producer-state.ts'
 import type { Segment } from './segment.ts'
 import { SegmentList } from './segment-list.ts'
@@ -44,6 +44,8 @@ export class LogCore {
   /** Of these, the times that the log was cut. */
   truncations = 0
   #snapshotOffsets: number[]
+  /** Of one snapshot it is known to be on the device; -1 of none. */
+  #durableSnapshot = -1
   #producers: ProducerState | null = null
   #epochs: LeaderEpochs | null = null
   /** The folder's own entry, and `partition.metadata` in it, are on the device. */
@@ -145,18 +147,41 @@ export class LogCore {
     return this.#snapshotOffsets[this.#snapshotOffsets.length - 1] ?? -1
   }
 
-  /** Disposable: a torn one is noticed by its CRC. */
+  /** Disposable as long as the batches that it speaks of are there: a torn one is noticed by its CRC. */
   writeSnapshot(offset: number, bytes: Buffer): void {
+    if (offset === this.#durableSnapshot) this.#durableSnapshot = -1
     writeDisposable(this.env.runtime.fs, this.#snapshotPath(offset), bytes)
     if (this.#snapshotOffsets.includes(offset)) return
     this.#snapshotOffsets.push(offset)
     this.#snapshotOffsets.sort((a, b) => a - b)
   }
 
+  /**
+   * Before the segments that end at or before `offset` may go: what is known of producers from them has to survive a power
+   * cut in the snapshot of the segment that will be the first, or a batch that is sent again would be taken for a new one.
+   */
+  makeProducersDurable(offset: number): void {
+    const index = this.segments.floorIndex(offset)
+    if (index <= 0) return
+    const { fs } = this.env.runtime
+    const { baseOffset } = this.segments.at(index)!
+    if (baseOffset === this.#durableSnapshot) return
+    // There was no room for it when the segment began.
+    if (!this.#snapshotOffsets.includes(baseOffset))
+      this.writeSnapshot(baseOffset, this.producersBefore(baseOffset).snapshot())
+    const path = this.#snapshotPath(baseOffset)
+    if (fs.stat(path)?.size !== EMPTY_SNAPSHOT_BYTES) {
+      this.#syncFile(path)
+      fs.syncDir(this.env.directory)
+    }
+    this.#durableSnapshot = baseOffset
+  }
+
   /** Removes snapshots with an offset for which `doomed` says so. */
   removeSnapshots(doomed: (offset: number) => boolean): void {
     for (const offset of this.#snapshotOffsets.filter(doomed)) this.env.runtime.fs.unlink(this.#snapshotPath(offset))
     this.#snapshotOffsets = this.#snapshotOffsets.filter((offset) => !doomed(offset))
+    if (doomed(this.#durableSnapshot)) this.#durableSnapshot = -1
   }
 
   // ---- epochs

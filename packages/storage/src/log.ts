@@ -322,8 +322,9 @@ export class PartitionLog {
     if (target < 0 || target > this.#writtenEndOffset) return null
     const before = this.#core.logStartOffset
     if (target <= Math.min(before, this.#durableStart)) return before
-    this.#core.logStartOffset = Math.max(before, target)
     const durable = this.#attempt(() => {
+      this.#core.makeProducersDurable(target)
+      this.#core.logStartOffset = Math.max(before, target)
       this.#shared.checkpointDirectoryOf(this)
       return true
     }, false)
@@ -359,7 +360,9 @@ export class PartitionLog {
       const count = deletableSegments(this, nowMs)
       if (count === 0) return false
       if (count === segments.length && !this.roll()) return false
-      this.raiseLogStart(segments.at(count)!.baseOffset)
+      const { baseOffset } = segments.at(count)!
+      this.#core.makeProducersDurable(baseOffset)
+      this.raiseLogStart(baseOffset)
       return true
     }, false)
   }

@@ -131,3 +131,35 @@ test('on a disk without any room retention makes some, and the log goes on', () 
     assert.ok(world.log().logStartOffset >= start)
   }
 })
+
+test('a producer whose batches retention has taken is known after a power cut, whatever is lost of the caches', () => {
+  for (const how of ['retention', 'DeleteRecords'] as const)
+    for (let seed = 1; seed <= 20; seed++) {
+      const world = new World({ seed, config: { flushMessages: 1 }, manager: { tailBytesMax: 0 } })
+      const log = world.createLog()
+      const timestamp = world.nowMs()
+      const once = batchOf([{ value: 'once', timestamp }], { id: 5, sequence: 0 })
+      world.append(log, Buffer.from(once))
+      world.settle()
+      fill(world, log, 19, () => timestamp)
+      const { generation } = log.core
+      if (how === 'retention') {
+        log.updateConfig({ ...log.config, retentionBytes: 5000 })
+        world.manager.runRetention()
+        world.settle()
+        assert.ok(log.core.segments.first.baseOffset > 0)
+      } else {
+        assert.equal(log.deleteRecordsBefore(17), 17)
+      }
+      assert.equal(log.core.generation, generation)
+      world.powerCutAndRestart(seed === 1 ? { keep: 'none' } : { keep: 'subset', model: 'arbitrary' })
+      const again = world.log()
+      const end = again.appendEndOffset
+      assert.equal(end, 20)
+      // Its answer was lost, and it is sent again.
+      const result = world.append(again, Buffer.from(once))
+      assert.deepEqual([result.errorCode, result.baseOffset], [0, 0], `${how}, seed ${seed}`)
+      world.settle()
+      assert.equal(again.appendEndOffset, end)
+    }
+})

@@ -16,6 +16,8 @@ const VERSION = 1
 const CRC_AT = 2
 const CRC_START = 6
 const HEADER_BYTES = 10
+/** Without a producer. */
+export const EMPTY_SNAPSHOT_BYTES = HEADER_BYTES
 const ROW_BYTES = 46
 const NO_BATCH: ProducerBatch = { lastSequence: -1, lastOffset: -1, offsetDelta: 0, timestamp: -1 }
 
