@@ -2,8 +2,8 @@ import type { PartitionLog } from './log.ts'
 import type { Segment } from './segment.ts'
 import type { StorageRuntime } from './types.ts'
 
-/** After this time a turn of the event loop begins no further step; with that step it takes 5 ms. */
-const SLICE_MS = 4
+/** After this time a turn of the event loop begins no further step; with that step, which may wait for the device, it takes 5 ms. */
+const SLICE_MS = 2
 /** Segments that one step judges or drops: each costs some file operations. */
 const STEP_SEGMENTS = 16
 /** After so many logs with something to delete, the deletions so far are carried out. */
