@@ -21,6 +21,8 @@ export const TRUSTED_BYTES_MAX: number = 8 * 1024 * 1024
 /** Size of a connection's first block; each further one is twice as large, up to `BLOCK_BYTES_MAX`. */
 export const BLOCK_BYTES_MIN: number = 8 * 1024
 export const BLOCK_BYTES_MAX: number = 512 * 1024
+/** A frame of at least this size has a buffer of its own from the start, and blocks begin small again behind it. */
+const LARGE_FRAME_BYTES = BLOCK_BYTES_MAX / 2
 /** A new block is begun when less than this share of one is left. */
 const BLOCK_REST_SHARE = 8
 /** `socket.request.max.bytes` of Apache Kafka. */
@@ -258,14 +260,22 @@ export class FrameAssembler {
       return
     }
     // The size is read again when more has come.
-    if (from >= 4 && this.canEndInBlock(chunk, from - 4, 4 + size)) {
+    if (from >= 4 && size < LARGE_FRAME_BYTES && this.canEndInBlock(chunk, from - 4, 4 + size)) {
       this.position = from - 4
       this.awaiting = true
       return
     }
+    // What of a large frame comes to lie in a block is copied: where one was, the next may follow.
+    if (size >= LARGE_FRAME_BYTES) this.endBlock()
     this.partial = this.allocate(Math.min(size, this.trustedBytes))
     this.partialFilled = 0
     this.partialSize = size
+  }
+
+  /** The next block is of the smallest size. Chunks in this one keep it as long as they need it. */
+  private endBlock(): void {
+    if (this.block !== null) this.pool?.release(this.block.buffer)
+    this.block = null
   }
 
   /** Whether `size` bytes from `at` of the chunk will come to lie in the block without a gap. */

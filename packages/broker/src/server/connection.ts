@@ -182,10 +182,10 @@ export class Connection implements AtTurnEnd {
   /** What is not in memory was put into the answer by the fetch handler: a part of a segment. */
   private gather(response: readonly Chunk[], chunks: (Uint8Array | FileRange)[]): void {
     for (let i = 0; i < response.length; i++) {
-      chunks.push(response[i] as Uint8Array | FileRange)
-      const { length } = response[i]
-      this.server.counters.bytesOut += length
-      if (!(response[i] instanceof Uint8Array)) this.server.counters.bytesFromFiles += length
+      const chunk = response[i] as Uint8Array | FileRange
+      chunks.push(chunk)
+      this.server.counters.bytesOut += chunk.length
+      if (!(chunk instanceof Uint8Array)) this.server.counters.bytesFromFiles += chunk.length
     }
   }
 

@@ -18,6 +18,12 @@ const flagsOf: Readonly<Record<OpenMode, number>> = {
 const buffersPerCallMax = 1024
 
 /**
+ * What one call in the thread pool writes. Linux sizes the page cache's folios by the call: four batches of 1 MiB in
+ * one call took 5.4 ms, in four calls 4 times 0.35 ms, as folios of 2 MiB come from memory that nobody has touched yet.
+ */
+const bytesPerCallMax = 1024 * 1024
+
+/**
  * Up to this many bytes an asynchronous write is one synchronous call into the page cache, with `done` in a
  * microtask. The way through the thread pool costs some 40 µs of CPU more per call, whatever its size, where the
  * copy itself takes 10 µs for 16 KiB and 80 µs for 256 KiB. Larger writes go to the pool, where they overlap with
@@ -39,13 +45,20 @@ function byteLengthOf(sources: readonly Uint8Array[]): number {
   return total
 }
 
-/** What is left of `sources` when the first `written` bytes have gone, at most one call's worth. */
-function remainder(sources: readonly Uint8Array[], written: number): readonly Uint8Array[] {
+/** What is left of `sources` when the first `written` bytes have gone: at most `bytesMax` and one call's buffers. */
+function remainder(sources: readonly Uint8Array[], written: number, bytesMax: number): readonly Uint8Array[] {
   let skip = written
   let first = 0
   while (first < sources.length && skip >= sources[first].byteLength) skip -= sources[first++].byteLength
-  const rest = sources.slice(first, first + buffersPerCallMax)
-  if (skip > 0) rest[0] = rest[0].subarray(skip)
+  const rest: Uint8Array[] = []
+  let room = bytesMax
+  for (let i = first; i < sources.length && rest.length < buffersPerCallMax && room > 0; i++) {
+    const source = sources[i]
+    const from = i === first ? skip : 0
+    const to = Math.min(source.byteLength, from + room)
+    rest.push(from === 0 && to === source.byteLength ? source : source.subarray(from, to))
+    room -= to - from
+  }
   return rest
 }
 
@@ -113,7 +126,7 @@ export class NodeFile implements File {
     const fd = this.#open()
     let total = 0
     while (total < byteLength) {
-      const next = total === 0 && sources.length <= buffersPerCallMax ? sources : remainder(sources, total)
+      const next = remainder(sources, total, byteLength)
       const count = fs.writevSync(fd, next, position + total)
       if (count === 0) throw noProgress(this.path)
       total += count
@@ -174,9 +187,9 @@ export class NodeFile implements File {
       total += count
       if (error !== null || total === byteLength) done(error)
       else if (count === 0) done(noProgress(this.path))
-      else fs.writev(fd, remainder(sources, total), position + total, next)
+      else fs.writev(fd, remainder(sources, total, bytesPerCallMax), position + total, next)
     }
-    fs.writev(fd, sources.length <= buffersPerCallMax ? sources : remainder(sources, 0), position, next)
+    fs.writev(fd, remainder(sources, 0, bytesPerCallMax), position, next)
   }
 
   sync(done: WriteDone): void {

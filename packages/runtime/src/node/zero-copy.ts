@@ -15,7 +15,7 @@ let found: ZeroCopy | null | undefined
 
 /** null where the platform has no such thing, or `OTTLA_ZERO_COPY=0` says that it must not be used. */
 export function zeroCopy(): ZeroCopy | null {
-  found ??= process.env.OTTLA_ZERO_COPY === '0' ? null : load()
+  if (found === undefined) found = process.env.OTTLA_ZERO_COPY === '0' ? null : load()
   return found
 }
 
