@@ -2,7 +2,10 @@
  * Measures Ottla beside Apache Kafka 4.3.1 with the same drivers, alternating.
  *
  *     node benchmarks/run.ts [--only TEXT]... [--rounds 5] [--brokers ottla,kafka] [--minutes 25]
- *         [--list] [--out FOLDER]
+ *         [--list] [--plain-memory] [--out FOLDER]
+ *
+ * In a virtual machine that gives free memory back to its host, most of the memory is held meanwhile: see
+ * `steady-memory.ts`; `--plain-memory` leaves it alone.
  *
  * Prints a Markdown table, writes the samples to `out/benchmarks.json` and the table to `out/benchmarks.md`. When
  * the time is nearly over no further rounds begin; each row says how many it had. Ends with 1 when a row could not be
@@ -26,6 +29,7 @@ import { lifecycleRows } from './rows/lifecycle.ts'
 import { partitionRows } from './rows/partitions.ts'
 import { startRows } from './rows/start.ts'
 import { throughputRows } from './rows/throughput.ts'
+import { holdMemory } from './steady-memory.ts'
 
 const allRows = [...throughputRows, ...latencyRows, ...startRows, ...lifecycleRows, ...partitionRows, ...compactionRows]
 
@@ -36,6 +40,7 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '25' },
     brokers: { type: 'string', default: contenders.join(',') },
     list: { type: 'boolean', default: false },
+    'plain-memory': { type: 'boolean', default: false },
     out: { type: 'string', default: join(projectDir, 'out') },
   },
 })
@@ -144,13 +149,15 @@ async function measureOwn(row: OwnRow): Promise<void> {
 
 await installApacheKafka('4.3.1')
 await installGoProgram('bench-driver')
+const held = values['plain-memory'] ? undefined : await holdMemory()
 await measureShared(rows.filter((row) => row.kind === 'shared'))
 for (const row of rows) if (row.kind === 'own') await measureOwn(row)
+await held?.[Symbol.asyncDispose]()
 
 const results: Results = {
   command: ['node benchmarks/run.ts', ...process.argv.slice(2)].join(' '),
   commit: commit(),
-  machine: machine(),
+  machine: `${machine()}${held === undefined ? '' : ', with steady memory'}`,
   rounds,
   minutes: (performance.now() - startedMs) / 60_000,
   metrics: collector.metrics,

@@ -1,8 +1,8 @@
 // Command bench-driver loads a broker through franz-go and prints one JSON line of figures.
 //
-// Its modes are: create, ready, alter, delete (topics), produce, consume, paced, roundtrip, idle. Every mode takes -bootstrap; times are in
-// milliseconds unless the name says otherwise, sizes in bytes. The exit code is 1 when a record was
-// refused or lost.
+// Its modes are: create, ready, alter, delete (topics), produce, consume, paced, roundtrip, idle, and steady, which
+// holds memory. Every mode but steady takes -bootstrap; times are in milliseconds unless the name says otherwise, sizes
+// in bytes. The exit code is 1 when a record was refused or lost.
 package main
 
 import (
@@ -31,6 +31,8 @@ type options struct {
 	ratePerSecond int
 	seconds       float64
 	connections   int
+	holdBytes     int
+	freeBytes     int
 }
 
 func parse(args []string) options {
@@ -48,6 +50,8 @@ func parse(args []string) options {
 	flags.IntVar(&o.ratePerSecond, "rate", 1000, "records per second for paced")
 	flags.Float64Var(&o.seconds, "seconds", 10, "duration of paced; 0 means until standard input ends")
 	flags.IntVar(&o.connections, "connections", 1000, "connections for idle")
+	flags.IntVar(&o.holdBytes, "hold-bytes", 0, "memory that steady keeps from everybody")
+	flags.IntVar(&o.freeBytes, "free-bytes", 0, "memory that steady leaves, in pieces of less than 1 MiB")
 	_ = flags.Parse(args)
 	return o
 }
@@ -73,6 +77,7 @@ func main() {
 		"paced":     paced,
 		"roundtrip": roundtrip,
 		"idle":      idle,
+		"steady":    steady,
 	}
 	names := slices.Sorted(maps.Keys(modes))
 	if len(os.Args) < 2 || modes[os.Args[1]] == nil {
