@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { FrameAssembler, type FrameSizeError, SMALL_FRAME_BYTES, TRUSTED_BYTES_MAX } from '../src/frame-assembler.ts'
+import {
+  BLOCK_BYTES_MIN,
+  FrameAssembler,
+  type FrameSizeError,
+  SMALL_FRAME_BYTES,
+  TRUSTED_BYTES_MAX,
+} from '../src/frame-assembler.ts'
 
 function framed(...payloads: Uint8Array[]): Buffer {
   return Buffer.concat(
@@ -109,6 +115,20 @@ test('small frames read in place share a block although they come in pieces', ()
     [1000, 2000, 3000],
   )
   assert.equal(new Set(frames.map((f) => f.buffer)).size, 1)
+})
+
+test('what is read ahead of a large frame is little, and so is what an idle connection keeps', () => {
+  const { frames, assembler } = collect()
+  // A stream of small frames has made the blocks large.
+  const small = framed(...Array.from({ length: 100 }, () => Buffer.alloc(16_384, 1)))
+  for (let at = 0; at < small.length; ) at += receive(assembler, small.subarray(at), 65_536)
+  assert.ok(assembler.readBuffer().length > BLOCK_BYTES_MIN)
+  const large = framed(...Array.from({ length: 6 }, (_, i) => Buffer.alloc(1 << 20, i)))
+  for (let at = 0; at < large.length; ) {
+    at += receive(assembler, large.subarray(at), 1 << 20)
+    if (!assembler.midFrame) assert.equal(assembler.readBuffer().length, BLOCK_BYTES_MIN)
+  }
+  for (let i = 0; i < 6; i++) assert.ok(frames[100 + i].equals(Buffer.alloc(1 << 20, i)))
 })
 
 test('memory follows the bytes received, not the bytes announced', () => {

@@ -33,17 +33,17 @@ export class BufferPool {
     return this.#holders.size
   }
 
-  /** A buffer of `bytes` or somewhat more, uninitialised, with the caller as its holder. */
+  /** A buffer of `bytes` or up to twice as much, uninitialised, with the caller as its holder. */
   take(bytes: number): Buffer {
     if (bytes > POOLED_BYTES_MAX) return Buffer.allocUnsafeSlow(bytes)
     const size = sizeClass(bytes)
-    const memory = this.#wanted(size).pop()
+    const memory = this.#wanted(size).pop() ?? this.#larger(size)
     if (memory === undefined) {
       const fresh = Buffer.allocUnsafeSlow(size)
       this.#holders.set(fresh.buffer, 1)
       return fresh
     }
-    this.#idleBytes -= size
+    this.#idleBytes -= memory.byteLength
     this.#holders.set(memory, 1)
     return Buffer.from(memory)
   }
@@ -67,6 +67,13 @@ export class BufferPool {
     this.#idleBytes += size
     idle.push(memory as ArrayBuffer)
     this.#dropOldest()
+  }
+
+  /** The smallest idle buffer of another size that is not twice as large: frames of one client differ from each other. */
+  #larger(size: number): ArrayBuffer | undefined {
+    let best = 2 * size
+    for (const [other, buffers] of this.#idle) if (other > size && other < best && buffers.length > 0) best = other
+    return best < 2 * size ? this.#wanted(best).pop() : undefined
   }
 
   /** The idle buffers of a size that is being asked for. */

@@ -20,6 +20,12 @@ const copiedPieceBytes = 64 * 1024
 /** What is sent of files in one turn of the event loop. */
 const rangeBytesPerTurn = 4 * 1024 * 1024
 
+/**
+ * What is read of one connection before the others, and the work that its bytes made, have their turn. Node itself goes
+ * on for as long as there is more: five frames of 1 MiB were read before the first was written.
+ */
+const readBytesPerTurn = 512 * 1024
+
 /** What `net.Socket` needs to read into memory of the receiver's. */
 interface ReadInPlace {
   readonly buffer: () => Uint8Array
@@ -44,12 +50,12 @@ function areInMemory(chunks: readonly (Uint8Array | FileRange)[]): chunks is rea
   return true
 }
 
-function readInPlace(handlers: SocketHandlers, isEnding: () => boolean): ReadInPlace | null {
+function readInPlace(handlers: SocketHandlers, onData: (chunk: Buffer) => void): ReadInPlace | null {
   if (handlers.readBuffer === undefined) return null
   return {
     buffer: () => handlers.readBuffer!(),
     callback: (bytes, buffer) => {
-      if (!isEnding()) handlers.onData((buffer as Buffer).subarray(0, bytes))
+      onData((buffer as Buffer).subarray(0, bytes))
       return true
     },
   }
@@ -64,6 +70,11 @@ class NodeSocket implements Socket {
   /** `write` has returned false and `onDrain` is owed. */
   #blocked = false
   #ending = false
+  #paused = false
+  /** Bytes read since reading last waited for a turn. */
+  #readBytes = 0
+  /** Reading goes on in a later turn. */
+  #readingYielded = false
   /** What waits behind a range of a file, that range first. */
   #queue: (Uint8Array | FileRange)[] = []
   /** Bytes of the queue that have not left. */
@@ -106,10 +117,6 @@ class NodeSocket implements Socket {
     })
   }
 
-  get ending(): boolean {
-    return this.#ending
-  }
-
   get remoteAddress(): string {
     return this.#socket.remoteAddress ?? ''
   }
@@ -130,9 +137,7 @@ class NodeSocket implements Socket {
     if (this.#handlers !== undefined) throw new Error('the socket has its handlers already')
     this.#handlers = handlers
     if (!this.#readInPlace(handlers)) {
-      this.#socket.on('data', (chunk: Buffer) => {
-        if (!this.#ending) handlers.onData(chunk)
-      })
+      this.#socket.on('data', (chunk: Buffer) => this.received(chunk))
     }
     const socket = this.#socket
     socket.on('end', () => {
@@ -142,10 +147,27 @@ class NodeSocket implements Socket {
     if (this.#accepted) socket.resume()
   }
 
+  received(chunk: Buffer): void {
+    if (this.#ending) return
+    this.#handlers!.onData(chunk)
+    this.#readBytes += chunk.length
+    if (this.#readBytes >= readBytesPerTurn && !this.#paused && !this.#readingYielded) this.#yieldReading()
+  }
+
+  #yieldReading(): void {
+    this.#readBytes = 0
+    this.#readingYielded = true
+    this.#socket.pause()
+    realSetImmediate(() => {
+      this.#readingYielded = false
+      if (!this.#paused) this.#socket.resume()
+    })
+  }
+
   /** Whether the bytes will come through `onread`. */
   #readInPlace(handlers: SocketHandlers): boolean {
     if (!this.#accepted) return handlers.readBuffer !== undefined
-    const onread = readInPlace(handlers, () => this.#ending)
+    const onread = readInPlace(handlers, (chunk) => this.received(chunk))
     if (onread === null) return false
     const adopted = adoptHandle(this.#socket, onread)
     if (adopted === null) return false
@@ -267,11 +289,13 @@ class NodeSocket implements Socket {
   }
 
   pause(): void {
+    this.#paused = true
     this.#socket.pause()
   }
 
   resume(): void {
-    this.#socket.resume()
+    this.#paused = false
+    if (!this.#readingYielded) this.#socket.resume()
   }
 
   end(): void {
@@ -281,7 +305,7 @@ class NodeSocket implements Socket {
     if (this.#queue.length === 0) this.#endSocket()
     // What still arrives is read and dropped: closing with unread input would reset the connection, and the reset
     // could overtake the bytes sent last.
-    this.#socket.resume()
+    this.resume()
   }
 
   #endSocket(): void {
@@ -344,7 +368,7 @@ export const nodeNetwork: Network = {
 
   connect(options: ConnectOptions, handlers: SocketHandlers): Socket {
     let wrapped: NodeSocket | undefined
-    const onread = readInPlace(handlers, () => wrapped!.ending)
+    const onread = readInPlace(handlers, (chunk) => wrapped!.received(chunk))
     const socket = new net.Socket({
       allowHalfOpen: false,
       ...(onread === null ? {} : { onread }),

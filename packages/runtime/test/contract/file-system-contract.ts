@@ -142,6 +142,16 @@ export function fileSystemContract(name: string, make: () => FileSystemUnderTest
     file.close()
   })
 
+  check('a write of more than is written at once', async ({ fs, root, run }) => {
+    const file = fs.open(`${root}/a`, 'w+')
+    const sources = [1_500_000, 3, 0, 2_300_000, 700_000].map((length, i) => Buffer.alloc(length, 65 + i))
+    const expected = Buffer.concat([bytes('head'), ...sources])
+    file.writeSync(bytes('head'), 0)
+    await run(writev(file, sources, 4))
+    assert.ok(expected.equals(Buffer.from(contentOf(file), 'latin1')))
+    file.close()
+  })
+
   check('more buffers than one system call takes', async ({ fs, root, run }) => {
     const sources = Array.from({ length: 2_500 }, (_, i) =>
       bytes(String.fromCharCode(97 + (i % 26)).repeat(1 + (i % 3))),

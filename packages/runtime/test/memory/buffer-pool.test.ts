@@ -22,6 +22,18 @@ test('a buffer holds what was asked for and not much more', () => {
   }
 })
 
+test('an idle buffer of up to twice the size serves where none of the size is left', () => {
+  const pool = new BufferPool({ idleBytesMax: 10 << 20 })
+  const sizes = [3 << 20, 2 << 20]
+  const taken = sizes.map((size) => pool.take(size).buffer)
+  for (const memory of taken) pool.release(memory)
+  assert.equal(pool.take(1_800_000).buffer, taken[1], 'the smallest that is large enough')
+  assert.equal(pool.idleBytes, 3 << 20)
+  assert.notEqual(pool.take(1 << 20).buffer, taken[0], 'three times the size is too much')
+  pool.release(taken[1])
+  assert.equal(pool.take(2 << 20).buffer, taken[1], 'it is of its own size again')
+})
+
 test('idle memory is bounded', () => {
   const pool = new BufferPool({ idleBytesMax: 100_000 })
   const taken = Array.from({ length: 10 }, () => pool.take(32_768))
