@@ -12,8 +12,12 @@ export class ZnodeFormatError extends Error {
   }
 }
 
+/** In memory of its own: the tree keeps it for long, and a view on Node's shared 64 KiB would keep all of those. */
 export function encodeJson(value: unknown): Buffer {
-  return Buffer.from(JSON.stringify(value))
+  const text = JSON.stringify(value)
+  const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(text))
+  bytes.write(text)
+  return bytes
 }
 
 /** A JSON object of a znode with typed reads, so that no decoder trusts what it finds. */

@@ -8,7 +8,7 @@ export const HELD_BYTES_MAX: number = (32 + 16 + 12) * MIB
 /** What the process may have more of the machine's memory when all was made once more. */
 export const RESIDENT_GROWTH_BYTES_MAX: number = 32 * MIB
 /** Of the machine's memory, files aside, whatever was made. */
-export const RESIDENT_BYTES_MAX: number = 300_000_000
+export const RESIDENT_BYTES_MAX: number = 350_000_000
 /** Of it, for an idle connection. */
 export const IDLE_CONNECTION_BYTES_MAX: number = 20 * 1024
 /** Of it, for all that announce a large request and send little of it. */
