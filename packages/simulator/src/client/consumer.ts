@@ -48,6 +48,14 @@ interface Asked {
   readonly lossCount: number
 }
 
+/** An answer as a whole. */
+interface Got {
+  /** Of records, of all its partitions. */
+  readonly bytes: number
+  /** Partitions with an error. */
+  readonly failures: number
+}
+
 interface FetchUnderWay {
   readonly asked: readonly Asked[]
   readonly maxBytes: number
@@ -269,6 +277,7 @@ export class Consumer {
       this.sessionEpoch = this.sessionId === 0 ? 0 : this.sessionEpoch + 1
     }
     let bytes = 0
+    let failures = 0
     const entries = new Map<PartitionLedger, Entry>()
     for (const { topic, topicId, partitions } of answer.responses) {
       for (const entry of partitions) {
@@ -284,17 +293,20 @@ export class Consumer {
             `${topic || topicId}-${entry.partitionIndex} came unasked`,
           )
         bytes += entry.records?.length ?? 0
+        if (entry.errorCode !== ErrorCode.NONE) failures++
         entries.set(asked.position.ledger, entry)
       }
     }
     if (!inSession && entries.size !== underWay.asked.length)
       checks.fail('FS', `a full fetch answers for ${underWay.asked.length} partitions`, `${entries.size} came`)
-    for (const asked of underWay.asked) this.takePartition(asked, entries.get(asked.position.ledger), underWay, bytes)
+    const got = { bytes, failures }
+    for (const asked of underWay.asked) this.takePartition(asked, entries.get(asked.position.ledger), underWay, got)
     this.checkPrompt(underWay, bytes)
     if (this.withSession && this.random.chance(0.02)) this.newSession(this.sessionId)
   }
 
-  private takePartition(asked: Asked, entry: Entry | undefined, underWay: FetchUnderWay, bytes: number): void {
+  private takePartition(asked: Asked, entry: Entry | undefined, underWay: FetchUnderWay, got: Got): void {
+    const { bytes } = got
     const { position } = asked
     if (entry !== undefined && entry.errorCode !== ErrorCode.NONE) {
       this.onError(asked, entry.errorCode)
@@ -347,7 +359,9 @@ export class Consumer {
     if (asked.fetchOffset >= asked.highWatermark || asked.fetchOffset < ledger.logStartOffset) return
     const fact = ledger.factAt(asked.fetchOffset)
     if (fact === undefined) return
-    const fits = bytes === 0 || (bytes + fact.sizeBytes <= underWay.maxBytes && fact.sizeBytes <= asked.maxBytes)
+    // The first batch comes whatever its size; one that was read and then failed had its place, and is not in the answer.
+    const isFirst = bytes === 0 && got.failures === 0
+    const fits = isFirst || (bytes + fact.sizeBytes <= underWay.maxBytes && fact.sizeBytes <= asked.maxBytes)
     if (fits)
       checks.fail(
         'FS',
