@@ -1,10 +1,16 @@
 import type { ConsumerBatch } from '@ottla/client'
 import type { BatchFacts } from './record.ts'
 
-/**
- * What the header of a fetched batch says. The client's batch tells its users nothing of its producer, so this reads
- * the stored batch behind it.
- */
+/** What the header of a fetched batch says. */
 export function batchFactsOf(batch: ConsumerBatch): BatchFacts {
-  return (batch as unknown as { readonly batch: BatchFacts }).batch
+  return {
+    partitionLeaderEpoch: batch.leaderEpoch,
+    producerId: batch.producerId,
+    producerEpoch: batch.producerEpoch,
+    codec: batch.codec,
+    isLogAppendTime: batch.isLogAppendTime,
+    isTransactional: batch.isTransactional,
+    // The client passes over those.
+    isControl: false,
+  }
 }

@@ -54,6 +54,20 @@ export class ConsumerBatch implements Iterable<ConsumedRecord> {
     return this.batch.isTransactional
   }
 
+  /** Its records have the time of the append, and not what the producer said. */
+  get isLogAppendTime(): boolean {
+    return this.batch.isLogAppendTime
+  }
+
+  /** -1 when the producer was neither idempotent nor transactional. */
+  get producerId(): number {
+    return this.batch.producerId
+  }
+
+  get producerEpoch(): number {
+    return this.batch.producerEpoch
+  }
+
   /** Throws `KafkaError` with code `CORRUPT_BATCH` when it cannot be read. */
   forEach(callback: (record: ConsumedRecord) => void): void {
     const { untilOffset } = this
