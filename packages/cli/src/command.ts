@@ -1,4 +1,4 @@
-import type { Admin, Kafka, KafkaOptions } from '@ottla/client'
+import type { Kafka, KafkaOptions } from '@ottla/client'
 import type { Command } from 'commander'
 import type { Globals, SharedOptions } from './globals.ts'
 import type { Output } from './output/output.ts'
@@ -38,11 +38,6 @@ export interface CommandContext {
   readonly signal: AbortSignal
   /** A client for the brokers of the command line; closed for the command when it ends. */
   kafka(overrides?: Partial<KafkaOptions>): Promise<Kafka>
-  /**
-   * The admin of such a client, once a broker has answered. Without this, a client tries a change for a minute before it
-   * says that nobody is there.
-   */
-  admin(): Promise<Admin>
 }
 
 /**

@@ -112,13 +112,8 @@ async function run(parser: Command, command: CommandModule): Promise<number> {
     clients.push(client)
     return client
   }
-  const admin = async () => {
-    const client = await kafka()
-    await client.admin.listTopics()
-    return client.admin
-  }
   try {
-    const context = { args: parser.args, options, globals, output, signal: abort.signal, kafka, admin }
+    const context = { args: parser.args, options, globals, output, signal: abort.signal, kafka }
     const exitCode = await command.run(context)
     // A command that says how it ended knows better: a broker that was asked to stop has done its work.
     return exitCode ?? (interrupted ? exitCodes.interrupted : exitCodes.ok)

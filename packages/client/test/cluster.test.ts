@@ -2,7 +2,14 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { ErrorCode } from '@ottla/protocol'
 import { batch } from '@ottla/protocol/records'
-import { fetchApi, initProducerIdApi, listOffsetsApi, metadataApi, produceApi } from '../src/apis.ts'
+import {
+  describeClusterApi,
+  fetchApi,
+  initProducerIdApi,
+  listOffsetsApi,
+  metadataApi,
+  produceApi,
+} from '../src/apis.ts'
 import { Kafka, type KafkaOptions } from '../src/index.ts'
 import { FakeBroker, metadataOf } from './support/fake-broker.ts'
 
@@ -167,6 +174,36 @@ test('a bootstrap broker that is gone is passed over; when all are, the first re
   const lost = new Kafka({ bootstrap: '127.0.0.1:1', bootstrapTimeoutMs: 50 })
   t.after(() => lost.close())
   await assert.rejects(lost.admin.listTopics(), { code: 'CONNECTION_REFUSED' })
+})
+
+test('while no broker was ever reached, no call of the admin outlasts the bootstrap time', async (t) => {
+  // An hour each, if `apiTimeoutMs` counted.
+  const lost = new Kafka({ bootstrap: '127.0.0.1:1', apiTimeoutMs: 3_600_000, bootstrapTimeoutMs: 50 })
+  t.after(() => lost.close())
+  const { admin } = lost
+  const calls = [
+    () => admin.createTopics([{ name: 't' }]),
+    () => admin.deleteTopics(['t']),
+    () => admin.createPartitions([{ name: 't', count: 2 }]),
+    () => admin.describeConfigs([{ type: 'topic', name: 't' }]),
+    () => admin.describeConfigs([{ type: 'broker', name: '1' }]),
+    () => admin.alterConfigs([{ type: 'topic', name: 't', changes: [] }]),
+    () => admin.topicOffsets('t', 'latest'),
+    () => admin.describeCluster(),
+    () => admin.describeLogDirs(),
+  ]
+  await Promise.all(calls.map((call) => assert.rejects(call(), { code: 'CONNECTION_REFUSED' })))
+})
+
+test('once a broker was reached, the admin has all of its time', async (t) => {
+  const { brokers, kafka } = await twoBrokers(t, { bootstrapTimeoutMs: 0 })
+  let cuts = 0
+  for (const broker of brokers) {
+    broker.on(describeClusterApi, () => (++cuts < 4 ? 'cut' : { clusterId: 'fake', controllerId: 1, brokers: [] }))
+  }
+  // The first answer is cut off as well: that a connection was made is enough.
+  assert.deepEqual(await kafka.admin.describeCluster(), { clusterId: 'fake', controllerId: 1, brokers: [] })
+  assert.equal(cuts, 4)
 })
 
 test('reading follows the leader, and ends with an error when no broker answers any more', async (t) => {

@@ -50,7 +50,7 @@ async function run(context: CommandContext): Promise<undefined> {
     compression: options.compression,
     ...(options.batchBytes === undefined ? {} : { batchBytes: options.batchBytes }),
   }
-  const admin = await orAborted(signal, context.admin())
+  const { admin } = await context.kafka()
   // A client of its own: it ends with the measuring, while the topic is still to be deleted.
   const kafka = await context.kafka()
   const producers: Producer[] = []

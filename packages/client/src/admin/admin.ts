@@ -14,7 +14,6 @@ import { askLeaders, Refusal, type TopicPartition } from '../cluster/by-leader.t
 import type { Cluster } from '../cluster/cluster.ts'
 import type { TopicInfo } from '../cluster/metadata.ts'
 import { type FoundOffset, findOffsets, type OffsetQuery, type OffsetSpec } from '../cluster/offsets.ts'
-import { retry } from '../cluster/retry.ts'
 import { BrokerError, KafkaError } from '../errors.ts'
 import {
   type ConfigChanges,
@@ -337,8 +336,7 @@ export class Admin {
   // ------------------------------------------------------------------------------------------------------ routing
 
   private retrying<T>(attempt: () => Promise<T>): Promise<T> {
-    const { apiTimeoutMs, backOff } = this.cluster.settings
-    return retry(this.cluster.deps, { timeoutMs: apiTimeoutMs, backOff }, attempt)
+    return this.cluster.metadata.retrying(attempt)
   }
 
   /** Rejects at once when the cluster has no such broker. */

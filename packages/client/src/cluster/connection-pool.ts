@@ -38,6 +38,8 @@ export class ConnectionPool {
   private brokers = new Map<number, Broker>()
   private readonly drainListeners = new Set<() => void>()
   private closed = false
+  /** A broker was connected at least once. */
+  reached = false
 
   constructor(settings: ConnectionSettings, deps: ClientDeps) {
     this.settings = settings
@@ -144,6 +146,7 @@ export class ConnectionPool {
         },
         this.deps,
       )
+      this.reached = true
       slot.failures = 0
       slot.notBeforeMs = 0
       if (this.closed) {

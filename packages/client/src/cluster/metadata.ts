@@ -48,8 +48,6 @@ export class Metadata {
   private refreshing: Promise<void> | null = null
   private refreshedMs = Number.NEGATIVE_INFINITY
   private closed = false
-  /** The cluster was reached at least once. */
-  private reached = false
 
   constructor(pool: ConnectionPool, settings: Settings, deps: ClientDeps) {
     this.pool = pool
@@ -77,7 +75,7 @@ export class Metadata {
     this.tracked.add(name)
     const known = this.topics.get(name)
     if (known !== undefined && !this.doubted.has(name)) return known
-    if (!this.reached) {
+    if (!this.pool.reached) {
       // No broker within `bootstrapTimeoutMs` is the end of it.
       await this.fetch([name], options.autoCreate ?? false)
       const info = this.topics.get(name)
@@ -101,8 +99,7 @@ export class Metadata {
 
   /** All topics, or those named that exist; remembers what it learns. */
   async fetch(topics: readonly string[] | null, autoCreate = false): Promise<Response> {
-    const timeoutMs = this.reached ? this.settings.apiTimeoutMs : this.settings.bootstrapTimeoutMs
-    return retry(this.deps, { timeoutMs, backOff: this.settings.backOff }, async () => {
+    return this.retrying(async () => {
       const connection = await this.pool.any()
       const version = connection.versions.pick(metadataApi)
       const response = await connection.call(
@@ -115,10 +112,19 @@ export class Metadata {
         { version },
       )
       if (response.errorCode !== 0) throw new BrokerError(response.errorCode, 'metadata of the cluster')
-      this.reached = true
       this.take(response, topics)
       return response
     })
+  }
+
+  /**
+   * Repeats an operation of any broker: for `apiTimeoutMs`, or for `bootstrapTimeoutMs` as long as no broker was ever
+   * reached.
+   */
+  retrying<T>(attempt: (tried: number) => Promise<T>): Promise<T> {
+    const { apiTimeoutMs, bootstrapTimeoutMs, backOff } = this.settings
+    const timeoutMs = () => (this.pool.reached ? apiTimeoutMs : bootstrapTimeoutMs)
+    return retry(this.deps, { timeoutMs, backOff }, attempt)
   }
 
   /** Asks for the tracked topics again, soon, in the background; many calls make one request. */

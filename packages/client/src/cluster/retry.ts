@@ -18,8 +18,8 @@ export function sleep(timers: Timers, ms: number, signal?: AbortSignal): Promise
 }
 
 export interface RetryOptions {
-  /** How long attempts are begun, in ms; the last failure is thrown then. */
-  readonly timeoutMs: number
+  /** How long attempts are begun, in ms; the last failure is thrown then. A function is asked after each failure. */
+  readonly timeoutMs: number | (() => number)
   readonly backOff?: BackOffOptions
   readonly signal?: AbortSignal
 }
@@ -30,7 +30,8 @@ export async function retry<T>(
   options: RetryOptions,
   attempt: (tried: number) => Promise<T>,
 ): Promise<T> {
-  const untilMs = deps.clock.monotonicMs() + options.timeoutMs
+  const { timeoutMs } = options
+  const startMs = deps.clock.monotonicMs()
   for (let tried = 0; ; tried++) {
     options.signal?.throwIfAborted()
     try {
@@ -38,6 +39,7 @@ export async function retry<T>(
     } catch (error) {
       if (!(error instanceof KafkaError) || !error.retriable) throw error
       const waitMs = backOffMs(tried, deps.random, options.backOff)
+      const untilMs = startMs + (typeof timeoutMs === 'number' ? timeoutMs : timeoutMs())
       if (deps.clock.monotonicMs() + waitMs >= untilMs) throw error
       await sleep(deps.timers, waitMs, options.signal)
     }

@@ -8,7 +8,7 @@ export const command: CommandModule = {
   },
 
   async run(context: CommandContext): Promise<undefined> {
-    const admin = await context.admin()
+    const { admin } = await context.kafka()
     const [cluster, topics] = await Promise.all([admin.describeCluster(), admin.listTopics({ internal: true })])
     const counts = { topics: topics.length, partitions: topics.reduce((sum, t) => sum + t.partitions, 0) }
     if (context.output.format !== 'table') {

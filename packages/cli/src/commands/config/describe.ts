@@ -22,7 +22,7 @@ export const command: CommandModule = {
   async run(context: CommandContext): Promise<number> {
     const resources = [...context.args.map(parseResource), ...aliasedResources(context)]
     if (resources.length === 0) throw new UsageError('name what to show, e.g. topic/orders or broker/1')
-    const admin = await context.admin()
+    const { admin } = await context.kafka()
     const described = await admin.describeConfigs(resources, {
       synonyms: true,
       documentation: context.options.doc === true,

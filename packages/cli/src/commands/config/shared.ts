@@ -68,7 +68,7 @@ export async function change(
   resource: ConfigResource,
   changes: readonly ConfigChange[],
 ): Promise<number> {
-  const admin = await context.admin()
+  const { admin } = await context.kafka()
   const validateOnly = context.options.dryRun === true
   const results = await admin.alterConfigs([{ ...resource, changes }], { validateOnly })
   return report(context, results, (r) => (validateOnly ? `${label(r)} could be changed` : `changed ${label(r)}`))

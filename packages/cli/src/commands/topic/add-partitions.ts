@@ -27,7 +27,7 @@ export const command: CommandModule = {
     const { options } = context
     const to = (options.to ?? options.partitions) as number | undefined
     if ((options.num === undefined) === (to === undefined)) throw new UsageError('give either --num or --to')
-    const admin = await context.admin()
+    const { admin } = await context.kafka()
     const topics = await admin.describeTopics(names)
     const wanted = topics.flatMap(({ name, topic }) =>
       topic === null ? [] : [{ name, count: to ?? topic.partitions.length + options.num }],

@@ -37,7 +37,7 @@ export const command: CommandModule = {
       throw new UsageError('nothing to change: give --config, --unset or --partitions')
     }
     const validateOnly = options.dryRun === true
-    const admin = await context.admin()
+    const { admin } = await context.kafka()
     const results = [
       ...(count === undefined
         ? []

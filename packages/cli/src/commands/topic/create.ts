@@ -25,7 +25,7 @@ export const command: CommandModule = {
     const names = someTopics(context)
     const { options } = context
     const configs = parseConfigs(options.config)
-    const admin = await context.admin()
+    const { admin } = await context.kafka()
     const results = await admin.createTopics(
       names.map((name) => ({
         name,

@@ -15,7 +15,7 @@ export const command: CommandModule = {
 
   async run(context: CommandContext): Promise<number> {
     const names = someTopics(context)
-    const admin = await context.admin()
+    const { admin } = await context.kafka()
     const results = await admin.deleteTopics(names)
     const tolerated = results.map((r) =>
       context.options.ifExists && r.error?.code === 'UNKNOWN_TOPIC_OR_PARTITION'
