@@ -36,6 +36,8 @@ export interface CommandContext {
   readonly output: Output
   /** Aborted by Ctrl-C or SIGTERM (of commands that `finish`), and when the reader of standard output has gone. */
   readonly signal: AbortSignal
+  /** For a command that `finishes` only what it does after this call. Until then the first Ctrl-C ends it. */
+  finishFromHere(): void
   /** A client for the brokers of the command line; closed for the command when it ends. */
   kafka(overrides?: Partial<KafkaOptions>): Promise<Kafka>
 }

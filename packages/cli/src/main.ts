@@ -8,9 +8,7 @@ import { exitCodes } from './exit-codes.ts'
 import { addGlobalOptions, resolveGlobals, takesValue } from './globals.ts'
 import { Output } from './output/output.ts'
 import { type Entry, nouns, registry } from './registry.ts'
-
-/** Ctrl-C or SIGTERM has come, and the command knows. */
-let interrupted = false
+import { StopSignals } from './stop-signals.ts'
 
 /** Runs the command line and sets the exit code. Nothing is loaded that the command does not need. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -28,8 +26,6 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
   try {
     process.exitCode = await dispatch(argv)
-    // A connection that is still being made would hold the process up.
-    if (interrupted) process.exit()
   } catch (error) {
     const { message, exitCode } = explain(error)
     const text = isExpected(error) && process.env.OTTLA_DEBUG !== '1' ? message : ((error as Error).stack ?? message)
@@ -83,16 +79,8 @@ async function run(parser: Command, command: CommandModule): Promise<number> {
   const options = parser.opts()
   const globals = resolveGlobals(options, process.env, command.shares)
   const abort = new AbortController()
-  const onSignal = () => {
-    // The second Ctrl-C does not wait for anything.
-    if (interrupted) process.exit(exitCodes.interrupted)
-    interrupted = true
-    abort.abort(interruption)
-  }
-  if (command.finishes) {
-    process.on('SIGINT', onSignal)
-    process.on('SIGTERM', onSignal)
-  }
+  const signals = new StopSignals(() => abort.abort(interruption))
+  if (command.finishes) signals.listen()
   const onGone = () => abort.abort(new UsageError('the reader has gone'))
   const output = new Output(process.stdout, globals, onGone, abort.signal)
   const clients: { close(): Promise<void> }[] = []
@@ -112,19 +100,23 @@ async function run(parser: Command, command: CommandModule): Promise<number> {
     clients.push(client)
     return client
   }
+  const ended = () => (signals.came ? exitCodes.interrupted : exitCodes.ok)
+  let exitCode: number
   try {
-    const context = { args: parser.args, options, globals, output, signal: abort.signal, kafka }
-    const exitCode = await command.run(context)
+    const finishFromHere = () => signals.listen()
+    const context = { args: parser.args, options, globals, output, signal: abort.signal, finishFromHere, kafka }
     // A command that says how it ended knows better: a broker that was asked to stop has done its work.
-    return exitCode ?? (interrupted ? exitCodes.interrupted : exitCodes.ok)
+    exitCode = (await command.run(context)) ?? ended()
   } catch (error) {
     if (!abort.signal.aborted) throw error
-    return interrupted ? exitCodes.interrupted : exitCodes.ok
+    exitCode = ended()
   } finally {
     await Promise.all(clients.map((client) => client.close()))
-    process.off('SIGINT', onSignal)
-    process.off('SIGTERM', onSignal)
+    signals.release()
   }
+  // A connection that is still being made would hold the process up.
+  if (signals.came) process.exit(exitCode)
+  return exitCode
 }
 
 /** What the client tries again, perhaps for a minute, is told on standard error; repeats are counted. */

@@ -5,7 +5,7 @@ import { exitCodes } from '../exit-codes.ts'
 import { append } from '../globals.ts'
 import { DataFolderError } from '../start/data-folder.ts'
 import { explainStart } from '../start/explain-start.ts'
-import { terminalClosed } from '../start/hangup.ts'
+import { isHangupAStop, outliveHangup, terminalClosed } from '../start/hangup.ts'
 import {
   configOf,
   DIR_DEFAULT,
@@ -20,7 +20,6 @@ const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
 const STOP_TIMEOUT_MS = 30_000
 
 export const command: CommandModule = {
-  finishes: true,
   shares: 'format',
 
   configure(parser) {
@@ -46,9 +45,15 @@ Examples:
   },
 
   async run(context) {
-    // Before anybody can be told that the broker is there.
-    const stopAsked = Promise.race([aborted(context.signal), terminalClosed()])
+    // Logs are recovered in one go, during which nobody would listen: the system ends the process, and the next start
+    // recovers them, as after any crash. For the first process of a container the system does not.
+    if (process.pid === 1) context.finishFromHere()
+    const hasTerminal = isHangupAStop(process.stdout, process.stderr)
+    if (!hasTerminal) outliveHangup()
     const running = await start(context)
+    // Before anybody can be told that the broker is there.
+    context.finishFromHere()
+    const stopAsked = Promise.race([aborted(context.signal), ...(hasTerminal ? [terminalClosed()] : [])])
     // Whoever does not read it does not keep the broker from ending.
     void announce(context, running)
     await stopAsked

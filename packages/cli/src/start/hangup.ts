@@ -15,13 +15,16 @@ export function isHangupAStop(stdout: Stream, stderr: Stream): boolean {
   return stdout.isTTY === true || stderr.isTTY === true
 }
 
-/** Resolves when the terminal was closed; never for a broker that has none. */
+/** From here on a hangup ends nothing. */
+export function outliveHangup(): void {
+  process.on('SIGHUP', () => {
+    process.stderr.write('SIGHUP changes nothing here: there is no terminal that could be gone; SIGTERM stops\n')
+  })
+}
+
+/** Resolves when the terminal was closed. */
 export function terminalClosed(): Promise<void> {
-  const stops = isHangupAStop(process.stdout, process.stderr)
   return new Promise((resolve) => {
-    process.on('SIGHUP', () => {
-      if (stops) resolve()
-      else process.stderr.write('SIGHUP changes nothing here: there is no terminal that could be gone; SIGTERM stops\n')
-    })
+    process.on('SIGHUP', () => resolve())
   })
 }
