@@ -12,6 +12,8 @@ import { batchOf } from './support/batches.ts'
 import { startBroker } from './support/start.ts'
 
 const BATCHES = 40
+/** More than are answered in one turn of the event loop. */
+const PARTITIONS = 150
 
 test('what no longer is in memory arrives byte for byte, also from the kernel', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'ottla-file-bytes-'))
@@ -49,4 +51,35 @@ test('what no longer is in memory arrives byte for byte, also from the kernel', 
   t.after(() => canSend.close())
   if (canSend.isSendable?.(0, 1000) === true) assert.ok(fromFiles > 10_000_000, `${fromFiles} bytes`)
   else t.diagnostic('this platform reads and sends: no sendfile')
+})
+
+test('a fetch of many partitions has them all, whether their bytes were at hand or waited for', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'ottla-file-bytes-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const config = { 'log.dirs': join(folder, 'data') }
+  const first = await startBroker(t, { fs: nodeFileSystem, config })
+  const writer = await first.connect()
+  await createTopic(writer, 'many', PARTITIONS)
+  for (let i = 0; i < PARTITIONS; i++) {
+    const { errorCode } = await produceTo(writer, 'many', batchOf([`of ${i}`.padEnd(i % 7 === 0 ? 100_000 : 100)]), i)
+    assert.equal(errorCode, 0)
+  }
+  await first.broker.close()
+  // After a start nothing is in memory, and no checksum has been looked at.
+  const second = await startBroker(t, { fs: nodeFileSystem, config })
+  const client = await second.connect()
+  const partitions = Array.from({ length: PARTITIONS }, (_, partition) => ({
+    partition,
+    fetchOffset: 0,
+    partitionMaxBytes: 200_000,
+  }))
+  for (let round = 0; round < 2; round++) {
+    const fetch = { maxWaitMs: 0, minBytes: 1, maxBytes: 50_000_000, topics: [{ topic: 'many', partitions }] }
+    const { responses } = await client.call(FetchRequest, FetchResponse, 12, fetch)
+    assert.equal(responses[0].partitions.length, PARTITIONS)
+    for (const { partitionIndex, errorCode, records } of responses[0].partitions) {
+      assert.equal(errorCode, 0)
+      assert.ok((records as Buffer).includes(`of ${partitionIndex} `), `partition ${partitionIndex}`)
+    }
+  }
 })

@@ -1,11 +1,11 @@
 import { batch } from '@ottla/protocol/records'
-import type { BufferPool } from '@ottla/runtime'
+import type { BufferPool, File } from '@ottla/runtime'
 import { isPlausibleHeader } from './batch-scan.ts'
 import { StorageError } from './errors.ts'
 import type { LogCore } from './log-core.ts'
 import type { ReadOptions } from './log-types.ts'
 import type { Segment } from './segment.ts'
-import { rangeToSend } from './segment-range.ts'
+import { findCached, SegmentRange } from './segment-range.ts'
 import { lastWholeBatch } from './tail.ts'
 import type { LogSlice } from './types.ts'
 
@@ -14,11 +14,13 @@ export type ReadFromDiskDone = (error: Error | null, slice: LogSlice | null) => 
 const EMPTY: LogSlice = { chunks: [], bytes: 0 }
 /** Besides what is asked for: the way from an index entry to the batch, mostly. */
 const SLACK_BYTES = 16 * 1024
+/** Fewer bytes are read at once where they are in the page cache; of more, the file's own are sent. */
+const RANGE_BYTES_MIN = 64 * 1024
 
 /**
  * Reads from the files: one positional read, beginning at the offset index's entry, that mostly holds all that is
- * asked for. Checksums are verified before anything is handed on. Where the bytes can be sent from the page cache, and who
- * asks can do that, none is read at all. The slice stays what it is only during `done`, or while
+ * asked for. Checksums are verified before anything is handed on. Who can send a part of a file is answered in the same
+ * turn with what lies in the page cache, and many bytes are not read at all. The slice stays what it is only during `done`, or while
  * the caller retains its memory in the pool.
  */
 export class LogReader {
@@ -79,19 +81,49 @@ class DiskRead {
       this.#readNextSegment()
       return
     }
-    if (this.#options.ranges === true && this.#leaveInFile(segment)) return
+    if (this.#options.ranges === true && this.#answerFromCache(segment)) return
     const { offsets } = segment.indexes()
     const position = offsets.positionFor(Math.max(0, this.#offset - segment.baseOffset))
     this.#readAt(segment, position, Math.max(0, this.#options.maxBytes) + SLACK_BYTES)
   }
 
-  #leaveInFile(segment: Segment): boolean {
+  /** `false` when what is asked for is not in the page cache, as far as it can be told without reading it. */
+  #answerFromCache(segment: Segment): boolean {
     const next = this.#core.segments.at(this.#segmentIndex + 1)
-    const range = rangeToSend(segment, next, this.#offset, this.#options)
-    if (range === null) return false
-    this.#done(null, { chunks: [range], bytes: range.length })
-    range.release()
-    return true
+    const handle = segment.acquire()
+    let range: SegmentRange | null = null
+    try {
+      const span = findCached(handle.file, segment, next, this.#offset, this.#options)
+      if (span === null) return false
+      const { start, end } = span
+      const length = end - start
+      if (length < RANGE_BYTES_MIN) {
+        this.#readAtOnce(segment, handle.file, start, length)
+      } else if (segment.isVerified(start, end)) {
+        range = new SegmentRange(segment, handle, start, length)
+        this.#done(null, { chunks: [range], bytes: length })
+      } else {
+        this.#readAt(segment, start, length)
+      }
+      return true
+    } finally {
+      if (range === null) segment.release(handle)
+      else range.release()
+    }
+  }
+
+  #readAtOnce(segment: Segment, file: File, position: number, length: number): void {
+    if (length === 0) {
+      this.#done(null, EMPTY)
+      return
+    }
+    const bytes = this.#pool.take(length)
+    try {
+      const count = file.readSync(bytes, 0, length, position)
+      this.#take(segment, position, bytes.subarray(0, count))
+    } finally {
+      this.#pool.release(bytes.buffer)
+    }
   }
 
   /** The offset lies in a gap at the end of the segment, which compaction has left. */

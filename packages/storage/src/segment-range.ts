@@ -37,46 +37,50 @@ export class SegmentRange implements FileRange {
   }
 }
 
-/** Below this, reading costs less than finding out that it is not needed. */
-const RANGE_BYTES_MIN = 64 * 1024
-/** Batches between an index entry and the offset that is asked for. */
+/** Batches between an index entry and the offset that is asked for, or the end of what is answered. */
 const HEADERS_MAX = 8
 
 const header = Buffer.alloc(batch.HEADER_BYTES)
 
+/** Whole batches in a file, the first of which holds the offset asked for; none where `end` is `start`. */
+export interface BatchSpan {
+  readonly start: number
+  readonly end: number
+}
+
 /**
- * The batches from the one that holds `offset` on, as far as the index tells where one ends; null where the bytes must be
- * read: because they are few, not in the page cache, or nobody has verified their checksums yet. `next` is the segment
- * behind this one. Throws the system's errors.
+ * The batches from the one that holds `offset` on, within the limits; null where they are not in the page cache, or so
+ * many small batches lie between two entries of the index that they must be read to know. `next` is the segment behind
+ * this one. Throws the system's errors.
  */
-export function rangeToSend(
+export function findCached(
+  file: File,
   segment: Segment,
   next: Segment | undefined,
   offset: number,
-  { maxBytes, maxOffset }: ReadOptions,
-): SegmentRange | null {
+  { maxBytes, maxOffset, minOneMessage }: ReadOptions,
+): BatchSpan | null {
   const { offsets } = segment.indexes()
   const { baseOffset, sizeBytes } = segment
   const from = offsets.positionFor(Math.max(0, offset - baseOffset))
-  const reach = Math.min(sizeBytes, from + maxBytes)
-  if (reach - from < RANGE_BYTES_MIN) return null
-  const handle = segment.acquire()
-  const { file } = handle
-  let range: SegmentRange | null = null
-  try {
-    if (file.isSendable?.(from, reach - from) !== true) return null
-    const start = findBatch(file, from, offset, sizeBytes, baseOffset)
-    if (start < 0) return null
-    // What ends at an entry's batch lies before that batch's last offset.
-    const slot = Math.min(offsets.slotAtPosition(start + maxBytes), offsets.slotFor(maxOffset - baseOffset))
-    let end = slot < 0 ? 0 : offsets.positionAt(slot)
-    if (next !== undefined && next.baseOffset <= maxOffset && sizeBytes - start <= maxBytes) end = sizeBytes
-    if (end - start < RANGE_BYTES_MIN || !segment.isVerified(start, end)) return null
-    range = new SegmentRange(segment, handle, start, end - start)
-    return range
-  } finally {
-    if (range === null) segment.release(handle)
+  const reach = Math.min(sizeBytes, from + Math.max(batch.HEADER_BYTES, maxBytes))
+  if (file.isSendable?.(from, reach - from) !== true) return null
+  const start = findBatch(file, from, offset, sizeBytes, baseOffset)
+  if (start < 0) return null
+  const limit = start + maxBytes
+  if (next !== undefined && next.baseOffset <= maxOffset && sizeBytes <= limit) return { start, end: sizeBytes }
+  // What ends at an entry's batch lies before that batch's last offset.
+  const slot = Math.min(offsets.slotAtPosition(limit), offsets.slotFor(maxOffset - baseOffset))
+  let end = slot < 0 ? start : Math.max(start, offsets.positionAt(slot))
+  for (let i = 0; sizeBytes - end >= batch.HEADER_BYTES; i++) {
+    if (i === HEADERS_MAX) break
+    file.readSync(header, 0, batch.HEADER_BYTES, end)
+    if (!isPlausibleHeader(header, 0, sizeBytes - end, baseOffset)) return null
+    const after = end + batch.sizeInBytes(header, 0)
+    if (batch.lastOffset(header, 0) >= maxOffset || (after > limit && !(minOneMessage && end === start))) break
+    end = after
   }
+  return end <= reach || file.isSendable(reach, end - reach) ? { start, end } : null
 }
 
 /** Where the batch with `offset` begins, looking from `from` on; -1 when it is not close. */

@@ -26,10 +26,13 @@ export class VerifiedRanges {
   /** Whether every batch that begins in `from` … `to`-1 has been verified. */
   hasAll(from: number, to: number): boolean {
     const last = Math.ceil(to / GRANULE_BYTES)
-    const bits = this.#bits
-    if (last > bits.length * 8) return false
-    for (let granule = Math.floor(from / GRANULE_BYTES); granule < last; granule++)
-      if ((bits[granule >> 3] & (1 << (granule & 7))) === 0) return false
+    for (let granule = Math.floor(from / GRANULE_BYTES); granule < last; granule++) {
+      if (this.has(granule * GRANULE_BYTES)) continue
+      // The last piece mostly ends within a granule: what begins there later is not known yet, what begins in it is.
+      const begin = Math.max(from, granule * GRANULE_BYTES)
+      const end = Math.min(to, (granule + 1) * GRANULE_BYTES)
+      if (!holds(this.#written, begin, end) && !holds(this.#read, begin, end)) return false
+    }
     return true
   }
 
@@ -73,4 +76,8 @@ export class VerifiedRanges {
     bits.set(this.#bits)
     this.#bits = bits
   }
+}
+
+function holds(run: Run, from: number, to: number): boolean {
+  return run.from <= from && to <= run.to
 }

@@ -20,6 +20,9 @@ export interface FetchDeps {
   readonly pool: BufferPool
 }
 
+/** Partitions answered from the page cache before the event loop gets its turn. */
+const ANSWERED_AT_ONCE_MAX = 64
+
 /** `leases` are the receiver's to release, when the slices have been sent. */
 export type FetchDone = (items: readonly FetchItem[], leases: readonly Lease[]) => void
 
@@ -44,6 +47,8 @@ export class FetchOperation implements DataWatcher, AtTurnEnd {
   private last = false
   private bytes = 0
   private arrived = 0
+  /** Partitions whose files had the answer, in this turn. */
+  private answeredAtOnce = 0
   private timer: TimerHandle | undefined
 
   constructor(items: readonly FetchItem[], limits: FetchLimits, deps: FetchDeps, onDone: FetchDone) {
@@ -106,7 +111,8 @@ export class FetchOperation implements DataWatcher, AtTurnEnd {
     const minOneMessage = this.bytes === 0
     const maxBytes = Math.min(item.maxBytes, this.limits.maxBytes - this.bytes)
     if (maxBytes <= 0 && !minOneMessage) return true
-    const options = { maxBytes, maxOffset, minOneMessage, ranges: true }
+    const ranges = this.answeredAtOnce < ANSWERED_AT_ONCE_MAX
+    const options = { maxBytes, maxOffset, minOneMessage, ranges }
     const answer = log.read(item.fetchOffset, options)
     if (answer === 'out-of-range' || answer === 'offline') {
       item.errorCode = answer === 'offline' ? ErrorCode.KAFKA_STORAGE_ERROR : ErrorCode.OFFSET_OUT_OF_RANGE
@@ -116,12 +122,21 @@ export class FetchOperation implements DataWatcher, AtTurnEnd {
       this.take(item, answer)
       return true
     }
+    let progress: 'asking' | 'waiting' | 'answered' = 'asking'
     log.readFromDisk(item.fetchOffset, options, (error, slice) => {
       if (this.state === 'done') return
       if (error !== null) item.errorCode = ErrorCode.KAFKA_STORAGE_ERROR
       else this.take(item, slice as LogSlice)
-      this.read(i + 1, false)
+      if (progress === 'asking') {
+        progress = 'answered'
+        this.answeredAtOnce++
+      } else {
+        this.answeredAtOnce = 0
+        this.read(i + 1, false)
+      }
     })
+    if ((progress as string) === 'answered') return true
+    progress = 'waiting'
     return false
   }
 
