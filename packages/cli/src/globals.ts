@@ -58,6 +58,15 @@ export function addHidden(command: Command, flags: string, parse?: (value: strin
   command.addOption(option)
 }
 
+/** An option that other tools have, or that other commands have with another meaning, and what to do instead of it. */
+export function addRefused(command: Command, flags: string, sentence: string): void {
+  const option = command.createOption(flags).hideHelp()
+  command.addOption(option)
+  command.on(`option:${option.name()}`, () => {
+    throw new UsageError(sentence)
+  })
+}
+
 export function append(value: string, before: unknown): string[] {
   return [...((before as string[] | undefined) ?? []), value]
 }

@@ -130,7 +130,7 @@ async function warnings(): Promise<Logger> {
 /** The actions of Apache Kafka's tools, which are options there: `kafka-topics --create`. */
 const verbs: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   topic: { '--list': 'list', '--describe': 'describe', '--create': 'create', '--alter': 'alter', '--delete': 'delete' },
-  config: { '--describe': 'describe' },
+  config: { '--describe': 'describe', '--alter': 'set' },
 }
 
 /** `topic --create …` as `topic create …`; anything else as it is. */

@@ -35,7 +35,7 @@ async function ok(args: string | string[], input?: string | Buffer): Promise<str
 }
 
 test('topics are created, listed, described, altered and deleted', async () => {
-  assert.equal(await ok('topic create one -p 3 -c retention.ms=1000'), 'created one with 3 partitions\n')
+  assert.equal(await ok('topic create one --partitions 3 -c retention.ms=1000'), 'created one with 3 partitions\n')
   assert.equal(
     await ok('topic create --topic two --partitions 1 --replication-factor 1'),
     'created two with 1 partition\n',
@@ -95,7 +95,7 @@ test('configs are set, shown and put back', async () => {
 })
 
 test('lines are produced with keys and headers, and consumed by place and format', async () => {
-  await ok('topic create lines -p 2')
+  await ok('topic create lines --partitions 2')
   assert.equal(await ok('produce lines -K : -p 1 -H src=test --timestamp 2026-01-31T00:00:00Z', 'a:1\nb:2\n:3\nx'), '')
   assert.equal(
     await ok(['consume', 'lines', '-f', '%p/%o %d{iso} [%k] %v %h\\n']),
@@ -122,8 +122,8 @@ test('lines are produced with keys and headers, and consumed by place and format
 })
 
 test('what consume prints as JSON lines, produce writes as it was', async () => {
-  await ok('topic create from -p 2')
-  await ok('topic create to -p 2')
+  await ok('topic create from --partitions 2')
+  await ok('topic create to --partitions 2')
   const kafka = await broker.kafka()
   await kafka.producer().sendAll('from', [
     {
@@ -362,7 +362,7 @@ test('what goes wrong is one sentence and a stable exit code', async () => {
     ['completion tcsh', 2, /^ottla: the shell is one of bash, zsh, fish, not "tcsh"\n$/],
     ['produce x /', 2, /^ottla: \/ is a folder, not a file\n$/],
     ['consume', 2, /^ottla: name the topic to read\n$/],
-    ['topic create x -p 0', 2, /^ottla: --partitions is a whole number from 1, not 0\n$/],
+    ['topic create x --partitions 0', 2, /^ottla: --partitions is a whole number from 1, not 0\n$/],
     ['topic list -X nonsense=1', 2, /^ottla: there is no client property "nonsense"\n$/],
     ['topic list --profile x', 2, /^ottla: there is no profile file/],
     ['topic list --nope', 2, /^ottla: unknown option '--nope'/],

@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { ACKS, addChoice, addSuggested, CODECS } from '../choices.ts'
 import { type CommandContext, type CommandModule, orAborted, UsageError } from '../command.ts'
 import { formatBytes, formatCount, Progress } from '../output/progress.ts'
-import { wholeNumber } from './topic/shared.ts'
+import { refusePartition, wholeNumber } from './topic/shared.ts'
 
 interface Row {
   readonly what: string
@@ -30,6 +30,7 @@ export const command: CommandModule = {
       .option('-s, --size <bytes>', 'of one value', wholeNumber('--size', 0), 100)
       .option('--partitions <n>', 'of the topic made for it', wholeNumber('--partitions', 1), 6)
       .option('--topic <name>', 'use this topic, and leave it')
+    refusePartition(command)
     addSuggested(command, '-a, --acks <n>', ACKS.join(', '), ACKS, 'all')
     addChoice(command, '-z, --compression <codec>', CODECS.join(', '), CODECS, 'none')
     command

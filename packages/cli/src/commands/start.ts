@@ -2,7 +2,7 @@ import { ConfigError } from '@ottla/broker'
 import { addChoice } from '../choices.ts'
 import { type CommandContext, CommandError, type CommandModule, UsageError } from '../command.ts'
 import { exitCodes } from '../exit-codes.ts'
-import { append } from '../globals.ts'
+import { addRefused, append } from '../globals.ts'
 import { DataFolderError } from '../start/data-folder.ts'
 import { explainStart } from '../start/explain-start.ts'
 import { isHangupAStop, outliveHangup, terminalClosed } from '../start/hangup.ts'
@@ -25,10 +25,11 @@ export const command: CommandModule = {
   configure(parser) {
     parser
       .option('--dir <folders>', `where the data lies (default ${DIR_DEFAULT}); several parted by commas, as log.dirs`)
-      .option('-p, --port <number>', 'port of localhost to listen on, 0 for any free one (default 9092)')
+      .option('--port <number>', 'port of localhost to listen on, 0 for any free one (default 9092)')
       .option('--config <file>', "a properties file in Apache Kafka's format and names")
       .option('--set <name=value>', 'one property, over the file; may be repeated', append)
       .option('--max-disk <size>', 'most bytes all logs may take, e.g. 500M or 20G; then producers are refused')
+    addRefused(parser, '-p <number>', '-p is a partition: --port names the port to listen on')
     addChoice(parser, '--log-level <level>', LEVELS.join(', '), LEVELS, 'info')
     parser
       .option('--json', 'print one JSON line when ready, as -o jsonl does')

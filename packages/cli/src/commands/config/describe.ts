@@ -1,10 +1,18 @@
+import type { Admin, ConfigResource } from '@ottla/client'
 import type { Command } from 'commander'
 import type { CommandContext, CommandModule } from '../../command.ts'
 import { UsageError } from '../../command.ts'
 import { explain } from '../../errors.ts'
 import { exitCodes } from '../../exit-codes.ts'
 import { addHidden } from '../../globals.ts'
-import { addResourceAliases, aliasedResources, label, parseResource, RESOURCES_HELP } from './shared.ts'
+import {
+  addResourceAliases,
+  aliasedResources,
+  kindWithoutName,
+  label,
+  parseResource,
+  RESOURCES_HELP,
+} from './shared.ts'
 
 export const command: CommandModule = {
   completes: 'topics',
@@ -20,9 +28,14 @@ export const command: CommandModule = {
   },
 
   async run(context: CommandContext): Promise<number> {
-    const resources = [...context.args.map(parseResource), ...aliasedResources(context)]
-    if (resources.length === 0) throw new UsageError('name what to show, e.g. topic/orders or broker/1')
     const { admin } = await context.kafka()
+    const resources = context.args.map(parseResource)
+    const kind = kindWithoutName(context.options)
+    resources.push(...(kind === null ? aliasedResources(context) : await allOf(admin, kind)))
+    if (resources.length === 0) {
+      if (kind === 'topic') return exitCodes.ok
+      throw new UsageError('name what to show, e.g. topic/orders or broker/1')
+    }
     const described = await admin.describeConfigs(resources, {
       synonyms: true,
       documentation: context.options.doc === true,
@@ -57,4 +70,18 @@ export const command: CommandModule = {
     if (failed.length === 0) return exitCodes.ok
     return failed.length === described.length ? explain(failed[0].error).exitCode : exitCodes.partial
   },
+}
+
+/** As kafka-configs has it where no name is given. */
+async function allOf(admin: Admin, kind: ConfigResource['type']): Promise<ConfigResource[]> {
+  switch (kind) {
+    case 'topic':
+      return (await admin.listTopics({ internal: true })).map(({ name }) => ({ type: 'topic', name }))
+    case 'broker': {
+      const { brokers } = await admin.describeCluster()
+      return [...brokers.map(({ id }) => `${id}`), ''].map((name) => ({ type: 'broker', name }))
+    }
+    default:
+      throw new UsageError(`name the ${kind} with --entity-name`)
+  }
 }

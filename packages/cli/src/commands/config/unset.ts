@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { type CommandContext, type CommandModule, UsageError } from '../../command.ts'
-import { addHidden } from '../../globals.ts'
-import { addResourceAliases, change, oneResource, RESOURCES_HELP } from './shared.ts'
+import { addHidden, append } from '../../globals.ts'
+import { addResourceAliases, change, namesOf, oneResource, RESOURCES_HELP } from './shared.ts'
 
 export const command: CommandModule = {
   completes: 'topics',
@@ -12,13 +12,13 @@ export const command: CommandModule = {
       .argument('[name...]', 'settings that go back to their defaults')
       .option('--dry-run', 'check everything and change nothing')
     addResourceAliases(command)
-    addHidden(command, '--delete-config <names>')
+    addHidden(command, '--delete-config <names>', append)
     command.addHelpText('after', `${RESOURCES_HELP}\n\nExample:\n  ottla config unset topic/orders retention.ms`)
   },
 
   async run(context: CommandContext): Promise<number> {
     const { resource, rest } = oneResource(context)
-    const names = [...rest, ...((context.options.deleteConfig as string | undefined)?.split(',') ?? [])]
+    const names = [...rest, ...namesOf((context.options.deleteConfig as string[] | undefined) ?? [])]
     if (names.length === 0) throw new UsageError('name at least one setting')
     return change(
       context,

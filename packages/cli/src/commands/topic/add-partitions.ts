@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { type CommandContext, type CommandModule, UsageError } from '../../command.ts'
 import { exitCodes } from '../../exit-codes.ts'
 import { addHidden } from '../../globals.ts'
-import { addTopicAlias, report, someTopics, wholeNumber } from './shared.ts'
+import { addTopicAlias, refusePartition, refuseReplicaAssignment, report, someTopics, wholeNumber } from './shared.ts'
 
 export const command: CommandModule = {
   completes: 'topics',
@@ -15,6 +15,8 @@ export const command: CommandModule = {
       .option('--dry-run', 'check everything and add nothing')
     addTopicAlias(command)
     addHidden(command, '--partitions <n>', wholeNumber('--partitions', 1) as never)
+    refusePartition(command, '--num or --to')
+    refuseReplicaAssignment(command)
     command.addHelpText(
       'after',
       '\nKeys move: a record with a key goes to another partition than those before it.\n' +

@@ -2,7 +2,16 @@ import type { Command } from 'commander'
 import type { CommandContext, CommandModule } from '../../command.ts'
 import { UsageError } from '../../command.ts'
 import { addHidden, append } from '../../globals.ts'
-import { addTopicAlias, parseConfigs, report, someTopics, wholeNumber } from './shared.ts'
+import {
+  addTopicAlias,
+  parseConfigs,
+  refusePartition,
+  refuseReplicaAssignment,
+  report,
+  someTopics,
+  tolerateAbsent,
+  wholeNumber,
+} from './shared.ts'
 
 export const command: CommandModule = {
   completes: 'topics',
@@ -12,10 +21,13 @@ export const command: CommandModule = {
       .argument('[topic...]', 'topics to change')
       .option('-c, --config <name=value>', 'set a value; may be repeated', append)
       .option('--unset <name>', 'put a value back to its default; may be repeated', append)
-      .option('-p, --partitions <n>', 'raise the number of partitions to n', wholeNumber('--partitions', 1))
+      .option('--partitions <n>', 'raise the number of partitions to n', wholeNumber('--partitions', 1))
       .option('--dry-run', 'check everything and change nothing')
     addTopicAlias(command)
     addHidden(command, '--delete-config <name>', append)
+    addHidden(command, '--if-exists')
+    refusePartition(command)
+    refuseReplicaAssignment(command)
     command.addHelpText(
       'after',
       '\nExample:\n  ottla topic alter orders -c retention.ms=86400000 --unset max.message.bytes',
@@ -52,10 +64,13 @@ export const command: CommandModule = {
             { validateOnly },
           )),
     ]
-    return report(
-      context,
-      names.map((name) => ({ name, error: results.find((r) => r.name === name && r.error !== null)?.error ?? null })),
-      ({ name }) => (validateOnly ? `${name} could be changed` : `changed ${name}`),
-    )
+    const items = names.map((name) => ({
+      name,
+      error: results.find((r) => r.name === name && r.error !== null)?.error ?? null,
+    }))
+    return report(context, options.ifExists ? tolerateAbsent(items) : items, (r) => {
+      if ('absent' in r) return `${r.name} was not there`
+      return validateOnly ? `${r.name} could be changed` : `changed ${r.name}`
+    })
   },
 }

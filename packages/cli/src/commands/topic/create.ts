@@ -1,23 +1,26 @@
 import type { Command } from 'commander'
-import type { CommandContext, CommandModule } from '../../command.ts'
+import { type CommandContext, type CommandModule, UsageError } from '../../command.ts'
 import { exitCodes } from '../../exit-codes.ts'
 import { addHidden, append } from '../../globals.ts'
-import { addTopicAlias, parseConfigs, report, someTopics, wholeNumber } from './shared.ts'
+import { parseReplicaAssignment } from './replica-assignment.ts'
+import { addTopicAlias, parseConfigs, refusePartition, report, someTopics, wholeNumber } from './shared.ts'
 
 export const command: CommandModule = {
   configure(command: Command): void {
     command
       .argument('[topic...]', 'topics to create')
-      .option('-p, --partitions <n>', "how many; default: the broker's", wholeNumber('--partitions', 1))
+      .option('--partitions <n>', "how many; default: the broker's", wholeNumber('--partitions', 1))
       .option('-r, --replicas <n>', "copies of each; default: the broker's", wholeNumber('--replicas', 1, 32767))
       .option('-c, --config <name=value>', 'setting of the topic; may be repeated', append)
       .option('--if-not-exists', 'a topic that is there already is no failure')
       .option('--dry-run', 'check everything and create nothing')
     addTopicAlias(command)
     addHidden(command, '--replication-factor <n>', wholeNumber('--replication-factor', 1, 32767))
+    addHidden(command, '--replica-assignment <list>', parseReplicaAssignment)
+    refusePartition(command)
     command.addHelpText(
       'after',
-      '\nExamples:\n  ottla topic create orders -p 6\n  ottla topic create clicks -c cleanup.policy=compact -c retention.ms=3600000',
+      '\nExamples:\n  ottla topic create orders --partitions 6\n  ottla topic create clicks -c cleanup.policy=compact -c retention.ms=3600000',
     )
   },
 
@@ -25,12 +28,18 @@ export const command: CommandModule = {
     const names = someTopics(context)
     const { options } = context
     const configs = parseConfigs(options.config)
+    const assignments = options.replicaAssignment as number[][] | undefined
+    const replicationFactor = options.replicas ?? options.replicationFactor
+    if (assignments !== undefined && (options.partitions ?? replicationFactor) !== undefined) {
+      throw new UsageError('--replica-assignment says how many partitions and replicas there are: give it alone')
+    }
     const { admin } = await context.kafka()
     const results = await admin.createTopics(
       names.map((name) => ({
         name,
         partitions: options.partitions,
-        replicationFactor: options.replicas ?? options.replicationFactor,
+        replicationFactor,
+        assignments,
         configs,
       })),
       { validateOnly: options.dryRun === true },

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { CommandContext, CommandModule } from '../../command.ts'
-import { addTopicAlias, report, someTopics } from './shared.ts'
+import { addTopicAlias, report, someTopics, tolerateAbsent } from './shared.ts'
 
 export const command: CommandModule = {
   completes: 'topics',
@@ -17,11 +17,7 @@ export const command: CommandModule = {
     const names = someTopics(context)
     const { admin } = await context.kafka()
     const results = await admin.deleteTopics(names)
-    const tolerated = results.map((r) =>
-      context.options.ifExists && r.error?.code === 'UNKNOWN_TOPIC_OR_PARTITION'
-        ? { ...r, error: null, absent: true }
-        : r,
-    )
+    const tolerated = context.options.ifExists ? tolerateAbsent(results) : results
     return report(context, tolerated, (r) => ('absent' in r ? `${r.name} was not there` : `deleted ${r.name}`))
   },
 }

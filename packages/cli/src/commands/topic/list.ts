@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import type { CommandContext, CommandModule } from '../../command.ts'
+import { type CommandContext, type CommandModule, UsageError } from '../../command.ts'
+import { addHidden, addRefused } from '../../globals.ts'
 
 export const command: CommandModule = {
   configure(command: Command): void {
@@ -7,10 +8,16 @@ export const command: CommandModule = {
       .argument('[pattern...]', 'only topics whose name matches; * stands for anything')
       .option('--internal', 'internal topics too')
       .option('--names', 'the names alone, one a line')
+    // As it is anyway without --internal.
+    addHidden(command, '--exclude-internal')
+    addRefused(command, '--topic <name>', 'patterns are arguments, e.g. `ottla topic list "orders*"`')
     command.addHelpText('after', '\nExamples:\n  ottla topic list\n  ottla topic list "orders*" -o json')
   },
 
   async run(context: CommandContext): Promise<undefined> {
+    if (context.options.internal && context.options.excludeInternal) {
+      throw new UsageError('give either --internal or --exclude-internal')
+    }
     const kafka = await context.kafka()
     const patterns = context.args.map(globOf)
     const topics = (await kafka.admin.listTopics({ internal: context.options.internal === true })).filter(

@@ -3,11 +3,20 @@ import type { Command } from 'commander'
 import { type CommandContext, UsageError } from '../../command.ts'
 import { explain } from '../../errors.ts'
 import { exitCodes } from '../../exit-codes.ts'
-import { addHidden, append } from '../../globals.ts'
+import { addHidden, addRefused, append } from '../../globals.ts'
 
 /** `--topic`, as Apache Kafka's tools spell what is an argument here. */
 export function addTopicAlias(command: Command): void {
   addHidden(command, '--topic <name>', append)
+}
+
+/** `-p` is a partition everywhere; rpk's `topic create -p 6` says how many there are. */
+export function refusePartition(command: Command, instead = '--partitions'): void {
+  addRefused(command, '-p <n>', `-p is the number of one partition: ${instead} says how many there are`)
+}
+
+export function refuseReplicaAssignment(command: Command): void {
+  addRefused(command, '--replica-assignment <list>', '--replica-assignment places the partitions of a new topic only')
 }
 
 /** The topics of the command line, wherever they stand. */
@@ -41,6 +50,13 @@ export function wholeNumber(name: string, min: number, max = Number.MAX_SAFE_INT
     }
     return number
   }
+}
+
+/** `--if-exists`: an item that the cluster does not have is no failure. */
+export function tolerateAbsent<I extends Item>(items: readonly I[]): (I | (I & { readonly absent: true }))[] {
+  return items.map((item) =>
+    item.error?.code === 'UNKNOWN_TOPIC_OR_PARTITION' ? { ...item, error: null, absent: true } : item,
+  )
 }
 
 export interface Item {
