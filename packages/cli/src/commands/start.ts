@@ -37,10 +37,15 @@ export const command: CommandModule = {
       .addHelpText(
         'after',
         `
+Ctrl-C and SIGTERM stop it cleanly. Before it is ready they end it at once, and
+the next start recovers what was not closed. Where no output is a terminal, as
+under nohup or a service manager, it outlives the terminal it was started from.
+
 Examples:
   ottla start                  on localhost:9092, data in ${DIR_DEFAULT}
   ottla start --port 0 --json  any free port, told in one line of JSON
   ottla start --config server.properties --set log.retention.hours=24
+  nohup ottla start > ottla.log 2>&1 &
 `,
       )
   },
