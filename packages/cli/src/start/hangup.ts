@@ -18,7 +18,8 @@ export function isHangupAStop(stdout: Stream, stderr: Stream): boolean {
 /** From here on a hangup ends nothing. */
 export function outliveHangup(): void {
   process.on('SIGHUP', () => {
-    process.stderr.write('SIGHUP changes nothing here: there is no terminal that could be gone; SIGTERM stops\n')
+    const what = 'SIGHUP changes nothing here: there is no terminal that could be gone'
+    process.stderr.write(`${what}; \`kill ${process.pid}\` stops\n`)
   })
 }
 
