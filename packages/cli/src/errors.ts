@@ -34,6 +34,8 @@ export function explain(error: unknown): { message: string; exitCode: number } {
     case 'UNKNOWN_TOPIC_ID':
     case 'BROKER_NOT_AVAILABLE':
       return { message: error.message, exitCode: exitCodes.notFound }
+    case 'RECORD_TOO_LARGE':
+      return { message: `${error.message}: -X max.request.size=… raises it`, exitCode: exitCodes.failed }
     case 'ENOENT':
       return { message: `no such file: ${(error as NodeJS.ErrnoException).path}`, exitCode: exitCodes.notFound }
     case 'EISDIR':

@@ -83,7 +83,7 @@ export function resolveGlobals(
   env: NodeJS.ProcessEnv,
   shared: SharedOptions = 'all',
 ): Globals {
-  const profile = shared === 'all' ? readProfile(options.profile ?? env.OTTLA_PROFILE, env) : {}
+  const profile = shared === 'all' ? readProfile(options.profile ?? (env.OTTLA_PROFILE || undefined), env) : {}
   const properties = new Map<string, string>()
   for (const [name, value] of Object.entries(profile.properties ?? {})) properties.set(name, String(value))
   if (options.commandConfig !== undefined) {
@@ -101,7 +101,8 @@ export function resolveGlobals(
       options.bootstrapServer ??
       options.brokerList ??
       fromProperties ??
-      env.OTTLA_BOOTSTRAP ??
+      // Empty is as good as unset.
+      (env.OTTLA_BOOTSTRAP || undefined) ??
       profile.bootstrap ??
       BOOTSTRAP_DEFAULT,
     format: (options.output as OutputFormat | undefined) ?? null,

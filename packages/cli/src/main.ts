@@ -10,10 +10,12 @@ import { Output } from './output/output.ts'
 import { type Entry, nouns, registry } from './registry.ts'
 import { StopSignals } from './stop-signals.ts'
 
+const VERSION_WORDS: readonly string[] = ['--version', '-V', '-v', 'version']
+
 /** Runs the command line and sets the exit code. Nothing is loaded that the command does not need. */
 export async function main(argv: readonly string[]): Promise<void> {
   watchStandardStreams()
-  if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V' || argv[0] === 'version')) {
+  if (argv.length === 1 && VERSION_WORDS.includes(argv[0])) {
     process.stdout.write(`ottla ${version()} (node ${process.versions.node})\n`)
     return
   }
@@ -175,6 +177,13 @@ function help(words: readonly string[], argv: readonly string[]): number {
   }
   if (isNoun && words[0] !== 'help' && words.length > 1) {
     process.stderr.write(`ottla: ${first} has no command ${JSON.stringify(words[1])}; \`ottla ${first}\` lists them\n`)
+    return exitCodes.usage
+  }
+  const unknown = argv.find((word) => word.startsWith('-') && word !== '--help' && word !== '-h' && !takesValue(word))
+  if (unknown !== undefined) {
+    process.stderr.write(
+      `ottla: unknown option ${JSON.stringify(unknown)} where a command is wanted; \`ottla${isNoun ? ` ${first}` : ''}\` lists them\n`,
+    )
     return exitCodes.usage
   }
   const shown = registry.filter((entry) => !isNoun || entry.path[0] === first)

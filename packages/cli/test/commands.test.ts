@@ -362,6 +362,8 @@ test('what goes wrong is one sentence and a stable exit code', async () => {
     ['completion tcsh', 2, /^ottla: the shell is one of bash, zsh, fish, not "tcsh"\n$/],
     ['produce x /', 2, /^ottla: \/ is a folder, not a file\n$/],
     ['consume', 2, /^ottla: name the topic to read\n$/],
+    ['--hlep', 2, /^ottla: unknown option "--hlep" where a command is wanted; `ottla` lists them\n$/],
+    ['topic --hlep', 2, /^ottla: unknown option "--hlep" where a command is wanted; `ottla topic` lists them\n$/],
     ['topic create x --partitions 0', 2, /^ottla: --partitions is a whole number from 1, not 0\n$/],
     ['topic list -X nonsense=1', 2, /^ottla: there is no client property "nonsense"\n$/],
     ['topic list --profile x', 2, /^ottla: there is no profile file/],
@@ -398,6 +400,7 @@ test('the broker comes from option, property, environment or profile, in this or
   assert.equal((await names('topic list --profile gone')).code, 3)
   assert.equal((await names('topic list', { OTTLA_PROFILE: 'gone' })).code, 3)
   assert.equal((await names('topic list', { OTTLA_BOOTSTRAP: '127.0.0.1:1' })).code, 3)
+  assert.equal((await names('topic list', { OTTLA_BOOTSTRAP: '', OTTLA_PROFILE: '' })).code, 0)
   assert.equal((await names(`topic list -b ${broker.bootstrap}`, { OTTLA_BOOTSTRAP: '127.0.0.1:1' })).code, 0)
   writeFileSync(join(folder, 'client.properties'), `# comment\nbootstrap.servers=${broker.bootstrap}\nacks = all\n`)
   assert.equal(
@@ -430,6 +433,50 @@ test('no broker there: every command says so soon, and changes nothing', async (
       assert.match(ended.stderr, /^ottla: connection to 127.0.0.1:1 refused: is a broker running there\?.*\n$/, args)
     }),
   )
+})
+
+test('a record that is too large for one request says what would let it through', async () => {
+  await ok('topic create large -c max.message.bytes=3000000')
+  const value = 'x'.repeat(2_000_000)
+  const refused = await run('produce large', value)
+  const sentence = 'a record of 2000027 bytes for large is larger than maxRequestBytes 1048576'
+  assert.deepEqual(refused, {
+    stdout: '',
+    stderr: `ottla: 1 of 1 record failed: ${sentence}: -X max.request.size=… raises it\n`,
+    code: 1,
+  })
+  await ok('produce large -X max.request.size=3000000', value)
+  assert.equal(await ok(['consume', 'large', '-f', '%V']), '2000000')
+})
+
+test('on a terminal: a table in columns, progress beside a file and not beside a pipe', async (t) => {
+  if (process.platform !== 'linux') {
+    t.skip('the `script` of util-linux is wanted, for a terminal')
+    return
+  }
+  await ok('topic create columns-of-orders')
+  await ok('produce columns-of-orders -k key --timestamp 2026-01-31T00:00:00Z', `${'x\n'.repeat(20_000)}`)
+  const command = `'${process.execPath}' '${bin}' consume columns-of-orders -b ${broker.bootstrap}`
+  const shown = (rest: string) =>
+    new Promise<string | null>((resolve) => {
+      const child = spawn('script', ['-qc', `${command} ${rest}`, '/dev/null'], { env: { ...process.env, CI: '' } })
+      let stdout = ''
+      child.stdout.on('data', (chunk) => {
+        stdout += chunk
+      })
+      child.once('error', () => resolve(null))
+      child.once('close', () => resolve(stdout))
+    })
+  const table = await shown('-o table --max 1')
+  if (table === null) return t.skip('there is no `script` here that could open a terminal')
+  assert.equal(
+    table,
+    'TIME                      TOPIC              PARTITION  OFFSET      KEY           VALUE\r\n' +
+      '2026-01-31T00:00:00.000Z  columns-of-orders  0          0           key           x\r\n',
+  )
+  // Whether it is drawn at all depends on how long the reading takes.
+  for (const drawn of ((await shown('> /dev/null')) as string).split('\r\x1b[K')) assert.match(drawn, /^(read .+)?$/)
+  assert.equal(await shown('| tail -n 1'), 'x\r\n')
 })
 
 test('no line of help is wider than 80 columns, and none shows how it was made', async () => {
@@ -466,6 +513,7 @@ test('a broken profile file hinders only what would read it', async () => {
 })
 
 test('help, version and completion', async () => {
+  assert.match((await ottla(['-v'])).stdout, /^ottla \d/)
   assert.match((await ottla(['--version'])).stdout, /^ottla \d+\.\d+\.\d+ \(node .+\)\n$/)
   const help = await ottla([])
   assert.equal(help.code, 0)

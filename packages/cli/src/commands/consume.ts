@@ -1,3 +1,4 @@
+import fs from 'node:fs'
 import type { ConsumerBatch } from '@ottla/client'
 import type { Command } from 'commander'
 import { addSuggested } from '../choices.ts'
@@ -17,6 +18,10 @@ import { topicsOf, wholeNumber } from './topic/shared.ts'
 
 /** What is printed without `-f` and `-o`. */
 const FORMAT_DEFAULT = '%v\\n'
+
+const TITLES = ['TIME', 'TOPIC', 'PARTITION', 'OFFSET', 'KEY', 'VALUE']
+/** How wide the columns of a table are on a terminal, those of `TITLES`. */
+const COLUMNS = [24, 0, 9, 10, 12]
 
 /** With `--follow` new partitions are noticed within this time, unless a property says otherwise. */
 const FOLLOW_AGE_MS = 5000
@@ -64,7 +69,7 @@ async function run(context: CommandContext): Promise<undefined> {
   const wanted = partitionsOf(options.partition)
   const follow = options.follow === true
   const max = (options.max ?? options.maxMessages ?? Number.POSITIVE_INFINITY) as number
-  const writer = new Writer(context)
+  const writer = new Writer(context, topics)
   const { consumerOptionsFrom, UnknownTopicError } = await import('@ottla/client')
   const age = AGE_NAMES.some((name) => context.globals.properties.has(name)) || !follow
   const kafka = await context.kafka(age ? {} : { metadataMaxAgeMs: FOLLOW_AGE_MS })
@@ -89,21 +94,27 @@ async function run(context: CommandContext): Promise<undefined> {
   const consumer = kafka.consumer({ ...consumerOptionsFrom(context.globals.properties), assign: [...ranges, ...added] })
   const onAbort = () => void consumer.close()
   signal.addEventListener('abort', onAbort, { once: true })
-  const progress = process.stdout.isTTY ? null : new Progress('read', total)
+  // Records on the terminal are progress enough, and whoever reads a pipe may draw there as well, as `less` does.
+  const progress = new Progress('read', total, process.stdout.isTTY || isPipe(process.stdout.fd))
   await writer.begin()
   let count = 0
   try {
     for await (const batch of consumer.batches()) {
       count = await writer.batch(batch, count, max)
-      progress?.update(count)
+      progress.update(count)
       if (count >= max || signal.aborted) break
     }
   } finally {
     signal.removeEventListener('abort', onAbort)
-    progress?.end()
+    progress.end()
   }
   await writer.end(count)
   return undefined
+}
+
+function isPipe(descriptor: number): boolean {
+  const stat = fs.fstatSync(descriptor)
+  return stat.isFIFO() || stat.isSocket()
 }
 
 function partitionsOf(texts: readonly string[] | undefined): number[] | null {
@@ -122,14 +133,16 @@ function partitionsOf(texts: readonly string[] | undefined): number[] | null {
 /** Prints records, one write for each batch. */
 class Writer {
   private readonly context: CommandContext
+  private readonly topicColumns: number
   private readonly print: (record: ShownRecord, number: number) => string | Buffer
   /** The format shows where partitions begin or end: `boundsOf` is to be set. */
   readonly asksForBounds: boolean
   boundsOf: (topic: string, partition: number) => PartitionBounds | null = () => null
 
-  constructor(context: CommandContext) {
+  constructor(context: CommandContext, topics: readonly string[]) {
     const { options, globals, output } = context
     this.context = context
+    this.topicColumns = Math.max(5, ...topics.map((topic) => topic.length))
     if (options.format !== undefined && globals.format !== null) throw new UsageError('give either -f or -o')
     let asksForBounds = false
     switch (globals.format) {
@@ -150,8 +163,8 @@ class Writer {
         this.print = (record) => toYaml([recordToJson(record)])
         break
       case 'table':
-        this.print = (record) =>
-          `${output.time(record.timestamp)}\t${record.topic}\t${record.partition}\t${record.offset}\t${printable(record.key)}\t${printable(record.value)}\n`
+        this.print = ({ timestamp, topic, partition, offset, key, value }) =>
+          this.row([output.time(timestamp), topic, `${partition}`, `${offset}`, printable(key), printable(value)])
     }
     this.asksForBounds = asksForBounds
   }
@@ -159,7 +172,15 @@ class Writer {
   async begin(): Promise<void> {
     const { globals, output } = this.context
     if (globals.format === 'json') await output.write('[')
-    if (globals.format === 'table') await output.write('TIME\tTOPIC\tPARTITION\tOFFSET\tKEY\tVALUE\n')
+    if (globals.format === 'table') await output.write(this.row(TITLES))
+  }
+
+  /** Columns for a person, tabs for a program. Records come one after the other, so widths are guessed. */
+  private row(cells: readonly string[]): string {
+    if (!process.stdout.isTTY) return `${cells.join('\t')}\n`
+    const last = cells.length - 1
+    const padded = cells.map((cell, i) => (i === last ? cell : cell.padEnd(i === 1 ? this.topicColumns : COLUMNS[i])))
+    return `${padded.join('  ')}\n`
   }
 
   /** Returns the number of records so far. */

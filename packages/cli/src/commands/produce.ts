@@ -74,8 +74,9 @@ async function run(context: CommandContext): Promise<number | undefined> {
   }
   const kafka = await context.kafka()
   const producer = kafka.producer({ ...producerOptionsFrom(context.globals.properties), ...fromFlags })
-  const run = new Run(context, producer)
-  if (files.includes('-') && process.stdin.isTTY && process.stderr.isTTY) {
+  const typed = files.includes('-') && process.stdin.isTTY
+  const run = new Run(context, producer, typed)
+  if (typed && process.stderr.isTTY) {
     process.stderr.write(`type ${input === 'raw' ? 'one record' : 'a record a line'}; Ctrl-D ends\n`)
   }
   const abort = new Promise<void>((resolve) => {
@@ -133,7 +134,8 @@ class Run {
   /** Places of records, printed in the order in which they are known. */
   private places: RecordMetadata[] = []
 
-  constructor(context: CommandContext, producer: Producer) {
+  /** `typed`: a person writes the records, on the terminal where progress would be shown. */
+  constructor(context: CommandContext, producer: Producer, typed: boolean) {
     const { options } = context
     this.context = context
     this.producer = producer
@@ -150,7 +152,7 @@ class Run {
     }
     this.perSecond = options.rate === undefined ? Number.POSITIVE_INFINITY : Number(options.rate)
     if (!(this.perSecond > 0)) throw new UsageError('--rate is a number above 0')
-    this.progress = new Progress('written', null)
+    this.progress = new Progress('written', null, typed)
   }
 
   async read(topic: string | null, files: readonly string[], input: Input): Promise<void> {

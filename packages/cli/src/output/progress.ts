@@ -11,17 +11,19 @@ export class Progress {
   private drawnMs: number = this.startMs
   private done = 0
   private shown = false
+  private readonly hidden: boolean
 
-  /** `total` null: not known. */
-  constructor(title: string, total: number | null, stream: NodeJS.WriteStream = process.stderr) {
+  /** `total` null: not known. `hidden`: something else has the terminal. */
+  constructor(title: string, total: number | null, hidden = false, stream: NodeJS.WriteStream = process.stderr) {
     this.title = title
     this.total = total
+    this.hidden = hidden
     this.stream = stream
   }
 
   update(done: number): void {
     this.done = done
-    if (!this.stream.isTTY || process.env.CI) return
+    if (this.hidden || !this.stream.isTTY || process.env.CI) return
     const nowMs = performance.now()
     if (nowMs - this.drawnMs < INTERVAL_MS) return
     this.drawnMs = nowMs

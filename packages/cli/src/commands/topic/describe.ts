@@ -43,6 +43,7 @@ async function run(context: CommandContext): Promise<number> {
   const named = topicsOf(context)
   const { admin } = await context.kafka()
   const names = named.length > 0 ? named : (await admin.listTopics()).map((t) => t.name)
+  if (names.length === 0 && process.stderr.isTTY) process.stderr.write('there are no topics\n')
   const described: unknown[] = []
   const errors: KafkaError[] = []
   for (const { name, topic, error } of await admin.describeTopics(names)) {
