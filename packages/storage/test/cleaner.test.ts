@@ -297,6 +297,20 @@ test('the offset map: what was put is found, and no more than fits', () => {
   }
 })
 
+test('the offset map: with a load factor of 1, or of any number, a search ends', () => {
+  for (const [factor, expected] of [
+    [1, 7],
+    [9, 1],
+    [0, 1],
+    [-1, 1],
+  ]) {
+    const map = new OffsetMap({ uint32: () => 1 }, 8, 24 * 8, factor)
+    for (let i = 0; i < 20; i++) map.put(Buffer.from([i]), 0, 1, i)
+    assert.equal(map.count, expected)
+    assert.equal(map.get(Buffer.from('absent'), 0, 6), -1)
+  }
+})
+
 test('the key hash depends on every byte, the length and the keys', () => {
   const hasher = new KeyHasher({ uint32: () => 0x01020304 })
   const seen = new Set<string>()

@@ -18,13 +18,14 @@ export class OffsetMap {
   /** The largest offset that was looked at, whether or not its record had a key; -1 before the first. */
   latestOffset = -1
 
-  /** For up to `entries` keys, as far as `bytesMax` and `loadFactor` (0 … 1) allow. */
+  /** For up to `entries` keys, as far as `bytesMax` and `loadFactor` allow. */
   constructor(random: { uint32(): number }, entries: number, bytesMax: number, loadFactor: number) {
     this.#hasher = new KeyHasher(random)
     const slotsMax = 2 ** Math.floor(Math.log2(Math.max(2, bytesMax / MAP_ENTRY_BYTES)))
     const slots = Math.min(slotsMax, 2 ** Math.ceil(Math.log2(Math.max(2, entries / loadFactor))))
     this.#mask = slots - 1
-    this.#entriesMax = Math.max(1, Math.floor(slots * loadFactor))
+    // A slot stays free whatever the factor: the search for a key that is not there ends at it.
+    this.#entriesMax = Math.min(slots - 1, Math.max(1, Math.floor(slots * loadFactor)))
     this.#hashes = new Int32Array(slots * 4)
     this.#ends = new Float64Array(slots)
   }
