@@ -126,9 +126,15 @@ export class PartitionLog {
   }
 
   updateConfig(config: LogConfig): void {
+    const { flushMs } = this.#core.config
     this.#core.config = config
-    if (this.#active) this.#attempt(() => this.#writer.resetPlan(), undefined)
-    if (config.flushMs === Number.POSITIVE_INFINITY) this.#stopFlushTimer()
+    if (!this.#active) return
+    this.#attempt(() => this.#writer.resetPlan(), undefined)
+    if (config.flushMs === flushMs) return
+    // What waits already waits for the new time at most.
+    this.#stopFlushTimer()
+    const waits = this.#offline === null && this.appendEndOffset > this.recoveryPoint
+    if (waits && config.flushMs !== Number.POSITIVE_INFINITY) this.#startFlushTimer()
   }
 
   // ---- what may need the disk

@@ -28,6 +28,20 @@ test('flush.ms switched off: nothing is flushed any more', () => {
   assert.equal(log.recoveryPoint, 0)
 })
 
+test('flush.ms changed while a record waits: it waits for the new time at most', () => {
+  for (const before of [Number.POSITIVE_INFINITY, 1_000_000, 100]) {
+    const world = new World({ config: { flushMs: before } })
+    const log = world.createLog()
+    world.append(log, batchOf([{}]))
+    world.settle(50)
+    log.updateConfig({ ...log.config, flushMs: 500 })
+    world.settle(400)
+    assert.equal(log.recoveryPoint, 0, `before ${before}`)
+    world.settle(110)
+    assert.equal(log.recoveryPoint, 1, `before ${before}`)
+  }
+})
+
 test('flush.messages: the device is waited for once so many records are not on it, and the ack with it', () => {
   const world = new World({ config: { flushMessages: 3 } })
   const log = world.createLog()
