@@ -46,7 +46,7 @@ export const logProperties = {
   'log.flush.offset.checkpoint.interval.ms': int(60000, 'high', { min: 0 },
     'Time in ms between two writes of the recovery points.'),
   'log.initial.task.delay.ms': long(30000, 'low', { min: 0, internal: true },
-    'Time in ms before the first retention and cleaning run.'),
+    'Time in ms before the first look for segments to delete and the first write of the recovery points.'),
   'log.preallocate': boolean(false, 'medium', { update: 'cluster-wide' },
     'Whether the file of a new segment gets its full size at once.'),
   'log.message.timestamp.type': choice('CreateTime', 'medium', { oneOf: ['CreateTime', 'LogAppendTime'],
