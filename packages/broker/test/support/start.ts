@@ -1,6 +1,6 @@
 import type { TestContext } from 'node:test'
 import { Broker, BrokerConfig, objectLayer } from '@ottla/broker'
-import type { Clock, FileSystem, Timers } from '@ottla/runtime'
+import type { Clock, FileSystem, Network, Timers } from '@ottla/runtime'
 import { memoryFileSystem, nodeRuntime } from '@ottla/runtime/node'
 import { RawClient } from './raw-client.ts'
 
@@ -10,6 +10,8 @@ export interface StartOptions {
   readonly fs?: FileSystem
   /** In place of real time, where a test moves it by hand. */
   readonly time?: Clock & Timers
+  /** In place of the system's, where a test looks at what it is asked for. */
+  readonly net?: Network
 }
 
 let instances = 0
@@ -28,9 +30,11 @@ export async function startBroker(t: TestContext, options: StartOptions = {}): P
     objectLayer(options.config ?? {}),
   )
   const identity = { pid: 1, startedAt: `test-${++instances}`, bootId: 'test' }
+  const runtime = nodeRuntime({ fs })
+  const { net = runtime.net, time } = options
   const broker = await Broker.start(
     { config, identity, isAlive: () => false, poisonBuffers: true },
-    { ...nodeRuntime({ fs }), ...(options.time === undefined ? {} : { clock: options.time, timers: options.time }) },
+    { ...runtime, net, ...(time === undefined ? {} : { clock: time, timers: time }) },
   )
   const clients: RawClient[] = []
   t.after(async () => {

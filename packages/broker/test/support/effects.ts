@@ -1,0 +1,75 @@
+/** What tests of configs look at: where a setting ends up, as clients and the disk see it. */
+import assert from 'node:assert/strict'
+import {
+  ErrorCode,
+  FetchRequest,
+  FetchResponse,
+  IncrementalAlterConfigsRequest,
+  IncrementalAlterConfigsResponse,
+  ListOffsetsRequest,
+  ListOffsetsResponse,
+} from '@ottla/protocol'
+import type { FileSystem } from '@ottla/runtime'
+import type { RawClient } from './raw-client.ts'
+
+export const TOPIC_RESOURCE = 2
+export const BROKER_RESOURCE = 4
+const SET = 0
+const DELETE = 1
+
+/** More turns of the event loop than any background task of these tests takes: afterwards it has run, or never will. */
+const TURNS = 200
+
+export async function turns(): Promise<void> {
+  for (let i = 0; i < TURNS; i++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+/** Sets a dynamic config, or with `null` deletes it; it must be accepted. `resourceName` '' is the whole cluster. */
+export async function alterConfig(
+  client: RawClient,
+  resourceType: number,
+  resourceName: string,
+  name: string,
+  value: string | null,
+): Promise<void> {
+  const configs = [{ name, configOperation: value === null ? DELETE : SET, value }]
+  const body = { resources: [{ resourceType, resourceName, configs }], validateOnly: false }
+  const answer = await client.call(IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, 1, body)
+  const [{ errorCode, errorMessage }] = answer.responses
+  assert.equal(errorCode, ErrorCode.NONE, `${name}: ${errorMessage}`)
+}
+
+/** The first offset that is left. */
+export async function startOffset(client: RawClient, topic: string): Promise<number> {
+  const topics = [{ name: topic, partitions: [{ partitionIndex: 0, timestamp: -2 }] }]
+  const answer = await client.call(ListOffsetsRequest, ListOffsetsResponse, 7, { replicaId: -1, topics })
+  return answer.topics[0].partitions[0].offset
+}
+
+/** All batches of partition 0, as they are stored. */
+export async function storedBatches(client: RawClient, topic: string): Promise<Buffer> {
+  const bytes = 1 << 24
+  const partitions = [{ partition: 0, fetchOffset: 0, partitionMaxBytes: bytes }]
+  const body = { maxWaitMs: 0, minBytes: 0, maxBytes: bytes, topics: [{ topic, partitions }] }
+  const { responses } = await client.call(FetchRequest, FetchResponse, 12, body)
+  const { errorCode, records } = responses[0].partitions[0]
+  assert.equal(errorCode, ErrorCode.NONE)
+  return records as Buffer
+}
+
+export function readText(fs: FileSystem, path: string): string {
+  const file = fs.open(path, 'r')
+  try {
+    const bytes = Buffer.alloc(file.size())
+    file.readSync(bytes, 0, bytes.length, 0)
+    return bytes.toString()
+  } finally {
+    file.close()
+  }
+}
+
+/** Base offsets of a partition's segments, by the names of their files. */
+export function segmentsOf(fs: FileSystem, partition: string): number[] {
+  const names = fs.readdir(`/data/${partition}`).filter((name) => name.endsWith('.log'))
+  return names.map((name) => Number.parseInt(name, 10))
+}
