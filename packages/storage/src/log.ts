@@ -562,8 +562,14 @@ export class PartitionLog {
     this.#cleaningFrom = this.#core.truncations
   }
 
-  endCleaning(): void {
+  /** `cleanedTo`: up to here it is clean now, null when nothing was done. Readers get from the disk what is left of it. */
+  endCleaning(cleanedTo: number | null): void {
     this.#cleaningFrom = -1
+    if (cleanedTo === null) return
+    // Whole segments were rewritten, also the one that the run has left off in.
+    const { segments } = this.#core
+    const next = segments.at(segments.floorIndex(cleanedTo - 1) + 1)
+    this.#tail.dropBelow(next?.baseOffset ?? cleanedTo)
   }
 
   get cleaning(): boolean {

@@ -150,6 +150,13 @@ export class LogTail {
     this.#removeRange(end, this.#entries.length)
   }
 
+  /** Forgets the entries that end at or before `offset`, which must all be written. */
+  dropBelow(offset: number): void {
+    let end = this.#first
+    while (end < this.#entries.length && this.#entries[end].nextOffset <= offset) end++
+    this.#removeRange(this.#first, end)
+  }
+
   clear(): void {
     this.#removeRange(this.#first, this.#entries.length)
   }

@@ -280,6 +280,27 @@ test('random keys against a model, values compressed or not', () => {
   }
 })
 
+test('what is cleaned is read clean although it was in memory; what is not stays there', () => {
+  const world = new World({ config: compacted })
+  const log = world.createLog()
+  for (let i = 0; i < 60; i++) world.append(log, batchOf([{ key: `k${i % 3}`, value: `v${i}${'x'.repeat(80)}` }]))
+  world.settle()
+  const [activeFrom] = log.core.segments.all().slice(-1)
+  assert.ok(Buffer.isBuffer(world.read(log, 0)))
+  clean(world)
+  const offsets = contents(world).map(({ offset }) => offset)
+  assert.deepEqual(
+    offsets.filter((offset) => offset < activeFrom.baseOffset),
+    [3, 2, 1].map((back) => activeFrom.baseOffset - back),
+  )
+  const options = { maxBytes: 1000, maxOffset: 60, minOneMessage: true }
+  assert.equal(log.read(0, options), 'disk')
+  assert.notEqual(log.read(activeFrom.baseOffset, options), 'disk')
+  world.append(log, batchOf([{ key: 'k', value: 'after' }]))
+  world.settle()
+  assert.equal(contents(world).at(-1)?.value, 'after')
+})
+
 test('the offset map: what was put is found, and no more than fits', () => {
   const dice = new Dice(1)
   const map = new OffsetMap({ uint32: () => dice.below(0x1_0000_0000) }, 1000, 24 * 512, 0.9)

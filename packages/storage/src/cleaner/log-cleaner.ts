@@ -199,7 +199,7 @@ export class LogCleaner {
   #finish(result: CleanResult | null): void {
     const { log } = this.#running!
     this.#running = null
-    log.endCleaning()
+    log.endCleaning(result === null ? null : result.endOffset)
     if (result !== null) {
       const { endOffset, bytesRead, bytesWritten } = result
       this.#runtime.logger.info('cleaned', { log: log.name, endOffset, bytesRead, bytesWritten })
