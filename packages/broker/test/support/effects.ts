@@ -9,6 +9,7 @@ import {
   ListOffsetsRequest,
   ListOffsetsResponse,
 } from '@ottla/protocol'
+import { batch } from '@ottla/protocol/records'
 import type { FileSystem } from '@ottla/runtime'
 import type { RawClient } from './raw-client.ts'
 
@@ -48,13 +49,21 @@ export async function startOffset(client: RawClient, topic: string): Promise<num
 
 /** All batches of partition 0, as they are stored. */
 export async function storedBatches(client: RawClient, topic: string): Promise<Buffer> {
-  const bytes = 1 << 24
-  const partitions = [{ partition: 0, fetchOffset: 0, partitionMaxBytes: bytes }]
-  const body = { maxWaitMs: 0, minBytes: 0, maxBytes: bytes, topics: [{ topic, partitions }] }
-  const { responses } = await client.call(FetchRequest, FetchResponse, 12, body)
-  const { errorCode, records } = responses[0].partitions[0]
-  assert.equal(errorCode, ErrorCode.NONE)
-  return records as Buffer
+  const maxBytes = 1 << 24
+  const parts: Buffer[] = []
+  let fetchOffset = await startOffset(client, topic)
+  for (;;) {
+    const partitions = [{ partition: 0, fetchOffset, partitionMaxBytes: maxBytes }]
+    const body = { maxWaitMs: 0, minBytes: 0, maxBytes, topics: [{ topic, partitions }] }
+    const { responses } = await client.call(FetchRequest, FetchResponse, 12, body)
+    const { errorCode, records } = responses[0].partitions[0]
+    assert.equal(errorCode, ErrorCode.NONE)
+    const bytes = records as Buffer | null
+    if (bytes === null || bytes.length === 0) return Buffer.concat(parts)
+    parts.push(bytes)
+    for (let at = 0; at < bytes.length; at += batch.sizeInBytes(bytes, at))
+      fetchOffset = batch.lastOffset(bytes, at) + 1
+  }
 }
 
 export function readText(fs: FileSystem, path: string): string {
