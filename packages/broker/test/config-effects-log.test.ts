@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { RecordBatchBuilder, readBatches } from '@ottla/protocol/records'
-import type { FileSystem } from '@ottla/runtime'
 import { memoryFileSystem } from '@ottla/runtime/node'
 import { createTopic, produceTo } from './support/admin.ts'
 import { batchOf } from './support/batches.ts'
@@ -22,7 +21,6 @@ import { startBroker } from './support/start.ts'
 type Config = Readonly<Record<string, string | number | boolean>>
 
 const HOUR_MS = 3_600_000
-const NEVER_MS = 1_000_000_000
 
 async function start(t: TestContext, config: Config) {
   const time = new ManualTime()
