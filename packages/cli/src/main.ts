@@ -7,6 +7,7 @@ import { explain, isExpected } from './errors.ts'
 import { exitCodes } from './exit-codes.ts'
 import { addGlobalOptions, resolveGlobals, takesValue } from './globals.ts'
 import { Output } from './output/output.ts'
+import { leaveTerminalToReader } from './output/terminal.ts'
 import { type Entry, nouns, registry } from './registry.ts'
 import { StopSignals } from './stop-signals.ts'
 
@@ -15,6 +16,7 @@ const VERSION_WORDS: readonly string[] = ['--version', '-V', '-v', 'version']
 /** Runs the command line and sets the exit code. Nothing is loaded that the command does not need. */
 export async function main(argv: readonly string[]): Promise<void> {
   watchStandardStreams()
+  leaveTerminalToReader()
   if (argv.length === 1 && VERSION_WORDS.includes(argv[0])) {
     process.stdout.write(`ottla ${version()} (node ${process.versions.node})\n`)
     return

@@ -457,9 +457,11 @@ test('on a terminal: a table in columns, progress beside a file and not beside a
   await ok('topic create columns-of-orders')
   await ok('produce columns-of-orders -k key --timestamp 2026-01-31T00:00:00Z', `${'x\n'.repeat(20_000)}`)
   const command = `'${process.execPath}' '${bin}' consume columns-of-orders -b ${broker.bootstrap}`
-  const shown = (rest: string) =>
+  const shown = (rest: string, before = '') =>
     new Promise<string | null>((resolve) => {
-      const child = spawn('script', ['-qc', `${command} ${rest}`, '/dev/null'], { env: { ...process.env, CI: '' } })
+      const child = spawn('script', ['-qc', `${before}${command} ${rest}`, '/dev/null'], {
+        env: { ...process.env, CI: '' },
+      })
       let stdout = ''
       child.stdout.on('data', (chunk) => {
         stdout += chunk
@@ -477,6 +479,9 @@ test('on a terminal: a table in columns, progress beside a file and not beside a
   // Whether it is drawn at all depends on how long the reading takes.
   for (const drawn of ((await shown('> /dev/null')) as string).split('\r\x1b[K')) assert.match(drawn, /^(read .+)?$/)
   assert.equal(await shown('| tail -n 1'), 'x\r\n')
+  // As `less` does it: the terminal is changed when the command begins, and changed back before it ends.
+  const paged = await shown('-o jsonl | { read line; stty echo </dev/tty; }; stty -a', 'stty -echo; ')
+  assert.match(paged as string, / echo /)
 })
 
 test('no line of help is wider than 80 columns, and none shows how it was made', async () => {

@@ -1,4 +1,3 @@
-import fs from 'node:fs'
 import type { ConsumerBatch } from '@ottla/client'
 import type { Command } from 'commander'
 import { addSuggested } from '../choices.ts'
@@ -6,6 +5,7 @@ import { type CommandContext, type CommandModule, orAborted, UsageError } from '
 import { addHidden, append } from '../globals.ts'
 import { printable } from '../output/printable.ts'
 import { Progress } from '../output/progress.ts'
+import { isPiped } from '../output/terminal.ts'
 import { toYaml } from '../output/yaml.ts'
 import { batchFactsOf } from '../records/batch-facts.ts'
 import { compileFormat, FORMAT_HELP } from '../records/format.ts'
@@ -95,7 +95,7 @@ async function run(context: CommandContext): Promise<undefined> {
   const onAbort = () => void consumer.close()
   signal.addEventListener('abort', onAbort, { once: true })
   // Records on the terminal are progress enough, and whoever reads a pipe may draw there as well, as `less` does.
-  const progress = new Progress('read', total, process.stdout.isTTY || isPipe(process.stdout.fd))
+  const progress = new Progress('read', total, process.stdout.isTTY || isPiped())
   await writer.begin()
   let count = 0
   try {
@@ -110,11 +110,6 @@ async function run(context: CommandContext): Promise<undefined> {
   }
   await writer.end(count)
   return undefined
-}
-
-function isPipe(descriptor: number): boolean {
-  const stat = fs.fstatSync(descriptor)
-  return stat.isFIFO() || stat.isSocket()
 }
 
 function partitionsOf(texts: readonly string[] | undefined): number[] | null {
