@@ -24,6 +24,7 @@ export {
 export { crc32c, crc32cTwin } from './crc32c.ts'
 export { RECORD_BYTES_MIN, RecordCursor, type RecordProblem } from './cursor.ts'
 export { RecordsError, type RecordsErrorCode } from './errors.ts'
+export { walkFast } from './fast-walk.ts'
 export { forgetNative, type NativeMissing, type NativeName, onNativeMissing } from './native.ts'
 export {
   type ConsumedHeader,

@@ -10,6 +10,7 @@ import {
   nextBatch,
   RecordCursor,
   RecordsError,
+  walkFast,
 } from '@ottla/protocol/records'
 import type { LogConfig } from '../types.ts'
 import { appendableBytesMax } from './decompressed-bytes.ts'
@@ -138,6 +139,16 @@ function walk(header: Buffer, plain: Buffer, config: LogConfig, createTime: bool
   let maxTimestamp = batch.NO_TIMESTAMP
   let refused = false
   cursor.reset(plain, 0, plain.length, batch.recordCount(header, 0))
+  if (walkFast(cursor, needsKeys)) {
+    const first = baseTimestamp + cursor.minTimestampDelta
+    const last = baseTimestamp + cursor.maxTimestampDelta
+    const isInRange = !createTime || (first >= oldest && last <= newest)
+    if (isInRange && Number.isSafeInteger(first) && Number.isSafeInteger(last)) {
+      newestTimestamp = Math.max(batch.NO_TIMESTAMP, last)
+      return null
+    }
+  }
+  // Something is wrong, or has no timestamp.
   while (cursor.next()) {
     if (cursor.offsetDelta !== cursor.index)
       return refusal(INVALID_RECORD, `record ${cursor.index} has the offset delta ${cursor.offsetDelta}`)
