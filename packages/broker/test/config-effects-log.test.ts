@@ -1,6 +1,7 @@
 /** Settings of the logs and their upkeep, each by what it does through a running broker whose time the test moves. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { DescribeProducersRequest, DescribeProducersResponse } from '@ottla/protocol'
 import { RecordBatchBuilder, readBatches } from '@ottla/protocol/records'
 import { memoryFileSystem } from '@ottla/runtime/node'
 import { createTopic, produceTo } from './support/admin.ts'
@@ -141,6 +142,38 @@ test('log.cleaner.io.buffer.load.factor and log.cleaner.dedupe.buffer.size: how 
     assert.deepEqual(segmentsOf(fs, 'orders-0'), [0, 1000])
     await pass(1000)
     assert.match(readText(fs, '/data/cleaner-offset-checkpoint'), new RegExp(`^orders 0 ${expected}$`, 'm'))
+  }
+})
+
+test('log.cleaner.io.max.bytes.per.second: cleaning takes as long as its bytes do', async (t) => {
+  const config = { 'log.cleaner.backoff.ms': 1000, 'log.cleaner.io.max.bytes.per.second': 100 }
+  const { client, pass } = await start(t, config)
+  await createTopic(client, 'orders', 1, COMPACTED)
+  await produceKeys(client, 'orders', ['a', 'a', 'a', 'b'])
+  await pass(1000)
+  assert.deepEqual(await offsetsOf(client, 'orders'), [0, 1, 2, 3])
+  // Three segments of 74 bytes are read twice.
+  for (let i = 0; i < 3; i++) await pass(1000)
+  assert.deepEqual(await offsetsOf(client, 'orders'), [0, 1, 2, 3])
+  for (let i = 0; i < 10; i++) await pass(1000)
+  assert.deepEqual(await offsetsOf(client, 'orders'), [2, 3])
+})
+
+test('producer.id.expiration.ms: a producer that was silent for that long is forgotten', async (t) => {
+  const lookMs = 600_000
+  for (const [expirationMs, expected] of [
+    [lookMs - 1, []],
+    [lookMs + 1, [42]],
+  ] as const) {
+    const { client, time, pass } = await start(t, { 'producer.id.expiration.ms': expirationMs })
+    await createTopic(client, 'orders')
+    const producer = { producerId: 42, producerEpoch: 0, baseSequence: 0, timestampMs: time.nowMs() }
+    assert.equal((await produceTo(client, 'orders', batchOf(['v'], producer))).errorCode, 0)
+    await pass(lookMs)
+    const body = { topics: [{ name: 'orders', partitionIndexes: [0] }] }
+    const { topics } = await client.call(DescribeProducersRequest, DescribeProducersResponse, 0, body)
+    const known = topics[0].partitions[0].activeProducers.map(({ producerId }) => producerId)
+    assert.deepEqual(known, expected, `${expirationMs} ms`)
   }
 })
 
