@@ -42,7 +42,7 @@ export const logProperties = {
   'log.flush.interval.ms': long(null, 'high', { update: 'cluster-wide' },
     'Time in ms that an unforced record may wait for the disk; falls back to `log.flush.scheduler.interval.ms`.'),
   'log.flush.scheduler.interval.ms': long(Infinity, 'high', {},
-    'Time in ms between two looks for partitions whose flush time has come.'),
+    'Time in ms that an unforced record may wait for the disk, when `log.flush.interval.ms` is not set.'),
   'log.flush.offset.checkpoint.interval.ms': int(60000, 'high', { min: 0 },
     'Time in ms between two writes of the recovery points.'),
   'log.initial.task.delay.ms': long(30000, 'low', { min: 0, internal: true },
