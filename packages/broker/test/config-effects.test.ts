@@ -14,12 +14,52 @@ import {
 } from '@ottla/protocol'
 import { batch, Codec, compress, crc32c, levelsOf } from '@ottla/protocol/records'
 import type { ListenOptions, Network } from '@ottla/runtime'
-import { nodeNetwork } from '@ottla/runtime/node'
+import { memoryFileSystem, nodeNetwork } from '@ottla/runtime/node'
 import { createTopic, produceTo } from './support/admin.ts'
 import { batchOf } from './support/batches.ts'
-import { alterConfig, BROKER_RESOURCE, storedBatches, TOPIC_RESOURCE } from './support/effects.ts'
+import { alterConfig, BROKER_RESOURCE, readText, storedBatches, TOPIC_RESOURCE } from './support/effects.ts'
 import type { RawClient } from './support/raw-client.ts'
 import { startBroker } from './support/start.ts'
+
+test('node.id, or broker.id: who the broker is, to clients and in its folder', async (t) => {
+  for (const key of ['node.id', 'broker.id']) {
+    const fs = memoryFileSystem()
+    const { connect } = await startBroker(t, { fs, config: { [key]: 7 } })
+    const client = await connect()
+    await createTopic(client, 'orders')
+    const { brokers, topics } = await client.call(MetadataRequest, MetadataResponse, 12, { topics: null })
+    const [{ leaderId, replicaNodes }] = topics[0].partitions
+    assert.deepEqual([brokers[0].nodeId, leaderId, replicaNodes], [7, 7, [7]], key)
+    assert.match(readText(fs, '/data/meta.properties'), /^(node|broker)\.id=7$/m)
+  }
+})
+
+test('log.dir holds the logs where log.dirs is not set, and does not where it is', async (t) => {
+  for (const [config, folder] of [
+    [{ 'log.dir': '/one' }, '/one'],
+    [{ 'log.dir': '/one', 'log.dirs': '/other' }, '/other'],
+  ] as const) {
+    const fs = memoryFileSystem()
+    const { connect } = await startBroker(t, { fs, config })
+    await createTopic(await connect(), 'orders')
+    assert.deepEqual(
+      [fs.exists('/one/orders-0'), fs.exists('/other/orders-0')],
+      [folder === '/one', folder === '/other'],
+    )
+  }
+})
+
+test('auto.create.topics.enable and num.partitions: what a client that only asks gets', async (t) => {
+  for (const [config, expected] of [
+    [{ 'num.partitions': 5 }, [ErrorCode.NONE, 5]],
+    [{ 'auto.create.topics.enable': false }, [ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, 0]],
+  ] as const) {
+    const { connect } = await startBroker(t, { config })
+    const asked = { topics: [{ name: 'asked-for' }], allowAutoTopicCreation: true }
+    const { topics } = await (await connect()).call(MetadataRequest, MetadataResponse, 12, asked)
+    assert.deepEqual([topics[0].errorCode, topics[0].partitions.length], expected)
+  }
+})
 
 test('default.replication.factor: a topic that does not say how many replicas gets it, or is refused', async (t) => {
   const { connect } = await startBroker(t, { config: { 'default.replication.factor': 2 } })

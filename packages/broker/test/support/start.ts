@@ -25,8 +25,9 @@ export interface Started {
 /** A broker on loopback and a disk of memory; closed, with its clients, when the test ends. */
 export async function startBroker(t: TestContext, options: StartOptions = {}): Promise<Started> {
   const fs = options.fs ?? memoryFileSystem()
+  const place = options.config?.['log.dir'] === undefined ? { 'log.dirs': '/data' } : {}
   const config = BrokerConfig.from(
-    objectLayer({ 'log.dirs': '/data', listeners: 'PLAINTEXT://127.0.0.1:0' }),
+    objectLayer({ ...place, listeners: 'PLAINTEXT://127.0.0.1:0' }),
     objectLayer(options.config ?? {}),
   )
   const identity = { pid: 1, startedAt: `test-${++instances}`, bootId: 'test' }
