@@ -93,3 +93,20 @@ test('preallocate: a segment has its size from the start, and only what is writt
   assert.equal(size(second), 2 * batchBytes)
   assert.equal(world.log().appendEndOffset, second + 2)
 })
+
+test('index.interval.bytes: so far apart are the entries of the offset index, from the next batch after a change on', () => {
+  const world = new World({ config: { indexIntervalBytes: 1000, segmentBytes: 1 << 20 } })
+  const log = world.createLog()
+  const value = 'x'.repeat(300)
+  const entriesAfter = (batches: number): number => {
+    const before = log.core.segments.last.indexes().offsets.count
+    for (let i = 0; i < batches; i++) world.append(log, batchOf([{ value }]))
+    world.settle()
+    return log.core.segments.last.indexes().offsets.count - before
+  }
+  const batchBytes = batchOf([{ value }]).length
+  assert.ok(batchBytes > 334 && batchBytes < 500)
+  assert.equal(entriesAfter(30), 9)
+  log.updateConfig({ ...log.config, indexIntervalBytes: 1 })
+  assert.equal(entriesAfter(30), 30)
+})
