@@ -7,6 +7,7 @@ import {
   DescribeTopicPartitionsRequest,
   DescribeTopicPartitionsResponse,
   ErrorCode,
+  encodeRequest,
   FetchRequest,
   FetchResponse,
   MetadataRequest,
@@ -18,7 +19,7 @@ import { memoryFileSystem, nodeNetwork } from '@ottla/runtime/node'
 import { createTopic, produceTo } from './support/admin.ts'
 import { batchOf } from './support/batches.ts'
 import { alterConfig, BROKER_RESOURCE, readText, storedBatches, TOPIC_RESOURCE } from './support/effects.ts'
-import type { RawClient } from './support/raw-client.ts'
+import { RawClient } from './support/raw-client.ts'
 import { startBroker } from './support/start.ts'
 
 test('node.id, or broker.id: who the broker is, to clients and in its folder', async (t) => {
@@ -94,23 +95,80 @@ test('max.request.partition.size.limit bounds a page of DescribeTopicPartitions,
   assert.deepEqual(await pageFrom({ topicName: 'wide', partitionIndex: 3 }), { indexes: [3, 4], next: undefined })
 })
 
-test('socket.listen.backlog.size is what the system is asked for on every address', async (t) => {
-  const asked: ListenOptions[] = []
-  const net: Network = {
+/** The network of the system, and what it is asked to listen on. */
+function noting(asked: ListenOptions[]): Network {
+  return {
     listen(options, onConnection) {
       asked.push(options)
       return nodeNetwork.listen(options, onConnection)
     },
     connect: (options, handlers) => nodeNetwork.connect(options, handlers),
   }
+}
+
+test('socket.listen.backlog.size is what the system is asked for on every address', async (t) => {
+  const asked: ListenOptions[] = []
   const listeners = 'PLAINTEXT://127.0.0.1:0,SECOND://127.0.0.1:0'
   const map = 'PLAINTEXT:PLAINTEXT,SECOND:PLAINTEXT'
   const config = { 'socket.listen.backlog.size': 37, listeners, 'listener.security.protocol.map': map }
-  await startBroker(t, { net, config })
+  await startBroker(t, { net: noting(asked), config })
   assert.deepEqual(
     asked.map(({ backlog }) => backlog),
     [37, 37],
   )
+})
+
+test('advertised.listeners: what clients of each listener are told; what names no address tells its own', async (t) => {
+  const names = ['IN', 'OUT', 'PLAIN']
+  const { broker } = await startBroker(t, {
+    config: {
+      listeners: names.map((name) => `${name}://127.0.0.1:0`).join(),
+      'listener.security.protocol.map': names.map((name) => `${name}:PLAINTEXT`).join(),
+      'inter.broker.listener.name': 'IN',
+      'advertised.listeners': 'IN://in.test:1111,OUT://out.test:2222',
+    },
+  })
+  const told: unknown[] = []
+  for (const { port } of broker.listeners) {
+    const client = await RawClient.connect(port)
+    t.after(() => client.close())
+    const { brokers } = await client.call(MetadataRequest, MetadataResponse, 12, { topics: [] })
+    told.push(`${brokers[0].host}:${brokers[0].port}`)
+  }
+  assert.deepEqual(told, ['in.test:1111', 'out.test:2222', `127.0.0.1:${broker.listeners[2].port}`])
+})
+
+test('controller.listener.names: such a listener is not opened', async (t) => {
+  const asked: ListenOptions[] = []
+  const config = {
+    listeners: 'PLAINTEXT://127.0.0.1:0,CONTROL://127.0.0.1:0',
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROL:PLAINTEXT',
+    'controller.listener.names': 'CONTROL',
+    'process.roles': 'broker,controller',
+  }
+  const { broker } = await startBroker(t, { net: noting(asked), config })
+  assert.deepEqual(
+    broker.listeners.map(({ name }) => name),
+    ['PLAINTEXT'],
+  )
+  assert.equal(asked.length, 1)
+})
+
+test('socket.request.max.bytes: a larger request ends its connection, one of that size is served', async (t) => {
+  const bytes = 1500
+  const { connect } = await startBroker(t, { config: { 'socket.request.max.bytes': bytes } })
+  const client = await connect()
+  const frameOf = (topics: { name: string }[]) =>
+    Buffer.concat(encodeRequest(MetadataRequest, 12, 1, 'raw', { topics, allowAutoTopicCreation: false }))
+  const empty = frameOf([{ name: '' }]).length - 4
+  // A name of 128 bytes or more has a length of two bytes.
+  const name = 'x'.repeat(bytes - empty - 1)
+  const frame = frameOf([{ name }])
+  assert.equal(frame.length - 4, bytes)
+  client.sendBytes(frame)
+  assert.equal((await client.receive(MetadataResponse, 12)).body.topics.length, 1)
+  client.sendBytes(frameOf([{ name: `${name}x` }]))
+  assert.equal(await client.receiveFrame(), null)
 })
 
 test('fetch.max.bytes bounds an answer over all its partitions, whatever the client asks for', async (t) => {
