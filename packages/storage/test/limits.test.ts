@@ -61,6 +61,33 @@ test('log.cleaner.dedupe.buffer.size bounds the memory of the map', () => {
   }
 })
 
+test('min.cleanable.dirty.ratio: a log is compacted once more than that share of it is dirty', () => {
+  const world = new World({
+    config: { cleanupPolicy: { delete: false, compact: true }, minCleanableDirtyRatio: 0, segmentBytes: 400 },
+    manager: { cleaner: { enable: false } },
+  })
+  const log = world.createLog()
+  const append = (from: number, count: number): void => {
+    for (let i = from; i < from + count; i++)
+      world.append(log, batchOf([{ key: `k${100 + i}`, value: 'x'.repeat(300) }]))
+    world.settle()
+  }
+  const cleaned = (): boolean => {
+    const before = log.core.segments.all()[0]
+    world.manager.runCleaner()
+    world.settle(200)
+    return log.core.segments.all()[0] !== before
+  }
+  // Each segment holds one record of the same size, and no key comes twice: all of it stays. The active segment is never cleaned.
+  append(0, 11)
+  assert.equal(cleaned(), true)
+  log.updateConfig({ ...log.config, minCleanableDirtyRatio: 0.5 })
+  append(11, 10)
+  assert.equal(cleaned(), false, '10 of 20 are dirty')
+  append(21, 1)
+  assert.equal(cleaned(), true, '11 of 21 are dirty')
+})
+
 test('max.compaction.lag.ms: a log is compacted in time although little of it is dirty', () => {
   const world = new World({
     config: {
