@@ -1,4 +1,5 @@
 import fs from 'node:fs'
+import { dirname } from 'node:path'
 import type { DiskSpace, File, FileStat, FileSystem, OpenMode, ReadDone, WriteDone } from '../ports/file-system.ts'
 import { realMonotonicMs, realQueueMicrotask } from './globals.ts'
 import { zeroCopy } from './zero-copy.ts'
@@ -67,6 +68,39 @@ function noProgress(path: string): NodeJS.ErrnoException {
   error.code = 'EIO'
   error.path = path
   return error
+}
+
+/**
+ * With those it lies in. Node's own recursive `mkdir` says ENOENT where the file system is read-only, and never ends
+ * where nothing can be made at all, as in /proc.
+ */
+function makeFolder(path: string): void {
+  try {
+    fs.mkdirSync(path)
+  } catch (error) {
+    if (isFolder(path)) return
+    const parent = dirname(path)
+    if (codeOf(error) !== 'ENOENT' || parent === path || fs.existsSync(parent)) throw error
+    makeFolder(parent)
+    makeInside(path)
+  }
+}
+
+/** Somebody else may have been faster. */
+function makeInside(path: string): void {
+  try {
+    fs.mkdirSync(path)
+  } catch (error) {
+    if (!isFolder(path)) throw error
+  }
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return fs.statSync(path).isDirectory()
+  } catch {
+    return false
+  }
 }
 
 export class NodeFile implements File {
@@ -235,7 +269,7 @@ export const nodeFileSystem: FileSystem = {
   },
 
   mkdir(path: string): void {
-    fs.mkdirSync(path, { recursive: true })
+    makeFolder(path)
   },
 
   rename(from: string, to: string): void {
