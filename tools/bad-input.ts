@@ -144,7 +144,7 @@ async function crowd(name: string, count: number, habit: Habit, bytesMax: number
   const broker = await BrokerProcess.start({ config: crowdConfig(count) })
   try {
     const crowds: CrowdCosts[] = []
-    for (let i = 0; i < TRIES; i++) crowds.push(await gather(broker, count, habit))
+    for (let i = 0; i < TRIES; i++) crowds.push(await gather(broker, count, habit, count))
     const [first] = crowds
     console.log('')
     row(name, 'connections', 'others answered', 'turn ms', 'held MB', 'resident MB')

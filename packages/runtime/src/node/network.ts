@@ -42,7 +42,8 @@ function adoptHandle(accepted: net.Socket, onread: ReadInPlace): net.Socket | nu
   const handle = owner._handle
   if (typeof handle?.useUserBuffer !== 'function') return null
   owner._handle = null
-  return new net.Socket({ handle, onread, allowHalfOpen: false, manualStart: true } as object)
+  // Half open, so that its end waits for its turn.
+  return new net.Socket({ handle, onread, allowHalfOpen: true, manualStart: true } as object)
 }
 
 function areInMemory(chunks: readonly (Uint8Array | FileRange)[]): chunks is readonly Uint8Array[] {
@@ -59,6 +60,32 @@ function readInPlace(handlers: SocketHandlers, onData: (chunk: Buffer) => void):
       return true
     },
   }
+}
+
+/**
+ * Sockets that are closed in one turn of the event loop because their peers have ended, some 25 µs each: a whole crowd
+ * may leave in the same instant.
+ */
+const endsPerTurn = 256
+
+/** Sockets that wait for that. Each is in here once at most; what goes beyond is closed at once. */
+const endsWaitingMax = 65_536
+
+const endsWaiting: net.Socket[] = []
+
+function endSoon(socket: net.Socket): void {
+  if (endsWaiting.length >= endsWaitingMax) {
+    socket.end()
+    return
+  }
+  endsWaiting.push(socket)
+  if (endsWaiting.length === 1) realSetImmediate(endSome)
+}
+
+function endSome(): void {
+  const due = endsWaiting.splice(0, endsPerTurn)
+  if (endsWaiting.length > 0) realSetImmediate(endSome)
+  for (const socket of due) if (!socket.destroyed) socket.end()
 }
 
 class NodeSocket implements Socket {
@@ -142,7 +169,10 @@ class NodeSocket implements Socket {
     const socket = this.#socket
     socket.on('end', () => {
       if (!this.#ending) handlers.onEnd?.()
-      if (!socket.destroyed) this.#closeWithin(flushMsMax)
+      if (socket.destroyed) return
+      this.#closeWithin(flushMsMax)
+      // Where our end was asked for, it is sent behind what still has to leave.
+      if (!this.#ending && socket.allowHalfOpen) endSoon(socket)
     })
     if (this.#accepted) socket.resume()
   }
