@@ -1,13 +1,17 @@
 import { RECORD_BYTES_MIN, type RecordCursor } from './cursor.ts'
 import { readVarint, readVarlong, varintEnd } from './varint.ts'
 
+/** −1 as it is written. */
+const NULL_LENGTH = 1
+
 /**
  * Whether the records a cursor stands before are good as produced: the question asked of every uncompressed batch, so it
- * is answered in one loop over local variables, a third of what the cursor takes. It knows no names for problems: on
- * false, walk with the cursor. Sets nothing but
- * `cursor.minTimestampDelta` and `maxTimestampDelta`.
+ * is answered in one loop over local variables, a quarter of what the cursor takes. It knows no names for problems, nor
+ * every way to write a number: on false, walk with the cursor. Sets nothing but `cursor.minTimestampDelta` and
+ * `maxTimestampDelta`.
  *
- * Lengths of one and two bytes are read in line, that is all of them in records of up to 8 KiB. A read may pass the
+ * Lengths of one and two bytes are read in line, that is all of them in records of up to 8 KiB, and as they are written,
+ * zigzag: an odd one is negative. The offset deltas are known before, so their bytes are compared. A read may pass the
  * record, or even the buffer (then it gives `undefined`, which no comparison below accepts): each field is followed by a
  * check that the next one still lies inside.
  */
@@ -20,76 +24,78 @@ export function walkFast(cursor: RecordCursor, requireKeys: boolean): boolean {
   let second: number
   for (let index = 0; index < count; index++) {
     if (end - at < RECORD_BYTES_MIN) return false
-    value = buffer[at++]
-    if (value >= 0x80) {
-      second = buffer[at++]
-      if (second < 0x80) {
-        value = (value & 0x7f) | (second << 7)
-        value = (value >>> 1) ^ -(value & 1)
-      } else {
-        value = readVarint(buffer, at - 2, end)
-        at = varintEnd
-        if (at === -1) return false
-      }
+    value = buffer[at]
+    second = buffer[at + 1]
+    if (value < 0x80) {
+      at++
+    } else if (second < 0x80) {
+      value = (value & 0x7f) | (second << 7)
+      at += 2
     } else {
-      value = (value >>> 1) ^ -(value & 1)
+      value = readVarint(buffer, at, end) << 1
+      at = varintEnd
+      if (at === -1) return false
     }
-    const recordEnd = at + value
-    if (value < RECORD_BYTES_MIN - 1 || recordEnd > end) return false
+    if ((value & 1) !== 0) return false
+    const recordEnd = at + (value >>> 1)
+    if (recordEnd > end || recordEnd - at < RECORD_BYTES_MIN - 1) return false
+    // the attributes
     at++
 
-    value = buffer[at++]
-    if (value >= 0x80) {
-      second = buffer[at++]
-      if (second < 0x80) {
-        value = (value & 0x7f) | (second << 7)
-        value = (value >>> 1) ^ -(value & 1)
-      } else {
-        value = readVarlong(buffer, at - 2, recordEnd)
-        at = varintEnd
-        if (at === -1) return false
-      }
-    } else {
+    value = buffer[at]
+    second = buffer[at + 1]
+    if (value < 0x80) {
       value = (value >>> 1) ^ -(value & 1)
+      at++
+    } else if (second < 0x80) {
+      value = (value & 0x7f) | (second << 7)
+      value = (value >>> 1) ^ -(value & 1)
+      at += 2
+    } else {
+      value = readVarlong(buffer, at, recordEnd)
+      at = varintEnd
+      if (at === -1) return false
     }
     if (value > maxTimestampDelta) maxTimestampDelta = value
     if (value < minTimestampDelta) minTimestampDelta = value
-    if (at >= recordEnd) return false
 
-    value = buffer[at++]
-    if (value >= 0x80) {
-      second = buffer[at++]
-      if (second < 0x80) {
-        value = (value & 0x7f) | (second << 7)
-        value = (value >>> 1) ^ -(value & 1)
-      } else {
-        value = readVarint(buffer, at - 2, recordEnd)
-        at = varintEnd
-        if (at === -1) return false
-      }
+    const delta = index << 1
+    if (delta < 0x80) {
+      if (buffer[at] !== delta) return false
+      at++
+    } else if (delta < 0x4000) {
+      if (buffer[at] !== ((delta & 0x7f) | 0x80) || buffer[at + 1] !== delta >>> 7) return false
+      at += 2
+    } else if (delta < 0x20_0000) {
+      if (buffer[at] !== ((delta & 0x7f) | 0x80)) return false
+      if (buffer[at + 1] !== (((delta >>> 7) & 0x7f) | 0x80) || buffer[at + 2] !== delta >>> 14) return false
+      at += 3
     } else {
-      value = (value >>> 1) ^ -(value & 1)
+      return false
     }
-    if (value !== index || at >= recordEnd) return false
+    if (at >= recordEnd) return false
 
     // key, then value
     for (let field = 0; field < 2; field++) {
-      value = buffer[at++]
-      if (value >= 0x80) {
-        second = buffer[at++]
-        if (second < 0x80) {
+      value = buffer[at]
+      second = buffer[at + 1]
+      if (value === NULL_LENGTH) {
+        if (requireKeys && field === 0) return false
+        at++
+      } else {
+        if (value < 0x80) {
+          at++
+        } else if (second < 0x80) {
           value = (value & 0x7f) | (second << 7)
-          value = (value >>> 1) ^ -(value & 1)
+          at += 2
         } else {
-          value = readVarint(buffer, at - 2, recordEnd)
+          value = readVarint(buffer, at, recordEnd) << 1
           at = varintEnd
           if (at === -1) return false
         }
-      } else {
-        value = (value >>> 1) ^ -(value & 1)
+        if ((value & 1) !== 0) return false
+        at += value >>> 1
       }
-      if (value >= 0) at += value
-      else if (value !== -1 || (requireKeys && field === 0)) return false
       if (at >= recordEnd) return false
     }
 
