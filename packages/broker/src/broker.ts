@@ -82,7 +82,10 @@ export class Broker {
     const pool = new BufferPool({ idleBytesMax: IDLE_BUFFER_BYTES_MAX, poison: options.poisonBuffers })
     const guardOf: { current: DiskGuard | null } = { current: null }
     const replicas = new ReplicaManager({
-      gate: { refusal: () => guardOf.current?.refusal() ?? null },
+      gate: {
+        refusal: (bytes) => guardOf.current?.refusal(bytes) ?? null,
+        appended: (bytes) => guardOf.current?.appended(bytes),
+      },
     })
     const { nodeId } = config
     const held = { directories: config.logDirs, nodeId, identity: options.identity, isAlive: options.isAlive }
@@ -160,6 +163,7 @@ export class Broker {
         fs,
         timers,
         logBytes: () => this.logBytes(),
+        unwrittenBytes: () => this.unwrittenBytes(),
         onChange: (refusal) => {
           if (refusal === null) logger.info('there is room again: producers are served')
           else logger.warn(`producers are refused: ${refusal}`)
@@ -320,6 +324,12 @@ export class Broker {
   private logBytes(): number {
     let bytes = 0
     for (const log of this.logs.logs()) bytes += log.sizeBytes
+    return bytes
+  }
+
+  private unwrittenBytes(): number {
+    let bytes = 0
+    for (const partition of this.replicas.all()) bytes += partition.unwrittenBytes
     return bytes
   }
 }

@@ -1,15 +1,27 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ErrorCode, FetchRequest, FetchResponse, MetadataRequest, MetadataResponse } from '@ottla/protocol'
+import {
+  ErrorCode,
+  FetchRequest,
+  FetchResponse,
+  MetadataRequest,
+  MetadataResponse,
+  ProduceRequest,
+  ProduceResponse,
+} from '@ottla/protocol'
+import { Codec } from '@ottla/protocol/records'
+import { memoryFileSystem } from '@ottla/runtime/node'
 import type { Handler } from '../src/server/handler.ts'
 import type { Server } from '../src/server/server.ts'
-import { createTopic, produceTo } from './support/admin.ts'
+import { createTopic, produceTo, versions } from './support/admin.ts'
 import { batchOf } from './support/batches.ts'
 import { ManualTime } from './support/manual-time.ts'
 import { RawClient } from './support/raw-client.ts'
 import { type Started, startBroker } from './support/start.ts'
 
 const TOPIC = 'orders'
+/** The most that a file of memory takes at once. */
+const BLOCK_BYTES_MAX = 64 << 10
 
 function serverOf({ broker }: Started): Server {
   return (broker as unknown as { readonly server: Server }).server
@@ -29,23 +41,72 @@ function parkedFetch(maxWaitMs: number, fetchOffset = 0) {
   }
 }
 
-test('past ottla.max.disk.bytes producers are refused, readers are not; with room again they are served', async (t) => {
+test('no append passes ottla.max.disk.bytes; readers are served meanwhile, and producers with room again', async (t) => {
   const time = new ManualTime()
-  const started = await startBroker(t, { time, config: { 'ottla.max.disk.bytes': 2000 } })
+  const started = await startBroker(t, { time, config: { 'ottla.max.disk.bytes': 4000 } })
   const client = await started.connect()
   await createTopic(client, TOPIC)
   await createTopic(client, 'small')
-  const value = 'x'.repeat(3000)
-  assert.equal((await produceTo(client, TOPIC, batchOf([value]))).errorCode, ErrorCode.NONE)
-  time.advance(1000)
-  const refused = await produceTo(client, 'small', batchOf(['no']))
+  const large = batchOf(['x'.repeat(3000)])
+  assert.equal((await produceTo(client, TOPIC, large)).errorCode, ErrorCode.NONE)
+  const refused = await produceTo(client, 'small', large)
   assert.equal(refused.errorCode, ErrorCode.KAFKA_STORAGE_ERROR)
-  assert.match(refused.errorMessage ?? '', /limit is 2000/)
+  const taken = `logs take ${large.length} bytes, the limit is 4000`
+  assert.equal(refused.errorMessage, `${taken}: no room for ${large.length} bytes more`)
+  // What fits is taken until nothing does.
+  const small = batchOf(['no'])
+  let count = 0
+  while ((await produceTo(client, 'small', small)).errorCode === ErrorCode.NONE) count++
+  assert.equal(count, Math.floor((4000 - large.length) / small.length))
   const { responses } = await client.call(FetchRequest, FetchResponse, 12, parkedFetch(0))
   assert.equal(responses[0].partitions[0].errorCode, ErrorCode.NONE)
   await started.broker.topics.delete(TOPIC)
   time.advance(1000)
   assert.equal((await produceTo(client, 'small', batchOf(['yes']))).errorCode, ErrorCode.NONE)
+})
+
+test('what is on its way to the disk counts, as it will be stored', async (t) => {
+  const started = await startBroker(t, { time: new ManualTime(), config: { 'ottla.max.disk.bytes': 100_000 } })
+  const client = await started.connect()
+  await createTopic(client, TOPIC, 6, { 'compression.type': 'uncompressed' })
+  const records = batchOf(['x'.repeat(30_000)], { codec: Codec.GZIP })
+  assert.ok(records.length < 1000, `${records.length} bytes`)
+  const partitionData = versions(0, 5).map((index) => ({ index, records }))
+  const body = { acks: -1, timeoutMs: 10_000, topicData: [{ name: TOPIC, partitionData }] }
+  const { responses } = await client.call(ProduceRequest, ProduceResponse, 9, body)
+  assert.deepEqual(
+    responses[0].partitionResponses.map(({ errorCode }) => errorCode),
+    [0, 0, 0, 0, 0, 0].fill(ErrorCode.KAFKA_STORAGE_ERROR, 4),
+  )
+})
+
+test('a disk that fills within a second is refused before it is full, whatever arrives at once', async (t) => {
+  const capacityBytes = 16 << 20
+  const minFreeBytes = 4 << 20
+  const fs = memoryFileSystem({ capacityBytes })
+  const config = { 'ottla.min.free.disk.bytes': minFreeBytes }
+  const started = await startBroker(t, { time: new ManualTime(), fs, config })
+  const client = await started.connect()
+  await createTopic(client, TOPIC, 6)
+  const records = batchOf(['x'.repeat(500_000)])
+  const partitionData = versions(0, 5).map((index) => ({ index, records }))
+  const body = { acks: 1, timeoutMs: 10_000, topicData: [{ name: TOPIC, partitionData }] }
+  const requests = 12
+  for (let i = 0; i < requests; i++) client.send(ProduceRequest, 9, body)
+  const told = new Set<string>()
+  let written = 0
+  for (let i = 0; i < requests; i++) {
+    const answer = await client.receive(ProduceResponse, 9)
+    for (const { errorCode, errorMessage } of answer.body.responses[0].partitionResponses) {
+      if (errorCode === ErrorCode.NONE) written += records.length
+      else told.add(`${errorCode} ${errorMessage?.replace(/: no room for .+/, '').replace(/\d{3,}/g, 'N')}`)
+    }
+  }
+  assert.deepEqual([...told], ['56 /data has N bytes left, N are kept free'])
+  // Only the last block of each file, which is not full, may go past it.
+  const { freeBytes } = fs.statfs('/')
+  assert.ok(freeBytes >= minFreeBytes - 6 * BLOCK_BYTES_MAX, `${freeBytes} bytes are free`)
+  assert.ok(written > 10_000_000, `${written} bytes are written`)
 })
 
 test('no more connections than max.connections', async (t) => {

@@ -98,6 +98,7 @@ export class LogAppender {
       nextOffset,
       logAppendTimeMs: this.#core.config.messageTimestampType === 'LogAppendTime' ? maxTimestamp : -1,
       logStartOffset: this.#core.logStartOffset,
+      appendedBytes: bytes.length,
       duplicate: false,
     }
   }
@@ -123,6 +124,7 @@ export class LogAppender {
           nextOffset: duplicate.lastOffset + 1,
           logAppendTimeMs: this.#core.config.messageTimestampType === 'LogAppendTime' ? duplicate.timestamp : -1,
           logStartOffset: this.#core.logStartOffset,
+          appendedBytes: 0,
           duplicate: true,
         }
     }
@@ -140,6 +142,7 @@ export class LogAppender {
       nextOffset: -1,
       logAppendTimeMs: -1,
       logStartOffset: this.#core.logStartOffset,
+      appendedBytes: 0,
       duplicate: false,
     }
   }

@@ -63,6 +63,8 @@ export interface AppendResult {
   /** -1 unless the topic uses LogAppendTime. */
   readonly logAppendTimeMs: number
   readonly logStartOffset: number
+  /** What the log grows by, as it is stored (which may be compressed otherwise than what came); 0 for a duplicate. */
+  readonly appendedBytes: number
   /** The batch was already there (idempotent producer): offsets are those of the first append. */
   readonly duplicate: boolean
 }

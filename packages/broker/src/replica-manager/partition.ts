@@ -52,6 +52,13 @@ export class Partition {
     return this.log.writtenEndOffset
   }
 
+  /** Bytes that are appended and not yet written: neither the log's size nor the volume has them. */
+  get unwrittenBytes(): number {
+    let bytes = 0
+    for (let i = this.settled; i < this.pending.length; i++) bytes += this.pending[i].bytes
+    return bytes
+  }
+
   /** One past the last offset that a read_committed reader may see. */
   get lastStableOffset(): number {
     return Math.min(this.log.lastStableOffset, this.highWatermark)
@@ -70,8 +77,7 @@ export class Partition {
   ): AppendResult {
     const result = this.log.append(records, { origin, leaderEpoch: this.leaderEpoch, nowMs })
     if (result.errorCode === ErrorCode.NONE && result.nextOffset > this.highWatermark) {
-      const bytes = result.duplicate ? 0 : records.length
-      this.pending.push({ nextOffset: result.nextOffset, bytes, waiter, slot })
+      this.pending.push({ nextOffset: result.nextOffset, bytes: result.appendedBytes, waiter, slot })
     }
     return result
   }

@@ -17,8 +17,10 @@ export interface HostedTopic {
 
 /** Why appends from producers are refused although the log could take them; see `DiskGuard`. */
 export interface AppendGate {
-  /** `null`: go ahead. */
-  refusal(): string | null
+  /** Why this many bytes more are not taken; `null`: go ahead. */
+  refusal(bytes: number): string | null
+  /** The log has taken this many bytes. */
+  appended(bytes: number): void
 }
 
 export interface ReplicaManagerDeps {
@@ -137,9 +139,11 @@ export class ReplicaManager implements LogListener {
     if (partition.log.offline === null && acks === -1 && partition.minInsyncReplicas > 1) {
       return refused(partition, ErrorCode.NOT_ENOUGH_REPLICAS, 'one replica in sync, min.insync.replicas asks for more')
     }
-    const refusal = this.deps.gate.refusal()
+    const refusal = this.deps.gate.refusal(records.length)
     if (refusal !== null) return refused(partition, ErrorCode.KAFKA_STORAGE_ERROR, refusal)
-    return partition.append(records, 'client', nowMs, waiter, slot)
+    const result = partition.append(records, 'client', nowMs, waiter, slot)
+    this.deps.gate.appended(result.appendedBytes)
+    return result
   }
 
   onWritten(log: PartitionLog): void {
@@ -160,6 +164,7 @@ function refused(partition: Partition, errorCode: number, errorMessage: string):
     nextOffset: -1,
     logAppendTimeMs: -1,
     logStartOffset: partition.log.logStartOffset,
+    appendedBytes: 0,
     duplicate: false,
   }
 }
