@@ -294,6 +294,7 @@ export class Broker {
   private async closeOnce(): Promise<void> {
     this.state = 'closing'
     this.guard.stop()
+    this.interceptor.endDelays()
     const answered = this.server.close(CLOSE_GRACE_MS)
     // Fetches that wait for data are answered with what there is: nobody waits for a consumer that waits.
     this.replicas.wakeReaders()
@@ -315,6 +316,7 @@ export class Broker {
   private async killOnce(): Promise<void> {
     this.state = 'closed'
     this.guard.stop()
+    this.interceptor.abandon()
     this.server.destroyConnections()
     await this.server.close(0)
     this.logs.abandon()

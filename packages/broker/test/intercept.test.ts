@@ -10,6 +10,7 @@ import {
   ProduceResponse,
 } from '@ottla/protocol'
 import type { Handler } from '../src/server/handler.ts'
+import type { Interception } from '../src/server/interceptor.ts'
 import type { Request } from '../src/server/request.ts'
 import { createTopic } from './support/admin.ts'
 import { batchOf } from './support/batches.ts'
@@ -72,6 +73,48 @@ test('a request is failed once, dropped before or after its work, delayed, rewri
   interceptor.next('Metadata', { action: 'rewrite', request: (body) => ({ ...body, topics: [] }) })
   assert.deepEqual((await client.call(MetadataRequest, MetadataResponse, 12, { topics: null })).topics, [])
   assert.throws(() => interceptor.next('Nothing', { action: 'fail', errorCode: 1 }), /no API Nothing/)
+})
+
+test('what is delayed when the broker closes is handled before, and never when it is killed', async (t) => {
+  for (const how of ['close', 'kill'] as const) {
+    const time = new ManualTime()
+    const { broker, connect } = await startBroker(t, { time })
+    const client = await connect()
+    await createTopic(client, TOPIC)
+    const met = broker.interceptor.next('Produce', { action: 'delay', delayMs: 60_000 })
+    client.send(ProduceRequest, 9, produceBody('late', -1))
+    await met
+    const ended = broker[how]()
+    if (how === 'close') {
+      const { body } = await client.receive(ProduceResponse, 9)
+      assert.equal(body.responses[0].partitionResponses[0].errorCode, ErrorCode.NONE)
+    }
+    assert.equal(await client.receiveFrame(), null)
+    await ended
+    assert.ok(time.longestMs < 60_000, `${time.longestMs} ms`)
+  }
+})
+
+test('an interception that lacks something is refused when it is armed', async (t) => {
+  const { broker } = await startBroker(t)
+  const refused: [unknown, RegExp][] = [
+    [undefined, /^TypeError: an interception's action is one of delay, fail, drop, rewrite, not undefined$/],
+    [null, /not undefined$/],
+    [{ action: 'explode' }, /not explode$/],
+    [{ action: 'fail' }, /^TypeError: fail needs errorCode, Kafka's number of an error, not undefined$/],
+    [{ action: 'fail', errorCode: 0 }, /not 0$/],
+    [{ action: 'fail', errorCode: '6' }, /^TypeError: fail needs errorCode/],
+    [{ action: 'fail', errorCode: 40_000 }, /not 40000$/],
+    [{ action: 'delay' }, /^TypeError: delay needs delayMs, 0 to 2147483647, not undefined$/],
+    [{ action: 'delay', delayMs: -1 }, /not -1$/],
+    [{ action: 'delay', delayMs: Number.NaN }, /not NaN$/],
+    [{ action: 'delay', delayMs: 2 ** 31 }, /not 2147483648$/],
+    [{ action: 'drop' }, /^TypeError: drop needs when, 'before' or 'after', not undefined$/],
+    [{ action: 'rewrite' }, /^TypeError: rewrite needs request, a function of the body, not undefined$/],
+  ]
+  for (const [interception, sentence] of refused) {
+    assert.throws(() => broker.interceptor.next('Metadata', interception as Interception), sentence)
+  }
 })
 
 test('a failed request without an answer closes its connection', async (t) => {

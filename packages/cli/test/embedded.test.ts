@@ -167,6 +167,15 @@ test('port and listeners: two listeners each tell their own address', async (t) 
   assert.equal(broker.port, before)
 })
 
+test('listeners may have any name; they speak PLAINTEXT unless the map says otherwise', async (t) => {
+  const broker = await start(t, { listeners: 'A://localhost:0,b://localhost:0' })
+  const kafka = await broker.kafka()
+  assert.equal((await kafka.admin.describeCluster()).brokers[0].port, broker.port)
+  await broker.restart()
+  const config = { 'listener.security.protocol.map': 'B:PLAINTEXT' }
+  await assert.rejects(startBroker({ listeners: 'A://localhost:0', config }), /listener A/)
+})
+
 test('listeners given as a config are the same after a restart too', async (t) => {
   const broker = await start(t, { config: { listeners: 'PLAINTEXT://0.0.0.0:0' } })
   const { port } = broker
@@ -246,6 +255,29 @@ test('intercept: what is armed before a restart is met after it, and a broker th
     await broker.close()
     await assert.rejects(never, /closed before a DeleteTopics request came/)
   }
+})
+
+test('intercept: a broker that closes delays nothing any more, and its client waits for nobody who is gone', async (t) => {
+  const delay: Interception = { action: 'delay', delayMs: 2 ** 31 - 1 }
+  const broker = await start(t, { topics: ['orders'] })
+  const met = broker.intercept('Produce', delay)
+  void broker.intercept('Produce', delay)
+  const producer = (await broker.kafka()).producer()
+  const first = producer.send('orders', { value: 'delayed' })
+  await met
+  const second = producer.send('orders', { value: 'not delayed' })
+  await broker.close()
+  assert.deepEqual([(await first).offset, (await second).offset], [0, 1])
+  assert.throws(() => broker.intercept('Produce', delay), /the broker was closed/)
+
+  const killed = await start(t, { topics: ['orders'] })
+  const asked = killed.intercept('Produce', delay)
+  const lost = (await killed.kafka()).producer().send('orders', { value: 'lost' })
+  const refused = assert.rejects(lost, { code: 'CLOSED' })
+  await asked
+  await killed.kill()
+  await killed.close()
+  await refused
 })
 
 test('restart keeps records, topics, ports and the cluster id; a client of before goes on', async (t) => {
@@ -342,6 +374,10 @@ test('a process that closes its broker ends by itself', async () => {
     const broker = await startBroker({ topics: ['a'], records: { a: [{ value: 'v' }] } })
     const kafka = await broker.kafka()
     for await (const record of kafka.consumer({ assign: [{ topic: 'a' }] })) { if (record) break }
+    const delay = { action: 'delay', delayMs: 2 ** 31 - 1 }
+    const met = broker.intercept('Produce', delay)
+    void kafka.producer().send('a', { value: 'late' })
+    await met
     await broker.close()
     console.log('closed')`
   const child = spawn(process.execPath, ['--input-type=module', '-e', program])

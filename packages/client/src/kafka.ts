@@ -18,7 +18,7 @@ import { Producer } from './producer/producer.ts'
 export class Kafka implements AsyncDisposable {
   readonly admin: Admin
   private readonly cluster: Cluster
-  private readonly children = new Set<{ close(): Promise<void> }>()
+  private readonly children = new Set<{ close(options: { timeoutMs?: number }): Promise<void> }>()
 
   /** Throws `ConfigError` for options that cannot be. `deps` replaces Node's network, clock, timers and randomness. */
   constructor(options: KafkaOptions, deps: ClientDeps = nodeRuntime()) {
@@ -40,9 +40,12 @@ export class Kafka implements AsyncDisposable {
     return consumer
   }
 
-  /** Closes what was made of this client, then its connections. Idempotent. */
-  async close(): Promise<void> {
-    await Promise.all([...this.children].map((child) => child.close()))
+  /**
+   * Closes what was made of this client, then its connections. Idempotent. `timeoutMs` bounds how long records under way
+   * are waited for (default 30 000); those without an outcome by then fail with CLOSED.
+   */
+  async close(options: { timeoutMs?: number } = {}): Promise<void> {
+    await Promise.all([...this.children].map((child) => child.close(options)))
     this.children.clear()
     this.cluster.close()
   }

@@ -19,6 +19,11 @@ export class ManualTime implements Clock, Timers {
     return this.#elapsedMs
   }
 
+  /** When the last of what is set falls due, in ms from now; 0 when nothing is. */
+  get longestMs(): number {
+    return Math.max(0, ...[...this.#pending].map(({ dueMs }) => dueMs - this.#elapsedMs))
+  }
+
   setTimer(fn: () => void, delayMs: number): TimerHandle {
     const pending = { dueMs: this.#elapsedMs + Math.max(0, delayMs), fn }
     this.#pending.add(pending)

@@ -24,7 +24,10 @@ export interface StartBrokerOptions {
   readonly dir?: string
   /** Default 0: any free port. */
   readonly port?: number
-  /** Kafka's `listeners`, e.g. `A://localhost:0,B://localhost:0`; overrides `port`. */
+  /**
+   * Kafka's `listeners`, e.g. `A://localhost:0,B://localhost:0`; overrides `port`. Names that are no security protocol stand
+   * for PLAINTEXT unless `config` has a `listener.security.protocol.map`.
+   */
   readonly listeners?: string
   /** Kafka's broker properties. */
   readonly config?: Readonly<Record<string, string | number | boolean>>
@@ -34,7 +37,9 @@ export interface StartBrokerOptions {
 
 /** How long `waitFor` waits unless told. */
 const WAIT_TIMEOUT_MS = 10_000
-const ACTIONS: readonly Interception['action'][] = ['delay', 'fail', 'drop', 'rewrite']
+/** How long `close` waits for records that its client has under way: nobody is there to wait longer in a test. */
+const CLIENT_CLOSE_TIMEOUT_MS = 3000
+const CLOSED = 'the broker was closed: startBroker starts another one'
 /** How often `waitFor` looks. */
 const WAIT_POLL_MS = 5
 
@@ -49,6 +54,8 @@ export class TestBroker implements AsyncDisposable {
   private readonly options: StartBrokerOptions
   private readonly fs: FileSystem
   private broker: Broker
+  /** Nobody answers any more. */
+  private isKilled = false
   private release: () => void
   private client: Kafka | null = null
   /** Interceptions that no request has met yet; a broker that is started again is armed with them. */
@@ -125,12 +132,10 @@ export class TestBroker implements AsyncDisposable {
   /**
    * Does something to the next request of an API, once: `intercept('Produce', { action: 'drop', when: 'after' })`.
    * Resolves when a request has met it, be it after a `restart`; rejects when the broker closes before. Throws for an
-   * API that this broker does not have.
+   * API that this broker does not have, an interception that lacks something, and once `close` was called.
    */
   intercept(api: string, interception: Interception): Promise<void> {
-    if (!ACTIONS.includes(interception.action)) {
-      throw new TypeError(`an interception is one of ${ACTIONS.join(', ')}, not ${interception.action}`)
-    }
+    if (this.closing !== null) throw new Error(CLOSED)
     const met = this.broker.interceptor.next(api, interception)
     const told = new Promise<void>((resolve, reject) => {
       const armed: Armed = { api, interception, resolve, reject }
@@ -172,7 +177,7 @@ export class TestBroker implements AsyncDisposable {
    * or `kill` that is under way. Rejects once `close` was called.
    */
   async restart(): Promise<void> {
-    if (this.closing !== null) throw new Error('the broker was closed: startBroker starts another one')
+    if (this.closing !== null) throw new Error(CLOSED)
     return this.next(async () => {
       await this.broker.close()
       await this.launchAgain()
@@ -182,6 +187,7 @@ export class TestBroker implements AsyncDisposable {
   /** Dies as by `kill -9`: nothing is flushed, no answer leaves. `restart` brings it back, recovering. */
   async kill(): Promise<void> {
     return this.next(async () => {
+      this.isKilled = true
       await this.broker.kill()
       this.release()
     })
@@ -217,12 +223,16 @@ export class TestBroker implements AsyncDisposable {
     return records
   }
 
-  /** Closes the client and the broker; ports are free and no handle is open when it resolves. Idempotent. */
+  /**
+   * Closes the client and the broker; ports are free and no handle is open when it resolves. Requests that are delayed by an
+   * interception are handled first; what the client still has under way after 3 s fails. Idempotent.
+   */
   async close(): Promise<void> {
     this.closing ??= this.next(async () => {
       const { client } = this
       this.client = null
-      await client?.close()
+      this.broker.interceptor.endDelays()
+      await client?.close({ timeoutMs: this.isKilled ? 0 : CLIENT_CLOSE_TIMEOUT_MS })
       await this.broker.close()
       this.release()
       for (const { api, reject } of this.armed.splice(0)) {
@@ -240,6 +250,7 @@ export class TestBroker implements AsyncDisposable {
     this.release()
     const { broker, release } = await launch(this.options, this.fs, this.listeners)
     this.broker = broker
+    this.isKilled = false
     this.release = release
     for (const armed of this.armed) this.watch(armed, broker.interceptor.next(armed.api, armed.interception))
   }
@@ -265,13 +276,29 @@ function withPorts(listeners: string, broker: Broker): string {
     .join(',')
 }
 
+const SECURITY_PROTOCOLS = ['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL']
+
+/** What Kafka's `listener.security.protocol.map` would have to say of names that are made up. */
+function protocolMapOf(listeners: string): string {
+  const names = listeners.split(',').map((listener) => listener.trim().split('://')[0].toUpperCase())
+  const madeUp = names.filter((name) => /^\w+$/.test(name) && !SECURITY_PROTOCOLS.includes(name))
+  const own = SECURITY_PROTOCOLS.map((name) => `${name}:${name}`)
+  return [...own, ...madeUp.map((name) => `${name}:PLAINTEXT`)].join(',')
+}
+
 async function launch(
   options: StartBrokerOptions,
   fs: FileSystem,
   listeners: string,
 ): Promise<{ broker: Broker; release: () => void }> {
   const config = BrokerConfig.from(
-    objectLayer({ 'log.dirs': options.dir === undefined ? '/memory' : resolve(options.dir) }, 'startBroker'),
+    objectLayer(
+      {
+        'log.dirs': options.dir === undefined ? '/memory' : resolve(options.dir),
+        'listener.security.protocol.map': protocolMapOf(listeners),
+      },
+      'startBroker',
+    ),
     objectLayer(options.config ?? {}, 'config'),
     objectLayer({ listeners }, 'startBroker'),
   )
