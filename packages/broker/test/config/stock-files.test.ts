@@ -1,9 +1,17 @@
-// The server.properties that Apache Kafka ships, as key=value pairs (the comments are not ours to copy). Each must start
-// a broker as it is, so each must make a configuration.
+// The server.properties that Apache Kafka ships, as key=value pairs (the comments are not ours to copy). Each must make a
+// configuration, and start a broker that takes records, as it is.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Broker } from '@ottla/broker'
+import { ErrorCode, FetchRequest, FetchResponse, MetadataRequest, MetadataResponse } from '@ottla/protocol'
+import type { Network } from '@ottla/runtime'
+import { memoryFileSystem, nodeRuntime } from '@ottla/runtime/node'
 import { BrokerConfig } from '../../src/config/broker-config.ts'
 import { fileLayer } from '../../src/config/layer.ts'
+import { produceTo } from '../support/admin.ts'
+import { batchOf } from '../support/batches.ts'
+import { RawClient } from '../support/raw-client.ts'
+import { valuesIn } from '../support/values.ts'
 
 const ZOOKEEPER_392 = `
 broker.id=0
@@ -99,5 +107,66 @@ for (const [release, text] of [
     assert.deepEqual(config.warnings, [
       'listener PLAINTEXT is open on every address port 9092 without authentication: anyone who reaches it can read and write everything',
     ])
+  })
+}
+
+/** Loopback and a free port in place of what the file says, which this machine may not have to give. */
+class ElsewhereNetwork implements Network {
+  readonly asked: string[] = []
+  /** Of the last listener. */
+  port = 0
+  readonly #real = nodeRuntime().net
+
+  async listen(...[options, onConnection]: Parameters<Network['listen']>): ReturnType<Network['listen']> {
+    this.asked.push(`${options.host} ${options.port}`)
+    const listener = await this.#real.listen({ ...options, host: '127.0.0.1', port: 0 }, onConnection)
+    this.port = listener.port
+    return { host: options.host, port: options.port, close: () => listener.close() }
+  }
+
+  connect(...args: Parameters<Network['connect']>): ReturnType<Network['connect']> {
+    return this.#real.connect(...args)
+  }
+}
+
+for (const [name, text, addresses, dir] of [
+  ['3.9.2 in ZooKeeper mode', ZOOKEEPER_392, ['127.0.0.1 9092', '::1 9092'], '/tmp/kafka-logs'],
+  ['3.9.2 in KRaft mode', KRAFT_392, [':: 9092'], '/tmp/kraft-combined-logs'],
+  ['4.3.1 in KRaft mode', KRAFT_431, [':: 9092'], '/tmp/kraft-combined-logs'],
+] as const) {
+  test(`server.properties of Kafka ${name} starts a broker, and starts it again`, async () => {
+    const fs = memoryFileSystem()
+    for (const run of [0, 1]) {
+      const net = new ElsewhereNetwork()
+      const identity = { pid: 1, startedAt: `${run}`, bootId: 'test' }
+      const broker = await Broker.start(
+        { config: load(text), identity, isAlive: () => false },
+        { ...nodeRuntime({ fs }), net },
+      )
+      const client = await RawClient.connect(net.port)
+      try {
+        assert.deepEqual(net.asked, addresses)
+        const { topics, brokers } = await client.call(MetadataRequest, MetadataResponse, 12, {
+          topics: [{ name: 'orders' }],
+          allowAutoTopicCreation: true,
+        })
+        assert.deepEqual(
+          brokers.map(({ host, port }) => [host, port]),
+          [['localhost', 9092]],
+        )
+        assert.equal(topics[0].name, 'orders')
+        const { errorCode, baseOffset } = await produceTo(client, 'orders', batchOf([`of run ${run}`]))
+        assert.deepEqual([errorCode, baseOffset], [ErrorCode.NONE, run])
+        const { responses } = await client.call(FetchRequest, FetchResponse, 12, {
+          maxWaitMs: 0,
+          topics: [{ topic: 'orders', partitions: [{ partition: 0, fetchOffset: run, partitionMaxBytes: 1 << 20 }] }],
+        })
+        assert.deepEqual(valuesIn(responses[0].partitions[0].records), [[run, `of run ${run}`]])
+        assert.ok(fs.exists(`${dir}/orders-0`))
+      } finally {
+        client.close()
+        await broker.close()
+      }
+    }
   })
 }
