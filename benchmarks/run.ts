@@ -14,7 +14,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { toolArguments } from '../tools/arguments.ts'
 import { installApacheKafka } from '../tools/peers/apache-kafka.ts'
 import { projectDir } from '../tools/peers/folders.ts'
 import { installGoProgram } from '../tools/peers/go.ts'
@@ -33,16 +33,14 @@ import { holdMemory } from './steady-memory.ts'
 
 const allRows = [...throughputRows, ...latencyRows, ...startRows, ...lifecycleRows, ...partitionRows, ...compactionRows]
 
-const { values } = parseArgs({
-  options: {
-    only: { type: 'string', multiple: true },
-    rounds: { type: 'string', default: '5' },
-    minutes: { type: 'string', default: '25' },
-    brokers: { type: 'string', default: contenders.join(',') },
-    list: { type: 'boolean', default: false },
-    'plain-memory': { type: 'boolean', default: false },
-    out: { type: 'string', default: join(projectDir, 'out') },
-  },
+const { values } = toolArguments(import.meta.url, {
+  only: { type: 'string', multiple: true },
+  rounds: { type: 'string', default: '5' },
+  minutes: { type: 'string', default: '25' },
+  brokers: { type: 'string', default: contenders.join(',') },
+  list: { type: 'boolean', default: false },
+  'plain-memory': { type: 'boolean', default: false },
+  out: { type: 'string', default: join(projectDir, 'out') },
 })
 
 const rounds = Number(values.rounds)
@@ -55,7 +53,7 @@ if (values.list) {
 }
 if (rows.length === 0 || chosen.length === 0 || !Number.isInteger(rounds) || rounds < 1 || !(minutes > 0)) {
   console.error('nothing to measure: see --list for rows; --rounds is a whole number; --brokers ottla,kafka')
-  process.exit(2)
+  process.exit(1)
 }
 
 exitOnSignals()

@@ -10,7 +10,8 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { isDeepStrictEqual, parseArgs } from 'node:util'
+import { isDeepStrictEqual } from 'node:util'
+import { refuse, toolArguments } from '../tools/arguments.ts'
 import { installApacheKafka, startApacheKafka } from '../tools/peers/apache-kafka.ts'
 import { projectDir } from '../tools/peers/folders.ts'
 import { startOttla } from '../tools/peers/ottla.ts'
@@ -25,26 +26,20 @@ type Outcome = { outcome: 'pass'; facts: Facts } | { outcome: 'fail' | 'n/a'; re
 /** Client, then scenario. */
 type Outcomes = Record<string, Record<string, Outcome>>
 
-const { values } = parseArgs({
-  options: {
-    'only-ottla': { type: 'boolean', default: false },
-    'only-kafka': { type: 'boolean', default: false },
-    record: { type: 'boolean', default: false },
-    clients: { type: 'string' },
-    scenarios: { type: 'string' },
-    verbose: { type: 'boolean', default: false },
-  },
+const { values } = toolArguments(import.meta.url, {
+  'only-ottla': { type: 'boolean', default: false },
+  'only-kafka': { type: 'boolean', default: false },
+  record: { type: 'boolean', default: false },
+  clients: { type: 'string' },
+  scenarios: { type: 'string' },
+  verbose: { type: 'boolean', default: false },
 })
 
 function chosen<One extends { name: string }>(what: string, all: readonly One[], names: string | undefined): One[] {
   if (names === undefined) return [...all]
   return names.split(',').map((name) => {
     const found = all.find((one) => one.name === name)
-    if (found === undefined) {
-      console.error(`no ${what} ${name}; there are ${all.map((one) => one.name).join(', ')}`)
-      process.exit(2)
-    }
-    return found
+    return found ?? refuse(`no ${what} ${name}: there are ${all.map((one) => one.name).join(', ')}`)
   })
 }
 const chosenClients = chosen('client', clients, values.clients)

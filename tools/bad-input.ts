@@ -10,7 +10,6 @@
  * Ends with one line of totals, 0 or 1. Time is processor time of the broker's main thread, so that a busy machine fails
  * nothing: an input that passes the bound is made again, since caches are shared all the same.
  */
-import { parseArgs } from 'node:util'
 import {
   ANNOUNCED_RESIDENT_BYTES_MAX,
   HELD_BYTES_MAX,
@@ -34,17 +33,16 @@ import { Bystander, play } from '../packages/broker/test/support/bad-input/play.
 import type { BadInput } from '../packages/broker/test/support/bad-input/target.ts'
 import { BrokerProcess } from '../packages/broker/test/support/broker-process.ts'
 import type { Watched } from '../packages/broker/test/support/watched-broker.ts'
+import { refuse, toolArguments, wholeNumber } from './arguments.ts'
 
 /** An input fails when its longest turn is over the bound each of these times. */
 const TRIES = 3
 const ANNOUNCING = 1000
 
-const { values } = parseArgs({
-  options: {
-    only: { type: 'string' },
-    crowd: { type: 'string', default: '10000' },
-    'only-show-turns': { type: 'boolean', default: false },
-  },
+const { values } = toolArguments(import.meta.url, {
+  only: { type: 'string' },
+  crowd: { type: 'string', default: '10000' },
+  'only-show-turns': { type: 'boolean', default: false },
 })
 
 let passed = 0
@@ -177,10 +175,9 @@ async function crowd(name: string, count: number, habit: Habit, bytesMax: number
 
 const inputs = BAD_INPUTS.filter(({ name }) => values.only === undefined || name.includes(values.only))
 if (inputs.length === 0) {
-  console.error(`no input has ${values.only} in its name`)
-  process.exit(2)
+  refuse(`no input has ${values.only} in its name`)
 }
-const crowdSize = Number(values.crowd)
+const crowdSize = wholeNumber('crowd', values.crowd)
 console.log(`Node ${process.version}, at most ${openFilesMax()} open files a process`)
 await makeAll(inputs)
 if (values.only === undefined) {

@@ -1,8 +1,11 @@
-// Writes docs/configuration.md from the property declarations: `node tools/config-docs.ts`, or `--check` to compare.
+/**
+ * Writes docs/configuration.md from the property declarations: `node tools/config-docs.ts`, or `--check` to compare.
+ */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { brokerAreas, type TopicKey, topicProperties, topicSynonyms } from '../packages/broker/src/config/catalogue.ts'
 import type { Property, PropertyTable } from '../packages/broker/src/config/property.ts'
 import { describeAllowed, formatValue } from '../packages/broker/src/config/value.ts'
+import { toolArguments } from './arguments.ts'
 
 export const configDocsUrl = new URL('../docs/configuration.md', import.meta.url)
 
@@ -137,8 +140,9 @@ function table(header: readonly string[], rows: readonly (readonly string[])[]):
 }
 
 if (import.meta.main) {
+  const { values } = toolArguments(import.meta.url, { check: { type: 'boolean', default: false } })
   const rendered = renderConfigDocs()
-  if (!process.argv.includes('--check')) {
+  if (!values.check) {
     writeFileSync(configDocsUrl, rendered)
     console.log('docs/configuration.md written\n1 passed, 0 failed')
   } else if (readFileSync(configDocsUrl, 'utf8') === rendered) {

@@ -1,27 +1,21 @@
-// Recovers a log manager from every legal state of its disk after a crash: `npm run crash -- --states 1000000`,
-// `--from SEED` for other scripts, `--replay SEED:INDEX:KEY` for one state again. Runs in as many threads as there are
-// processors (`--jobs`); a thread has the scripts from 1,000 seeds behind the one before.
-import { parseArgs } from 'node:util'
+/**
+ * Recovers a log manager from every legal state of its disk after a crash: `npm run crash -- --states 1000000`,
+ * `--from SEED` for other scripts, `--replay SEED:INDEX:KEY` for one state again. Runs in as many threads as there are
+ * processors (`--jobs`); a thread has the scripts from 1,000 seeds behind the one before.
+ */
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { type EnumerateResult, enumerate, replay } from '../packages/storage/test/crash/enumerate.ts'
+import { toolArguments, wholeNumber } from './arguments.ts'
 import { defaultJobs } from './jobs.ts'
 
 const SEEDS_BETWEEN_THREADS = 1000
 
-const { values } = parseArgs({
-  options: {
-    states: { type: 'string', default: '100000' },
-    from: { type: 'string', default: '1' },
-    jobs: { type: 'string', default: String(defaultJobs()) },
-    replay: { type: 'string' },
-  },
+const { values } = toolArguments(import.meta.url, {
+  states: { type: 'string', default: '100000' },
+  from: { type: 'string', default: '1' },
+  jobs: { type: 'string', default: String(defaultJobs()) },
+  replay: { type: 'string' },
 })
-
-function atLeastOne(text: string, name: string): number {
-  const value = Number(text)
-  if (Number.isSafeInteger(value) && value >= 1) return value
-  throw new Error(`--${name} takes a number of 1 or more, not ${text}`)
-}
 
 interface Share {
   readonly states: number
@@ -77,12 +71,12 @@ async function main(): Promise<void> {
   try {
     if (values.replay !== undefined) {
       await replay(values.replay)
-      console.log(`crash: state ${values.replay} recovers`)
+      console.log(`crash: state ${values.replay} recovers\n1 passed, 0 failed`)
       return
     }
-    const states = atLeastOne(values.states, 'states')
-    const jobs = atLeastOne(values.jobs, 'jobs')
-    const first = Number(values.from)
+    const states = wholeNumber('states', values.states, 1)
+    const jobs = wholeNumber('jobs', values.jobs, 1)
+    const first = wholeNumber('from', values.from)
     const shares = Array.from({ length: jobs }, (_, i) => ({
       states: Math.ceil(states / jobs),
       firstSeed: first + i * SEEDS_BETWEEN_THREADS,

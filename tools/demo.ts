@@ -11,7 +11,9 @@ import { Kafka, type RecordMetadata } from '@ottla/client'
 import type { ProcessIdentity } from '@ottla/storage'
 import { formatBytes, formatCount, Progress } from '../packages/cli/src/output/progress.ts'
 import { isAlive } from '../packages/cli/src/start/process-identity.ts'
+import { toolArguments } from './arguments.ts'
 
+toolArguments(import.meta.url, {})
 const root = resolve(import.meta.dirname, '..')
 const dataDir = resolve('demo-data')
 const TOPIC = 'flights'

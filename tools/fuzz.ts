@@ -1,6 +1,6 @@
-import { parseArgs } from 'node:util'
 import { fuzz } from '../packages/protocol/test/fuzz/fuzz.ts'
 import { allMessages, versionsOf } from '../packages/protocol/test/messages/all.ts'
+import { refuse, toolArguments, wholeNumber } from './arguments.ts'
 
 /**
  * Decodes mutations of valid messages, the same ones for the same seed:
@@ -10,13 +10,15 @@ import { allMessages, versionsOf } from '../packages/protocol/test/messages/all.
  * `--per` is the number for each message in each version, 5,000 unless given; `--api` picks messages whose names begin
  * so, such as `Fetch` or `FetchRequest`. Without a seed it takes a fresh one and prints it.
  */
-const { values } = parseArgs({
-  options: { seed: { type: 'string' }, per: { type: 'string', default: '5000' }, api: { type: 'string', default: '' } },
+const { values } = toolArguments(import.meta.url, {
+  seed: { type: 'string' },
+  per: { type: 'string', default: '5000' },
+  api: { type: 'string', default: '' },
 })
-const seed = values.seed === undefined ? Date.now() % 2 ** 32 : Number(values.seed)
-const perPair = Number(values.per)
+const seed = values.seed === undefined ? Date.now() % 2 ** 32 : wholeNumber('seed', values.seed)
+const perPair = wholeNumber('per', values.per, 1)
 const messages = allMessages.filter((message) => message.name.startsWith(values.api))
-if (messages.length === 0) throw new Error(`no message is named ${values.api}…`)
+if (messages.length === 0) refuse(`no message is named ${values.api}…`)
 
 console.log(`seed ${seed}`)
 Error.stackTraceLimit = 0

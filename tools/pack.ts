@@ -8,8 +8,10 @@
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { toolArguments } from './arguments.ts'
 import { withoutRelativeLinks } from './pack-readme.ts'
 
+toolArguments(import.meta.url, {})
 const root = new URL('..', import.meta.url).pathname
 const build = join(root, 'out/build')
 const staged = join(root, 'out/packages')

@@ -12,17 +12,17 @@ import { execFile } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { parseArgs } from 'node:util'
 import { applyHunk, type PlantedBug, parsePatch } from '@ottla/simulator'
+import { refuse, toolArguments, wholeNumber } from './arguments.ts'
 import { defaultJobs } from './jobs.ts'
 
-const { values } = parseArgs({
-  options: {
-    only: { type: 'string' },
-    seeds: { type: 'string', default: '400' },
-    from: { type: 'string', default: '1' },
-  },
+const { values } = toolArguments(import.meta.url, {
+  only: { type: 'string' },
+  seeds: { type: 'string', default: '400' },
+  from: { type: 'string', default: '1' },
 })
+const seedsMax = wholeNumber('seeds', values.seeds, 1)
+const firstSeed = wholeNumber('from', values.from)
 
 const root = path.resolve(import.meta.dirname, '..')
 const plantedDir = path.join(root, 'packages/simulator/planted')
@@ -43,7 +43,8 @@ function copyTo(target: string): void {
     }
   }
   mkdirSync(path.join(target, 'tools'))
-  for (const tool of ['sim.ts', 'jobs.ts']) cpSync(path.join(root, 'tools', tool), path.join(target, 'tools', tool))
+  for (const tool of ['sim.ts', 'jobs.ts', 'arguments.ts'])
+    cpSync(path.join(root, 'tools', tool), path.join(target, 'tools', tool))
   cpSync(path.join(root, 'package.json'), path.join(target, 'package.json'))
   mkdirSync(path.join(target, 'node_modules/@ottla'), { recursive: true })
   for (const name of readdirSync(path.join(root, 'node_modules'))) {
@@ -111,8 +112,7 @@ const names = readdirSync(plantedDir)
   .map((name) => name.slice(0, -'.patch'.length))
   .filter((name) => values.only === undefined || values.only === name)
 if (names.length === 0) {
-  console.error(`there is no planted bug ${values.only ?? ''} in ${plantedDir}`)
-  process.exit(2)
+  refuse(`there is no planted bug ${values.only ?? ''} in ${plantedDir}`)
 }
 
 /** Plants a bug in a copy of its own; whether it was caught. */
@@ -122,7 +122,7 @@ async function tryOut(name: string): Promise<boolean> {
     const bug = parsePatch(readFileSync(path.join(plantedDir, `${name}.patch`), 'utf8'))
     copyTo(target)
     plant(target, bug)
-    const caught = await hunt(target, Number(values.seeds), Number(values.from))
+    const caught = await hunt(target, seedsMax, firstSeed)
     if (caught === null) {
       console.log(`MISSED ${name}: ${bug.title} (${values.seeds} seeds)`)
       return false

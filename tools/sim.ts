@@ -9,26 +9,24 @@
  * (`--jobs`). Ends with one line of totals, 0 or 1.
  */
 import { execFileSync } from 'node:child_process'
-import { parseArgs } from 'node:util'
 import { isMainThread, parentPort, Worker } from 'node:worker_threads'
 import { type RunResult, renderCounts, renderFailure, SimRun } from '@ottla/simulator'
+import { toolArguments, wholeNumber } from './arguments.ts'
 import { defaultJobs } from './jobs.ts'
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: 'string', default: '200' },
-    from: { type: 'string', default: '1' },
-    replay: { type: 'string' },
-    until: { type: 'string' },
-    trace: { type: 'boolean', default: false },
-    /** Failures after which it stops. */
-    'max-failures': { type: 'string', default: '5' },
-    /** Every n-th seed runs twice. */
-    twice: { type: 'string', default: '100' },
-    /** Threads. */
-    jobs: { type: 'string', default: String(defaultJobs()) },
-    quiet: { type: 'boolean', default: false },
-  },
+const { values } = toolArguments(import.meta.url, {
+  seeds: { type: 'string', default: '200' },
+  from: { type: 'string', default: '1' },
+  replay: { type: 'string' },
+  until: { type: 'string' },
+  trace: { type: 'boolean', default: false },
+  /** Failures after which it stops. */
+  'max-failures': { type: 'string', default: '5' },
+  /** Every n-th seed runs twice. */
+  twice: { type: 'string', default: '100' },
+  /** Threads. */
+  jobs: { type: 'string', default: String(defaultJobs()) },
+  quiet: { type: 'boolean', default: false },
 })
 
 const origin = { node: process.version, commit: commitOf() }
@@ -41,13 +39,6 @@ function commitOf(): string {
   } catch {
     return ''
   }
-}
-
-function wholeNumber(text: string, name: string): number {
-  const value = Number(text)
-  if (Number.isSafeInteger(value) && value >= 0) return value
-  console.error(`--${name} takes a whole number, not ${text}`)
-  process.exit(2)
 }
 
 let current: SimRun | null = null
@@ -66,14 +57,16 @@ async function runSeed(seed: number, options: ConstructorParameters<typeof SimRu
 }
 
 async function replay(seed: number): Promise<number> {
-  const untilEvent = values.until === undefined ? undefined : wholeNumber(values.until, 'until')
+  const untilEvent = values.until === undefined ? undefined : wholeNumber('until', values.until)
   const trace = values.trace ? (line: string): void => console.log(line) : undefined
   const result = await runSeed(seed, { untilEvent, trace })
   if (values.trace) for (const line of result.lastEvents.slice(-100)) console.log(`  ${line}`)
   console.log(renderFailure(result, origin))
   for (const line of renderCounts([result])) console.log(line)
   console.log(`trace hash ${result.traceHash}, ${result.events} events`)
-  return result.violation === null ? 0 : 1
+  const passed = result.violation === null ? 1 : 0
+  console.log(`${passed} passed, ${1 - passed} failed`)
+  return 1 - passed
 }
 
 interface Ran {
@@ -124,9 +117,9 @@ function inThreads(jobs: number, next: () => Order | null, done: (ran: Ran) => v
 async function many(first: number, count: number): Promise<number> {
   const startedMs = performance.now()
   const results: RunResult[] = []
-  const failuresMax = wholeNumber(values['max-failures'], 'max-failures')
-  const twice = wholeNumber(values.twice, 'twice')
-  const jobs = Math.min(wholeNumber(values.jobs, 'jobs'), count)
+  const failuresMax = wholeNumber('max-failures', values['max-failures'], 1)
+  const twice = wholeNumber('twice', values.twice)
+  const jobs = Math.min(wholeNumber('jobs', values.jobs, 1), count)
   let failed = 0
   let given = 0
   const next = (): Order | null => {
@@ -156,8 +149,8 @@ async function many(first: number, count: number): Promise<number> {
 if (isMainThread)
   process.exitCode =
     values.replay === undefined
-      ? await many(wholeNumber(values.from, 'from'), wholeNumber(values.seeds, 'seeds'))
-      : await replay(wholeNumber(values.replay, 'replay'))
+      ? await many(wholeNumber('from', values.from), wholeNumber('seeds', values.seeds, 1))
+      : await replay(wholeNumber('replay', values.replay))
 else
   parentPort?.on('message', async ({ seed, twice }: Order) => {
     parentPort?.postMessage(await tryOut(seed, twice))

@@ -6,13 +6,14 @@ import { spawn } from 'node:child_process'
 import { globSync } from 'node:fs'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
+import { refuse, toolArguments } from './arguments.ts'
 
 const root = new URL('..', import.meta.url).pathname
 // Each test file is a process of its own: what one has compiled the next need not.
 process.env.NODE_COMPILE_CACHE ??= `${root}node_modules/.cache/compile`
 // A handler that says what its caller's version has no room for is a mistake, see `packages/protocol/src/codec/message.ts`.
 process.env.OTTLA_STRICT_RESPONSES ??= '1'
-const only = process.argv.slice(2)
+const { positionals: only } = toolArguments(import.meta.url, {}, true)
 
 interface Tally {
   passed: number
@@ -60,6 +61,7 @@ const files = patterns
   .filter((path) => !path.includes('node_modules'))
   .map((path) => `${root}${path}`)
   .sort()
+if (paths.length > 0 && files.length === 0) refuse(`there is no test below ${paths.join(', ')}`)
 const wanted = (check: string) => only.length === 0 || only.includes(check)
 if (wanted('types')) await command('types', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'], tally)
 if (wanted('lint')) {

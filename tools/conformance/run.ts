@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as protocol from '@ottla/protocol'
 import { ErrorCode, Message } from '@ottla/protocol'
+import { toolArguments } from '../arguments.ts'
 import { peersDir, projectDir } from '../peers/folders.ts'
 import { installJars } from '../peers/maven.ts'
 import { fingerprintLine } from './canonical.ts'
@@ -16,6 +17,7 @@ import { readMessages } from './kafka-messages.ts'
  *
  *     node tools/conformance/run.ts [--write]
  */
+const { values } = toolArguments(import.meta.url, { write: { type: 'boolean', default: false } })
 const releases = ['3.9.2', '4.4.0']
 const artifacts = ['kafka-clients', 'kafka-group-coordinator', 'kafka-transaction-coordinator']
 /** Share groups' records: 3.9 had not released them. */
@@ -50,7 +52,7 @@ for (const [i, name] of errorNames.entries()) {
 for (const name of ourNames) result.drift.push(`error ${name}: not in Kafka's`)
 
 const text = `${ours.map(fingerprintLine).sort().join('\n')}\n`
-if (result.drift.length === 0 && process.argv.includes('--write')) writeFileSync(fingerprintsFile, text)
+if (result.drift.length === 0 && values.write) writeFileSync(fingerprintsFile, text)
 else if (result.drift.length === 0 && readFileSync(fingerprintsFile, 'utf8') !== text) {
   result.drift.push('the fingerprints are not those of these definitions: run again with --write')
 }

@@ -18,7 +18,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { toolArguments } from '../arguments.ts'
 import { Running, run } from './processes.ts'
 
 const NODE_VERSIONS = ['22.18.0', '26.10.0']
@@ -32,7 +32,7 @@ const QUIET = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'
 
 const root = new URL('../..', import.meta.url).pathname
 const fixtures = join(root, 'tools/packed/app')
-const { values: options } = parseArgs({ options: { node: { type: 'string' }, keep: { type: 'boolean' } } })
+const { values: options } = toolArguments(import.meta.url, { node: { type: 'string' }, keep: { type: 'boolean' } })
 const work = mkdtempSync(join(tmpdir(), 'ottla-packed-'))
 
 let passed = 0

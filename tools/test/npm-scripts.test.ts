@@ -1,5 +1,6 @@
 /** What the pages and scripts call by name is there. */
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -37,4 +38,34 @@ test('every stage of .ci starts a file that is there', () => {
       assert.ok(existsSync(join(root, file)), `${path} starts ${file}`)
     }
   }
+})
+
+test('every script of ours says how it is used, and refuses what it does not know in one sentence', async (t) => {
+  for (const [name, command] of Object.entries(scripts)) {
+    const [program, ...args] = command.split(' ')
+    if (program !== 'node') continue
+    await t.test(name, () => {
+      const run = (...more: string[]) =>
+        spawnSync(process.execPath, [...args, ...more], { cwd: root, encoding: 'utf8', timeout: 60_000 })
+      const help = run('--help')
+      assert.deepEqual([help.status, help.stderr], [0, ''])
+      assert.ok(help.stdout.length > 50, help.stdout)
+      const unknown = run('--no-such-option')
+      assert.deepEqual(
+        [unknown.status, unknown.stdout, unknown.stderr],
+        [1, '', "Unknown option '--no-such-option'; --help tells what there is\n"],
+      )
+    })
+  }
+})
+
+test('sim runs no seeds for nobody, and a replay ends with totals', () => {
+  const sim = (...args: string[]) =>
+    spawnSync(process.execPath, ['tools/sim.ts', ...args], { cwd: root, encoding: 'utf8', timeout: 60_000 })
+  const none = sim('--seeds', '0')
+  assert.deepEqual([none.status, none.stdout], [1, ''])
+  assert.match(none.stderr, /^--seeds takes a whole number, 1 or more, not "0"; .+\n$/)
+  const replayed = sim('--replay', '0x17', '--until', '50')
+  assert.equal(replayed.status, 0, replayed.stdout)
+  assert.match(replayed.stdout, /\n1 passed, 0 failed\n$/)
 })
