@@ -152,7 +152,10 @@ export class Broker {
     this.metadata = metadata
     this.machineName = options.machineName ?? 'localhost'
     this.startedMs = clock.monotonicMs()
-    this.topics = new Topics({ store: metadata.topics, replicas, logs, config: live, nodeId: config.nodeId, logger })
+    const turnEnd = new TurnEnd(timers)
+    const turns = new TurnBudget({ clock, timers, turnEnd })
+    const { nodeId } = config
+    this.topics = new Topics({ store: metadata.topics, replicas, logs, config: live, nodeId, turns, logger })
     this.guard = new DiskGuard(
       {
         directories: () => logs.directories.filter(({ offline }) => offline === null).map(({ path }) => path),
@@ -171,8 +174,6 @@ export class Broker {
       },
     )
     this.interceptor = new Interceptor(timers, () => this.handlers.values())
-    const turnEnd = new TurnEnd(timers)
-    const turns = new TurnBudget({ clock, timers, turnEnd })
     const sessions = new FetchSessionCache(config.get('max.incremental.fetch.session.cache.slots'), clock, random)
     let altering: Promise<unknown> = Promise.resolve()
     this.handlers = handlerTable({
@@ -299,6 +300,7 @@ export class Broker {
     // Fetches that wait for data are answered with what there is: nobody waits for a consumer that waits.
     this.replicas.wakeReaders()
     await answered
+    this.topics.stop()
     try {
       await this.logs.close()
     } finally {
@@ -316,6 +318,7 @@ export class Broker {
   private async killOnce(): Promise<void> {
     this.state = 'closed'
     this.guard.stop()
+    this.topics.stop()
     this.interceptor.abandon()
     this.server.destroyConnections()
     await this.server.close(0)

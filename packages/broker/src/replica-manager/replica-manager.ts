@@ -65,9 +65,9 @@ export class ReplicaManager implements LogListener {
   /**
    * Takes up those partitions of a topic that it does not have yet, opening their logs or making them; `isNew` when they
    * cannot have had one. What is not new may lie in a directory that is offline, and then the partition is offline too.
-   * Throws `StorageError` when no directory can hold them.
+   * Throws `StorageError` when no directory can hold them. `false`: `isOver` became true before it had all of them.
    */
-  host(logs: LogManager, topic: HostedTopic, config: ReplicaConfig, isNew: boolean): void {
+  host(logs: LogManager, topic: HostedTopic, config: ReplicaConfig, isNew: boolean, isOver: () => boolean): boolean {
     const { name, topicId } = topic
     let replicas = this.topics.get(name)
     if (replicas === undefined) {
@@ -76,6 +76,7 @@ export class ReplicaManager implements LogListener {
       this.topicsById.set(topicId, replicas)
     }
     for (let index = replicas.partitions.length; index < topic.partitions.length; index++) {
+      if (isOver()) return false
       if (isNew) logs.setAsideOther(name, index, topicId)
       const log =
         logs.getLog(name, index) ??
@@ -85,6 +86,7 @@ export class ReplicaManager implements LogListener {
       replicas.partitions.push(partition)
       this.byLog.set(log, partition)
     }
+    return true
   }
 
   /** Its log cannot be used: the directory has failed, or could not be used at the start, or the log is damaged. */

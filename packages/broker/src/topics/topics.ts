@@ -4,6 +4,7 @@ import { type LogManager, StorageError } from '@ottla/storage'
 import { type AlterResult, effectiveTopicConfig, replaceTopicConfig, type TopicConfig } from '../config/index.ts'
 import type { LiveConfig } from '../config/live-config.ts'
 import type { ReplicaManager } from '../replica-manager/replica-manager.ts'
+import type { TurnBudget } from '../server/turn-budget.ts'
 import { DONE, type ItemOutcome, refusal } from './outcome.ts'
 import { collisionKey, topicNameProblem } from './topic-names.ts'
 
@@ -94,16 +95,19 @@ export interface TopicsDeps {
   readonly logs: LogManager
   readonly config: LiveConfig
   readonly nodeId: number
+  readonly turns: TurnBudget
   readonly logger: Logger
 }
 
 /**
  * Creating, growing, changing and deleting topics: validates as Kafka does, makes the change durable in the store, then
- * brings the partitions of this broker in line. Changes to one broker's topics are carried out one after the other.
+ * brings the partitions of this broker in line, in slices: a topic may have thousands. Changes to one broker's topics are
+ * carried out one after the other. What is cut off by the end of the broker is completed by its next start.
  */
 export class Topics {
   private readonly deps: TopicsDeps
   private tail: Promise<unknown> = Promise.resolve()
+  private stopped = false
 
   constructor(deps: TopicsDeps) {
     this.deps = deps
@@ -124,12 +128,14 @@ export class Topics {
 
   /**
    * Who leads a partition now. One whose log is offline is led by nobody, and stays in sync as the last that was (in Apache
-   * Kafka the controller does this when a broker tells it of a failed directory, KIP-858).
+   * Kafka the controller does this when a broker tells it of a failed directory, KIP-858). Nor is one led whose log has not
+   * been made yet.
    */
   leadershipOf(topic: TopicInfo, index: number): Leadership {
     const { leader, leaderEpoch, replicas, isr } = topic.partitions[index]
     const isOffline = this.deps.replicas.isOffline(topic.name, index)
-    const leaderId = isOffline && leader === this.deps.nodeId ? NO_LEADER : leader
+    const isServed = !isOffline && this.deps.replicas.partition(topic.name, index) !== undefined
+    const leaderId = !isServed && leader === this.deps.nodeId ? NO_LEADER : leader
     return {
       errorCode: leaderId < 0 ? ErrorCode.LEADER_NOT_AVAILABLE : ErrorCode.NONE,
       leaderId,
@@ -147,7 +153,13 @@ export class Topics {
 
   /** Opens the partitions of all topics of the store; at start. */
   hostAll(): void {
-    for (const topic of this.deps.store.all()) this.host(topic, false)
+    const { replicas, logs, store } = this.deps
+    for (const topic of store.all()) replicas.host(logs, topic, this.configOf(topic.name), false, () => false)
+  }
+
+  /** No log is made or deleted from here on. */
+  stop(): void {
+    this.stopped = true
   }
 
   create(spec: CreateTopicSpec, validateOnly = false): Promise<CreateOutcome> {
@@ -164,11 +176,13 @@ export class Topics {
       if (validateOnly) return { ...DONE, created }
       const topic = await this.deps.store.create(spec.name, replicas, configs)
       if ('errorCode' in topic) return { ...topic, created: null }
-      const problem = this.tryHost(topic)
+      const problem = await this.tryHost(topic)
       if (problem !== null) {
-        // Nobody has seen it yet: better no topic than one without a place.
-        await this.deps.store.delete(spec.name)
-        this.unhost(topic)
+        // Nobody has seen it whole: better no topic than one without a place.
+        if (!this.stopped) {
+          await this.deps.store.delete(spec.name)
+          await this.unhost(topic)
+        }
         return { ...problem, created: null }
       }
       this.deps.logger.info('created topic', { topic: topic.name, partitions: replicas.length })
@@ -206,7 +220,7 @@ export class Topics {
       const grown = await this.deps.store.addPartitions(name, present, replicas)
       if ('errorCode' in grown) return grown
       // The partitions exist from here on, and get their logs at the next start at the latest.
-      return this.tryHost(grown) ?? DONE
+      return (await this.tryHost(grown)) ?? DONE
     })
   }
 
@@ -216,7 +230,7 @@ export class Topics {
       if (topic === undefined) return refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `there is no topic ${name}`)
       const outcome = await this.deps.store.delete(name)
       if (outcome.errorCode !== ErrorCode.NONE) return outcome
-      this.unhost(topic)
+      await this.unhost(topic)
       this.deps.logger.info('deleted topic', { topic: name })
       return DONE
     })
@@ -237,28 +251,33 @@ export class Topics {
     for (const { name } of this.deps.store.all()) this.deps.replicas.updateConfig(name, this.configOf(name))
   }
 
-  private host(topic: TopicInfo, isNew: boolean): void {
-    const { replicas, logs } = this.deps
-    replicas.host(logs, topic, this.configOf(topic.name), isNew)
-  }
-
-  /** A disk that is full or broken is no bug of ours: the client is told. */
-  private tryHost(topic: TopicInfo): ItemOutcome | null {
+  /** Makes the logs of new partitions. A disk that is full or broken is no bug of ours: the client is told. */
+  private async tryHost(topic: TopicInfo): Promise<ItemOutcome | null> {
+    const { replicas, logs, turns, logger } = this.deps
+    const slices = turns.slices(this)
+    const isOver = (): boolean => slices.over
     try {
-      this.host(topic, true)
+      // The config may change between two slices.
+      while (!replicas.host(logs, topic, this.configOf(topic.name), true, isOver)) {
+        await slices.next()
+        if (this.stopped) return STOPPED
+      }
       return null
     } catch (error) {
       if (!(error instanceof StorageError)) throw error
-      this.deps.logger.warn('a partition could not be made', { topic: topic.name, reason: error.message })
+      logger.warn('a partition could not be made', { topic: topic.name, reason: error.message })
       return refusal(ErrorCode.KAFKA_STORAGE_ERROR, error.message)
     }
   }
 
-  /** Lets go of the partitions and deletes their logs, those that there are. */
-  private unhost(topic: TopicInfo): void {
-    const { replicas, logs } = this.deps
+  /** Lets go of the partitions at once, then deletes their logs, those that there are. */
+  private async unhost(topic: TopicInfo): Promise<void> {
+    const { replicas, logs, turns } = this.deps
+    const slices = turns.slices(this)
     replicas.release(topic.name)
     for (let index = 0; index < topic.partitions.length; index++) {
+      if (slices.over) await slices.next()
+      if (this.stopped) return
       if (logs.getLog(topic.name, index) !== undefined) logs.deleteLog(topic.name, index, topic.topicId)
     }
   }
@@ -360,6 +379,7 @@ export async function alterEntries(
   return overtaken ?? outcome
 }
 
+const STOPPED = refusal(ErrorCode.KAFKA_STORAGE_ERROR, 'the broker was stopped before all logs were made')
 const NO_CONFIGS: ReadonlyMap<string, string> = new Map()
 
 function tooManyPartitions(count: number): ItemOutcome {
