@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { type Block, blocksOf, commandsOf } from '../docs-commands/blocks.ts'
 import { CheckoutLike } from '../docs-commands/checkout.ts'
+import { INLINE_COMMANDS, inlineCommandsOf } from '../docs-commands/inline.ts'
 
 const root = new URL('../..', import.meta.url).pathname
 const pages = globSync(['*.md', 'docs/*.md', 'examples/*.md', 'benchmarks/*.md'], { cwd: root }).sort()
@@ -64,6 +65,44 @@ for (const page of pages) {
     }
   })
 }
+
+test('every command in the text of a page', async (t) => {
+  const checkout = new CheckoutLike()
+  try {
+    writeFileSync(join(checkout.folder, 'server.properties'), 'num.partitions=3\nlog.retention.hours=48\n')
+    for (const [command, executed] of INLINE_COMMANDS) {
+      await t.test(command, async () => {
+        if ('by' in executed) {
+          assert.ok(
+            readFileSync(join(root, executed.by), 'utf8').includes(executed.says),
+            `${executed.by} does not run it`,
+          )
+          return
+        }
+        for (const line of executed.runs) await checkout.run(line.replace(/^ottla /, 'npx ottla '))
+      })
+    }
+  } finally {
+    await checkout.remove()
+  }
+})
+
+test('a command in the text of a page is known to work, and the table has no other', () => {
+  const named = new Map<string, string>()
+  for (const page of pages) {
+    for (const command of inlineCommandsOf(readFileSync(join(root, page), 'utf8'))) named.set(command, page)
+  }
+  const unknown = [...named].filter(([command]) => !INLINE_COMMANDS.has(command))
+  assert.deepEqual(unknown, [], 'to be run by a test, as tools/docs-commands/inline.ts says of each')
+  assert.deepEqual(
+    [...INLINE_COMMANDS.keys()].filter((command) => !named.has(command)),
+    [],
+    'no page names it',
+  )
+  const text =
+    'a `ottla start\n  --adopt`, `ottla`, `ottla.x.y` and `npm run`\n```sh\nnpm run demo `x`\n```\n`npm test` `npx ottla --help`'
+  assert.deepEqual(inlineCommandsOf(text), ['ottla start --adopt', 'npm test', 'npx ottla --help'])
+})
 
 test('.ci/run runs what is left to it', () => {
   const script = readFileSync(join(root, '.ci/run'), 'utf8')
