@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util'
 
 /** The comment at the head of a tool, which says how it is used. */
-function usageOf(toolUrl: string): string {
+export function usageOf(toolUrl: string): string {
   const comment = /^\/\*\*\n([\s\S]*?)^ \*\/$/m.exec(readFileSync(fileURLToPath(toolUrl), 'utf8'))
   if (comment === null) throw new Error(`${toolUrl} has no comment that says how it is used`)
   return comment[1].replace(/^ \* ?/gm, '')
