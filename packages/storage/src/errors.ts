@@ -65,6 +65,8 @@ export function ioError(path: string, error: Error): StorageError {
       ? 'no permission to use it'
       : code === 'ENOSPC'
         ? 'the disk is full'
-        : error.message
+        : isOutOfDescriptors(error)
+          ? 'no file descriptor is left: raise the limit of open files (ulimit -n)'
+          : error.message
   return new StorageError('IO', `${path}: ${what}`, { cause: error })
 }

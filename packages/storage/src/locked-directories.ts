@@ -1,4 +1,4 @@
-import { ioError, StorageError } from './errors.ts'
+import { ioError, isOutOfDescriptors, StorageError } from './errors.ts'
 import { DirectoryRecord } from './files/directory-record.ts'
 import { failIfNoneIsLeft } from './log-directories.ts'
 import { LogDirectory } from './log-directory.ts'
@@ -79,6 +79,7 @@ function readRecord(runtime: StorageRuntime, home: LogDirectory): DirectoryRecor
   try {
     return new DirectoryRecord(runtime.fs, home.path)
   } catch (error) {
+    if (isOutOfDescriptors(error)) throw error
     home.fail(error as Error)
     return null
   }

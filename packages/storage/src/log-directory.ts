@@ -1,5 +1,5 @@
 import type { FileSystem, Random } from '@ottla/runtime'
-import { isSystemError, StorageError } from './errors.ts'
+import { isOutOfDescriptors, isSystemError, StorageError } from './errors.ts'
 import { CheckpointWriter } from './files/checkpoint-writer.ts'
 import {
   type CleanShutdown,
@@ -72,12 +72,14 @@ export class LogDirectory {
 
   /**
    * Looks first: a directory that must not be used is not modified in any way. Throws `StorageError` for one that is not
-   * ours to use; one that the system does not let us use, or whose own files are damaged, comes back offline.
+   * ours to use; one that the system does not let us use, or whose own files are damaged, comes back offline. That no
+   * file descriptor is left is not the directory's fault, and thrown as it is.
    */
   static lock(runtime: StorageRuntime, path: string, rules: LockRules): LogDirectory {
     try {
       return new LogDirectory(runtime, path, acquire(runtime, path, rules))
     } catch (error) {
+      if (isOutOfDescriptors(error)) throw error
       if (!isSystemError(error) && (error as StorageError).code !== 'IO') throw error
       const directory = new LogDirectory(runtime, path, UNUSABLE)
       directory.fail(error as Error)

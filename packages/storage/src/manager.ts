@@ -1,6 +1,6 @@
 import { BufferPool } from '@ottla/runtime'
 import { LogCleaner } from './cleaner/log-cleaner.ts'
-import { ioError, isShortage, isSystemError, StorageError } from './errors.ts'
+import { ioError, isOutOfDescriptors, isShortage, isSystemError, StorageError } from './errors.ts'
 import type { DirectoryRecord } from './files/directory-record.ts'
 import { FolderRemover } from './folder-remover.ts'
 import type { LoadedLog } from './load/load-log.ts'
@@ -160,7 +160,7 @@ export class LogManager {
       try {
         this.#openDirectory(directory, nodeId)
       } catch (error) {
-        if (!isSystemError(error)) throw error
+        if (!isSystemError(error) || isOutOfDescriptors(error)) throw error
         this.#failDirectory(directory, error as Error)
       }
     }

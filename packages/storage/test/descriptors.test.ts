@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { FileSystem } from '@ottla/runtime'
+import type { StorageError } from '../src/index.ts'
 import { Descriptors, withCalls } from './support/file-systems.ts'
 import { batchOf, DIRECTORY, recordsIn, World } from './support/world.ts'
 
@@ -217,3 +218,26 @@ test('a question that cannot be answered is told from one whose answer is nothin
   assert.deepEqual(again.answered(questions[2]), [])
   for (const question of questions) assert.notEqual(again.answered(question), null)
 })
+
+for (const [what, name] of Object.entries({ 'the lock': '.lock', 'a log': '.log', 'the identity': 'meta.properties' }))
+  test(`no descriptor for ${what} at a start: it fails and says so, and the next one finds everything`, () => {
+    const exhaustion = new Exhaustion()
+    const world = worldOf(exhaustion, 1)
+    world.append(world.createLog(), batchOf([{ value: 'kept' }]))
+    world.settle()
+    exhaustion.refused = (path) => path.endsWith(name)
+    const refusals = exhaustion.refusals
+    assert.throws(
+      () => world.killAndRestart(),
+      (error: StorageError) => error.code === 'IO' && error.message.includes('no file descriptor is left'),
+    )
+    assert.ok(exhaustion.refusals > refusals)
+    exhaustion.refused = () => false
+    world.killAndRestart()
+    assert.equal(world.manager.directories[0].offline, null)
+    assert.equal(world.log().offline, null)
+    assert.deepEqual(
+      recordsIn(world.read(world.log(), 0) as Buffer).map(({ value }) => value),
+      ['kept'],
+    )
+  })
