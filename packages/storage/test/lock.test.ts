@@ -59,3 +59,50 @@ test('of two processes that find no lock, the second is refused', () => {
   assert.throws(() => acquire(world, late), locked)
   assert.throws(() => acquire(world), locked)
 })
+
+test('of two processes that take over the same leftover, whatever comes between whose steps, one has it', () => {
+  const second: ProcessIdentity = { pid: 9, startedAt: 'now', bootId: 'b' }
+  const isAlive = ({ pid }: ProcessIdentity): boolean => pid !== other.pid
+  for (const leftover of [JSON.stringify(other), '', null]) {
+    let refused = 0
+    for (let before = 0, steps = 1; before < steps; before++) {
+      const world = new World()
+      const { fs, logger } = world.runtime
+      if (leftover === null) fs.mkdir('/d')
+      else hold(world, leftover)
+      const tryFor = (identity: ProcessIdentity, on: typeof fs): boolean => {
+        try {
+          DirectoryLock.acquire(on, logger, '/d', identity, isAlive)
+          return true
+        } catch (error) {
+          assert.ok(locked(error), String(error))
+          return false
+        }
+      }
+      let secondHas: boolean | undefined
+      steps = 0
+      const step = (): void => {
+        if (steps++ === before) secondHas = tryFor(second, fs)
+      }
+      // Every call of the first process on the disk, and every one on a file it opens.
+      const watched: typeof fs = new Proxy(fs, {
+        get: (target, name) => callsOf(target, name, (result) => (name === 'open' ? watchedFile(result) : result)),
+      })
+      const watchedFile = (file: object): object =>
+        new Proxy(file, { get: (target, name) => callsOf(target, name, (result) => result) })
+      const callsOf = (target: object, name: string | symbol, wrap: (result: object) => object) => {
+        const value = Reflect.get(target, name)
+        if (typeof value !== 'function') return value
+        return (...args: unknown[]) => {
+          step()
+          return wrap(value.apply(target, args))
+        }
+      }
+      const firstHas = tryFor(me, watched)
+      assert.notEqual(firstHas && secondHas === true, true, `both have it: before step ${before} of ${steps}`)
+      assert.ok(firstHas || secondHas === true, `nobody has it: before step ${before} of ${steps}`)
+      if (!firstHas || secondHas === false) refused++
+    }
+    assert.ok(refused > 0, `${refused} refused`)
+  }
+})

@@ -17,7 +17,8 @@ function heldOn(fs: FileSystem): Set<string> {
 
 /**
  * One process per log directory. Node has no lock that dies with its process, so the file says who holds it: a pid that
- * lives, was started at that moment, since that boot. Anything else is a leftover of a killed process and is taken over.
+ * lives, was started at that moment, since that boot. Anything else is a leftover of a killed process and is taken over, by
+ * one of those who try.
  */
 export class DirectoryLock {
   readonly #fs: FileSystem
@@ -38,7 +39,8 @@ export class DirectoryLock {
   ): DirectoryLock {
     const path = `${directory}/${LOCK_FILE}`
     const held = heldOn(fs)
-    const holder = readHolder(fs, path)
+    const found = readWhole(fs, path, LOCK_BYTES_MAX)
+    const holder = holderOf(found)
     if (holder !== null) {
       const own =
         holder.pid === identity.pid && holder.startedAt === identity.startedAt && holder.bootId === identity.bootId
@@ -49,12 +51,16 @@ export class DirectoryLock {
         )
       logger.info('took over the lock of a process that is gone', { directory, pid: holder.pid })
     }
-    const file = fs.exists(path) ? fs.open(path, 'w+') : create(fs, path, directory)
+    if (found !== null || fs.exists(path)) takeAway(fs, path, found, `${path}.${identity.pid}`, directory)
+    const content = Buffer.from(`${JSON.stringify(identity)}\n`)
+    const file = create(fs, path, directory)
     try {
-      file.writeSync(Buffer.from(`${JSON.stringify(identity)}\n`), 0)
+      file.writeSync(content, 0)
     } finally {
       file.close()
     }
+    // Who saw it while it was empty may have taken it away.
+    if (!isSame(readWhole(fs, path, LOCK_BYTES_MAX), content)) throw justTaken(directory)
     held.add(directory)
     return new DirectoryLock(fs, directory)
   }
@@ -70,22 +76,47 @@ export class DirectoryLock {
   }
 }
 
+/**
+ * Takes away a lock file that is nobody's. It may have become somebody's since it was read: one file can be moved by one
+ * process only, and what was moved is looked at again. `aside` is a name of this process alone.
+ */
+function takeAway(fs: FileSystem, path: string, found: Buffer | null, aside: string, directory: string): void {
+  try {
+    fs.rename(path, aside)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw justTaken(directory)
+    throw error
+  }
+  if (!isSame(readWhole(fs, aside, LOCK_BYTES_MAX), found)) {
+    fs.rename(aside, path)
+    throw justTaken(directory)
+  }
+  fs.unlink(aside)
+}
+
+function isSame(one: Buffer | null, other: Buffer | null): boolean {
+  return one === null || other === null ? one === other : one.equals(other)
+}
+
 /** Of two processes that find no lock at the same moment, one makes it. */
 function create(fs: FileSystem, path: string, directory: string): File {
   try {
     return fs.open(path, 'wx+')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    throw new StorageError(
-      'DIRECTORY_LOCKED',
-      `${directory} has just been taken by another process: stop it first, or use another directory.`,
-    )
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw justTaken(directory)
+    throw error
   }
 }
 
+function justTaken(directory: string): StorageError {
+  return new StorageError(
+    'DIRECTORY_LOCKED',
+    `${directory} has just been taken by another process: stop it first, or use another directory.`,
+  )
+}
+
 /** null when nobody says to hold it; Apache Kafka leaves an empty file behind. */
-function readHolder(fs: FileSystem, path: string): ProcessIdentity | null {
-  const bytes = readWhole(fs, path, LOCK_BYTES_MAX)
+function holderOf(bytes: Buffer | null): ProcessIdentity | null {
   if (bytes === null || bytes.length === 0) return null
   try {
     const { pid, startedAt, bootId } = JSON.parse(bytes.toString()) as Partial<ProcessIdentity>
