@@ -60,7 +60,9 @@ export class BrokerWatch {
   private readonly machine: SimMachine
   private broker: Broker | null = null
   /** Logs that could not be looked at since the stops before: by an offline log nothing can be judged. */
-  private unjudged = new Map<PartitionLedger, { readonly stop: StopKind; readonly diskWasFull: boolean }>()
+  private unjudged = new Map<PartitionLedger, { readonly stop: StopKind; readonly startMayFall: boolean }>()
+  /** Offline when the process ended: what it had not written down by then it no longer could. */
+  private failed = new Set<PartitionLedger>()
   private watched: Watched[] = []
   private events = 0
 
@@ -98,7 +100,7 @@ export class BrokerWatch {
       const before = this.unjudged.get(ledger)
       const since = {
         stop: harder(stop, before?.stop ?? 'none'),
-        diskWasFull: this.diskWasFull || before?.diskWasFull === true,
+        startMayFall: this.diskWasFull || this.failed.has(ledger) || before?.startMayFall === true,
       }
       if (log.offline !== null) {
         if (!this.diskTrouble)
@@ -111,12 +113,13 @@ export class BrokerWatch {
         continue
       }
       const files = compareWithFiles(this.world, this.machine.disk, ledger, log, since.stop)
-      recheckLogStart(this.world, ledger, log.logStartOffset, since.stop, since.diskWasFull)
+      recheckLogStart(this.world, ledger, log.logStartOffset, since.stop, since.startMayFall)
       if (this.cachesDamaged) checks.met('S4')
       ledger.highWatermark = partition.highWatermark
       this.watched.push({ partition, ledger, files, mustStandStill: false })
     }
     this.unjudged = unjudged
+    this.failed.clear()
     this.diskWasFull = this.troubles.has('full')
     this.cachesDamaged = false
     if (!this.diskTrouble) this.checkCaches('restart')
@@ -145,6 +148,7 @@ export class BrokerWatch {
   detach(): void {
     if (this.broker === null) return
     for (const { partition, ledger } of this.watched) {
+      if (partition.log.offline !== null) this.failed.add(ledger)
       // With a failed sync in between it means nothing.
       if (!this.world.syncFailed)
         ledger.durableEnd = Math.max(ledger.durableEnd, Math.min(partition.log.recoveryPoint, ledger.endOffset))

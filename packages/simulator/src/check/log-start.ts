@@ -51,7 +51,7 @@ export function recheckLogStart(
   ledger: PartitionLedger,
   logStart: number,
   stop: StopKind,
-  diskWasFull: boolean,
+  startMayFall: boolean,
 ): void {
   const { checks } = world
   checks.met('L9')
@@ -61,9 +61,9 @@ export function recheckLogStart(
       `records of ${ledger.name} below ${ledger.deletedTo} were deleted, which was acked`,
       `after a restart it starts at ${logStart}`,
     )
-  // A power cut may bring back segments whose removal was not on the disk yet; a full disk keeps a start that nobody
-  // was promised from being written down.
-  const mayFall = stop === 'power' || diskWasFull
+  // A power cut may bring back segments whose removal was not on the disk yet; a disk that is full or fails keeps a start
+  // that nobody was promised from being written down.
+  const mayFall = stop === 'power' || startMayFall
   if (!mayFall && logStart < ledger.logStartOffset)
     checks.fail(
       'L9',
