@@ -73,9 +73,18 @@ export class SegmentSwap {
       this.#waits++
       return true
     }
+    if (present && this.#prepareToSeal()) return true
     core.removeSnapshots((offset) => this.#gone.has(offset))
     if (present) core.unlessShort('the indexes of a cleaned segment', () => this.#cleaned.seal())
     return false
+  }
+
+  #prepareToSeal(): boolean {
+    let more = false
+    this.#core.unlessShort('an index of a cleaned segment', () => {
+      more = this.#cleaned.prepareToSeal()
+    })
+    return more
   }
 
   #syncFolder(): void {

@@ -36,6 +36,9 @@ export class Segment {
   #sizeBytes: number
   #indexes: Indexes | null = null
   #sealed: boolean
+  /** Checksums of index files that `prepareToSeal` has written, as the indexes are now. */
+  #offsetsWritten: number | null = null
+  #timesWritten: number | null = null
   #preallocated = false
   /** Bytes known to be on the device. */
   syncedBytes = 0
@@ -249,6 +252,7 @@ export class Segment {
 
   /** Removes the files of the indexes, which are made anew where they are needed. */
   removeIndexFiles(): void {
+    this.#forgetWritten()
     for (const suffix of ['.index', '.timeindex', '.txnindex']) this.#env.runtime.fs.unlink(this.path(suffix))
   }
 
@@ -326,9 +330,7 @@ export class Segment {
   seal(): void {
     if (this.#sealed) return
     const indexes = this.indexes()
-    // As in Apache Kafka, so that the last entry tells the largest timestamp of the whole segment.
-    if (this.#maxTimestamp! >= 0)
-      indexes.times.maybeAppend(this.#maxTimestamp!, this.#maxTimestampOffset - this.baseOffset)
+    this.#completeTimes(indexes)
     this.#sealed = true
     if (!this.#created) return
     if (this.#preallocated) this.#trimFile()
@@ -348,8 +350,23 @@ export class Segment {
     this.#preallocated = false
   }
 
+  /**
+   * Does a part of `seal` ahead of it, for who must not take long at once: one index of a segment of 1 GiB takes some ms.
+   * Nothing may be appended between it and `seal`. False when there is nothing left to do ahead. Throws the system's
+   * errors.
+   */
+  prepareToSeal(): boolean {
+    if (this.#sealed || !this.#created) return false
+    const indexes = this.indexes()
+    if (this.#offsetsWritten === null) this.#writeOffsets(indexes)
+    else if (this.#timesWritten === null) this.#writeTimes(indexes)
+    else return false
+    return true
+  }
+
   /** The segment becomes the active one again, at start or after truncation. */
   unseal(): void {
+    this.#forgetWritten()
     if (!this.#sealed) return
     this.indexes()
     this.#sealed = false
@@ -366,20 +383,39 @@ export class Segment {
 
   #writeIndexes(indexes: Indexes): void {
     const { fs } = this.#env.runtime
-    const offsets = indexes.offsets.encode()
-    const times = indexes.times.encode()
+    const offsets = this.#offsetsWritten ?? this.#writeOffsets(indexes)
+    const times = this.#timesWritten ?? this.#writeTimes(indexes)
+    this.#forgetWritten()
     const transactions = encodeAbortedTxns(indexes.transactions)
-    writeDisposable(fs, this.path('.index'), offsets)
-    writeDisposable(fs, this.path('.timeindex'), times)
     if (transactions.length > 0) writeDisposable(fs, this.path('.txnindex'), transactions)
     else fs.unlink(this.path('.txnindex'))
-    this.#env.checksums.set(this.baseOffset, {
-      logBytes: this.#sizeBytes,
-      offsets: checksum(offsets),
-      times: checksum(times),
-      transactions: checksum(transactions),
-    })
+    const logBytes = this.#sizeBytes
+    this.#env.checksums.set(this.baseOffset, { logBytes, offsets, times, transactions: checksum(transactions) })
     this.#env.checksums.write()
+  }
+
+  /** Returns the file's checksum. */
+  #writeOffsets({ offsets }: Indexes): number {
+    const bytes = offsets.encode()
+    writeDisposable(this.#env.runtime.fs, this.path('.index'), bytes)
+    return (this.#offsetsWritten = checksum(bytes))
+  }
+
+  #writeTimes(indexes: Indexes): number {
+    this.#completeTimes(indexes)
+    const bytes = indexes.times.encode()
+    writeDisposable(this.#env.runtime.fs, this.path('.timeindex'), bytes)
+    return (this.#timesWritten = checksum(bytes))
+  }
+
+  /** As in Apache Kafka, so that the last entry tells the largest timestamp of the whole segment. */
+  #completeTimes({ times }: Indexes): void {
+    if (this.#maxTimestamp! >= 0) times.maybeAppend(this.#maxTimestamp!, this.#maxTimestampOffset - this.baseOffset)
+  }
+
+  #forgetWritten(): void {
+    this.#offsetsWritten = null
+    this.#timesWritten = null
   }
 
   // ---- reading
