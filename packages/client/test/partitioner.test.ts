@@ -38,6 +38,19 @@ test('records without a key are spread evenly, whatever their size', () => {
   }
 })
 
+test('few records are spread evenly, too: after any number of them no partition is 30 % off the mean', () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const spread = new StickySpread(131072, seeded(seed))
+    const counts = new Array<number>(6).fill(0)
+    for (let sent = 1; sent <= 60_000; sent++) {
+      counts[spread.next(6, 100, () => true)] += 1
+      const mean = sent / 6
+      if (sent >= 24)
+        for (const count of counts) assert.ok(Math.abs(count - mean) <= 0.3 * mean, `seed ${seed}, ${sent}: ${counts}`)
+    }
+  }
+})
+
 test('partitions without a leader are passed over, unless there is no other', () => {
   const spread = new StickySpread(1, seeded(3))
   const seen = new Set<number>()
