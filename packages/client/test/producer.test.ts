@@ -196,6 +196,66 @@ test('what cannot be written fails by name, and the rest goes on', async (t) => 
   assert.throws(() => kafka.producer({ maxInFlight: 6 }), { code: 'CONFIG' })
 })
 
+test('what is no record is refused at once, whether its topic is known or not, and nothing of it waits', async (t) => {
+  const { kafka } = await setUp(t, { topics: ['known'] })
+  const producer = kafka.producer()
+  await producer.send('known', { value: 'first' })
+  const send = producer.send.bind(producer) as (...args: unknown[]) => Promise<unknown>
+  const wrong: unknown[][] = [
+    [],
+    ['TOPIC'],
+    ['TOPIC', null],
+    ['TOPIC', 'x'],
+    ['TOPIC', ['x']],
+    ['TOPIC', Buffer.from('x')],
+    ['TOPIC', { messages: [{ value: 'x' }] }],
+    [{ topic: 'TOPIC', messages: [{ value: 'x' }] }],
+    ['TOPIC', { value: 5 }],
+    ['TOPIC', { key: {}, value: 'x' }],
+    ['TOPIC', { value: 'x', headers: 'h' }],
+    ['TOPIC', { value: 'x', headers: [null] }],
+    ['TOPIC', { value: 'x', headers: [{ key: 5, value: 'v' }] }],
+    ['TOPIC', { value: 'x', headers: { h: 5 } }],
+    ['TOPIC', { value: 'x', timestamp: 'now' }],
+    ['TOPIC', { value: 'x', partition: 'none' }],
+  ]
+  for (const topic of ['known', 'unknown']) {
+    for (const args of wrong) {
+      const filled = args.map((arg) => (arg === 'TOPIC' ? topic : arg))
+      await assert.rejects(send(...filled), (error: KafkaError) => {
+        assert.match(error.code, /^(CONFIG|UNKNOWN_TOPIC_OR_PARTITION)$/, String(error))
+        return true
+      })
+    }
+  }
+  await producer.send('known', { headers: null as never })
+  await producer.flush()
+  await producer.close()
+  const kept = (await readAll(kafka, 'known')).map(text)
+  assert.deepEqual(kept, ['first', undefined])
+})
+
+test('a partitioner that throws fails its record, and nobody else', async (t) => {
+  const { kafka } = await setUp(t, { topics: ['own'] })
+  const partitioner = (_topic: string, key: Uint8Array | null): number => {
+    if (key === null) throw new Error('no key')
+    return 0
+  }
+  const producer = kafka.producer({ partitioner })
+  const sent = await Promise.allSettled([
+    producer.send('own', { value: 'a' }),
+    producer.send('own', { key: 'k', value: 'b' }),
+  ])
+  assert.deepEqual(
+    sent.map(({ status }) => status),
+    ['rejected', 'fulfilled'],
+  )
+  assert.match(
+    String((sent[0] as PromiseRejectedResult).reason),
+    /partitioner failed for a record of own: Error: no key/,
+  )
+})
+
 test('a topic is made by its first record where the broker allows it', async (t) => {
   const { kafka } = await setUp(t)
   assert.equal((await kafka.producer().send('made', { value: 'x' })).offset, 0)

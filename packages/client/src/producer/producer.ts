@@ -89,7 +89,7 @@ export class Producer implements AsyncDisposable {
 
   /**
    * Resolves when the record is written as `acks` says. Rejects with a `KafkaError`: what the broker refused, TIMEOUT
-   * after `deliveryTimeoutMs`, UNKNOWN_TOPIC_OR_PARTITION, BUFFER_FULL, CLOSED.
+   * after `deliveryTimeoutMs`, UNKNOWN_TOPIC_OR_PARTITION, BUFFER_FULL, CLOSED, CONFIG for what is no record.
    */
   send(topic: string, record: ProducerRecord): Promise<RecordMetadata> {
     return new Promise((resolve, reject) => {
@@ -123,6 +123,11 @@ export class Producer implements AsyncDisposable {
   produce(topicName: string, record: ProducerRecord, delivery: Delivery | null = null): boolean {
     if (this.state !== 'open') {
       delivery?.(new ClosedError('the producer is closed'), null)
+      return true
+    }
+    const problem = problemOf(topicName, record)
+    if (problem !== null) {
+      delivery?.(new ConfigError(problem), null)
       return true
     }
     let topic = this.topics.get(topicName)
@@ -201,19 +206,20 @@ export class Producer implements AsyncDisposable {
   private append(topic: Topic, info: TopicInfo, record: ProducerRecord, delivery: Delivery | null): void {
     const key = bytesOf(record.key)
     const value = bytesOf(record.value)
-    const headers = record.headers === undefined ? null : headersOf(record.headers)
-    if (!isContent(key) || !isContent(value) || headers?.some((h) => !isContent(h.value))) {
-      const what = `a record for ${topic.name}: keys, values and headers are strings, Uint8Arrays or null`
-      delivery?.(new ConfigError(what), null)
-      return
-    }
+    const headers = record.headers === undefined || record.headers === null ? null : headersOf(record.headers)
     const bytes = recordBytesMax(key, value, headers)
     if (bytes > this.settings.maxRequestBytes) {
       const what = `a record of ${bytes} bytes for ${topic.name} is larger than maxRequestBytes ${this.settings.maxRequestBytes}`
       delivery?.(new KafkaError('RECORD_TOO_LARGE', what), null)
       return
     }
-    const partition = this.partitionOf(topic, info, record, key, bytes)
+    let partition: number
+    try {
+      partition = this.partitionOf(topic, info, record, key, bytes)
+    } catch (error) {
+      delivery?.(new ConfigError(`the partitioner failed for a record of ${topic.name}: ${error}`), null)
+      return
+    }
     const queue = topic.queues[partition]
     if (queue === undefined) {
       delivery?.(new UnknownTopicError(topic.name, partition), null)
@@ -368,14 +374,39 @@ function lengthOf({ key, value }: ProducerRecord): number {
   return (key?.length ?? 0) + (value?.length ?? 0)
 }
 
+const FIELDS = new Set(['partition', 'key', 'value', 'headers', 'timestamp'])
+
+/** What is wrong with what a program without types has given. Looked at before anything of it waits. */
+function problemOf(topic: unknown, record: ProducerRecord): string | null {
+  if (typeof topic !== 'string' || topic === '' || typeof record !== 'object' || record === null)
+    return "what is sent is a topic's name and a record, such as 'orders', { key, value }"
+  const { key, value, headers } = record
+  if (key === undefined && value === undefined && !isBareRecord(record))
+    return `a record for ${topic} is an object such as { key, value }; several are sent with sendAll`
+  if (!isContent(key) || !isContent(value) || (headers !== undefined && !areHeaders(headers)))
+    return `a record for ${topic}: keys, values and headers are strings, Uint8Arrays or null`
+  return null
+}
+
+/** A tombstone without a key is a record; something else altogether is not. */
+function isBareRecord(record: object): boolean {
+  return !Array.isArray(record) && !ArrayBuffer.isView(record) && Object.keys(record).every((name) => FIELDS.has(name))
+}
+
+function areHeaders(headers: unknown): boolean {
+  if (headers === null) return true
+  if (Array.isArray(headers)) return headers.every((h) => typeof h?.key === 'string' && isContent(h.value))
+  return typeof headers === 'object' && Object.values(headers).every(isContent)
+}
+
 function bytesOf(content: Content | undefined): Uint8Array | null {
   if (content === undefined || content === null) return null
   return typeof content === 'string' ? Buffer.from(content) : content
 }
 
-/** Programs without types get here with anything. A test runner's arrays are of another realm than ours. */
-function isContent(content: Uint8Array | null): boolean {
-  if (content === null || content instanceof Uint8Array) return true
+/** A test runner's arrays are of another realm than ours. */
+function isContent(content: unknown): boolean {
+  if (typeof content === 'string' || content === null || content === undefined) return true
   return ArrayBuffer.isView(content) && (content as Uint8Array).BYTES_PER_ELEMENT === 1
 }
 
