@@ -39,6 +39,18 @@ test('the grammar of offsets', () => {
       '@-2h:-1h',
       `{"from":{"kind":"time","timeMs":${NOW - 7_200_000}},"until":{"kind":"time","timeMs":${NOW - 3_600_000}}}`,
     ],
+    [
+      '@2026-01-31:1h',
+      '{"from":{"kind":"time","timeMs":1769817600000},"until":{"kind":"time","timeMs":1769821200000}}',
+    ],
+    [
+      '@2026-01-31T00:00:00Z:30m',
+      '{"from":{"kind":"time","timeMs":1769817600000},"until":{"kind":"time","timeMs":1769819400000}}',
+    ],
+    [
+      '@-2h:1h',
+      `{"from":{"kind":"time","timeMs":${NOW - 7_200_000}},"until":{"kind":"time","timeMs":${NOW - 3_600_000}}}`,
+    ],
     ['@1700000000:end', '{"from":{"kind":"time","timeMs":1700000000000},"until":{"kind":"end"}}'],
     [
       '@2026-01-31T10:20:30Z:2026-02-01',
@@ -46,7 +58,16 @@ test('the grammar of offsets', () => {
     ],
   ]
   for (const [text, expected] of table) assert.equal(JSON.stringify(parseOffsetRange(text, NOW)), expected, text)
-  for (const backwards of ['7:3', '-3:-10', '5:start', 'end:start', 'end:-5', '@-1h:-2h', '@2026-02-01:@2026-01-31']) {
+  for (const backwards of [
+    '7:3',
+    '-3:-10',
+    '5:start',
+    'end:start',
+    'end:-5',
+    '@-1h:-2h',
+    '@2026-02-01:@2026-01-31',
+    '@2026-01-31:-30m',
+  ]) {
     assert.throws(() => parseOffsetRange(backwards, NOW), /^UsageError: --offset .+ ends before it begins/, backwards)
   }
   for (const possible of ['7:7', 'end:end', 'start:start', '-3:2', '9:-3', 'end:100']) parseOffsetRange(possible, NOW)

@@ -1,5 +1,5 @@
 import { UsageError } from '../command.ts'
-import { parseTime } from './time.ts'
+import { parseDuration, parseTime } from './time.ts'
 
 /** A place in each partition. */
 export type Position =
@@ -30,7 +30,8 @@ export const OFFSET_HELP = `Where to read (as rpk's):
   @time              from the first record at or after a time:
                      ms or s since the epoch, 2026-01-31,
                      2026-01-31T12:30:00Z, -15m (before now)
-  @a:b               from time a to time b, or to \`end\``
+  @a:b               from time a to time b, or to \`end\`
+  @a:1h              an hour from time a`
 
 /**
  * Reads `--offset`. Throws `UsageError`. `nowMs` is what relative times count from; with `local`, times without a zone
@@ -87,10 +88,20 @@ function parseTimeRange(spec: string, timeOf: (text: string) => number | null, t
     if (left !== '' && fromMs === null) continue
     const from: Position = fromMs === null ? { kind: 'start' } : { kind: 'time', timeMs: fromMs }
     if (right === '' || right === 'end') return { from, until: { kind: 'end' } }
-    const untilMs = timeOf(right)
+    const untilMs = behind(left, fromMs, right) ?? timeOf(right)
     if (untilMs !== null) return { from, until: { kind: 'time', timeMs: untilMs } }
   }
   throw wrong(text)
+}
+
+/** A length of time counts from the range's beginning; one with a sign from now, where the beginning does, too. */
+function behind(left: string, fromMs: number | null, right: string): number | null {
+  if (fromMs === null) return null
+  const signed = /^([+-])(.+)$/.exec(right)
+  if (signed !== null && (/^[+-]/.test(left) || left === 'now')) return null
+  const ms = parseDuration(signed === null ? right : signed[2])
+  if (ms === null) return null
+  return signed?.[1] === '-' ? fromMs - ms : fromMs + ms
 }
 
 function position(spec: string, text: string): Position {
