@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -447,6 +447,31 @@ test('a record that is too large for one request says what would let it through'
   })
   await ok('produce large -X max.request.size=3000000', value)
   assert.equal(await ok(['consume', 'large', '-f', '%V']), '2000000')
+})
+
+test('a partition whose disk failed is left out and named, and the others are read', async (t) => {
+  const dirs = ['left', 'right'].map((name) => join(folder, name))
+  for (const dir of dirs) mkdirSync(dir)
+  const config = { 'log.dirs': dirs.join(',') }
+  const whole = await startBroker({ dir: dirs[0], config, topics: { halved: { partitions: 4 } } })
+  const env = { OTTLA_BOOTSTRAP: whole.bootstrap }
+  for (const partition of ['0', '1', '2', '3'])
+    assert.equal((await ottla(['produce', 'halved', '-p', partition], { input: `of ${partition}`, env })).code, 0)
+  await whole.close()
+  renameSync(dirs[1], join(folder, 'volume'))
+  writeFileSync(dirs[1], '')
+  const halved = await startBroker({ dir: dirs[0], config })
+  t.after(() => halved.close())
+  const consume = (...args: string[]) =>
+    ottla(['consume', 'halved', ...args], { env: { OTTLA_BOOTSTRAP: halved.bootstrap } })
+  assert.deepEqual(await consume(), {
+    stdout: 'of 0\nof 2\n',
+    stderr: 'ottla: halved-1, halved-3: no leader now, left out\n',
+    code: 5,
+  })
+  assert.deepEqual(await consume('-p', '0'), { stdout: 'of 0\n', stderr: '', code: 0 })
+  const { stderr, code } = await consume('-p', '1')
+  assert.deepEqual([stderr, code], ['ottla: halved-1: no leader now, so nothing can be read\n', 1])
 })
 
 test('on a terminal: a table in columns, progress beside a file and not beside a pipe', async (t) => {

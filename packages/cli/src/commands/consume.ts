@@ -1,7 +1,8 @@
-import type { ConsumerBatch } from '@ottla/client'
+import type { Admin, ConsumerBatch } from '@ottla/client'
 import type { Command } from 'commander'
 import { addSuggested } from '../choices.ts'
-import { type CommandContext, type CommandModule, orAborted, UsageError } from '../command.ts'
+import { type CommandContext, CommandError, type CommandModule, orAborted, UsageError } from '../command.ts'
+import { exitCodes } from '../exit-codes.ts'
 import { addHidden, append } from '../globals.ts'
 import { printable } from '../output/printable.ts'
 import { Progress } from '../output/progress.ts'
@@ -61,7 +62,7 @@ Examples:
   run,
 }
 
-async function run(context: CommandContext): Promise<undefined> {
+async function run(context: CommandContext): Promise<number | undefined> {
   const { options, signal } = context
   const topics = [...new Set(topicsOf(context))]
   if (topics.length === 0) throw new UsageError('name the topic to read')
@@ -81,8 +82,14 @@ async function run(context: CommandContext): Promise<undefined> {
     if (absent !== undefined) throw new UnknownTopicError(name, absent)
     return (wanted ?? all).map((partition) => ({ topic: name, partition }))
   })
-  if (writer.asksForBounds) writer.boundsOf = await orAborted(signal, partitionBounds(kafka.admin, partitions))
-  const ranges = await orAborted(signal, resolveRange(kafka.admin, partitions, range, follow))
+  const { led, leaderless } = byLeader(described, partitions)
+  if (leaderless.length > 0) {
+    const names = leaderless.map(({ topic, partition }) => `${topic}-${partition}`).join(', ')
+    if (led.length === 0) throw new CommandError(`${names}: no leader now, so nothing can be read`, exitCodes.failed)
+    process.stderr.write(`ottla: ${names}: no leader now, left out\n`)
+  }
+  if (writer.asksForBounds) writer.boundsOf = await orAborted(signal, partitionBounds(kafka.admin, led))
+  const ranges = await orAborted(signal, resolveRange(kafka.admin, led, range, follow))
   // Partitions that are added later come by the topic's name.
   const added = follow && wanted === null && range.until === null ? topics.map((topic) => ({ topic })) : []
   const total = follow
@@ -109,7 +116,24 @@ async function run(context: CommandContext): Promise<undefined> {
     progress.end()
   }
   await writer.end(count)
-  return undefined
+  return leaderless.length > 0 ? exitCodes.partial : undefined
+}
+
+interface TopicPartition {
+  readonly topic: string
+  readonly partition: number
+}
+
+/** A partition without a leader would be waited for, and keep the others from being read. */
+function byLeader(
+  described: Awaited<ReturnType<Admin['describeTopics']>>,
+  wanted: readonly TopicPartition[],
+): { readonly led: TopicPartition[]; readonly leaderless: TopicPartition[] } {
+  const isLed = ({ topic, partition }: TopicPartition): boolean => {
+    const info = described.find(({ name }) => name === topic)?.topic
+    return (info?.partitions.find((one) => one.partition === partition)?.leaderId ?? -1) >= 0
+  }
+  return { led: wanted.filter(isLed), leaderless: wanted.filter((one) => !isLed(one)) }
 }
 
 function partitionsOf(texts: readonly string[] | undefined): number[] | null {
