@@ -1,7 +1,9 @@
 import type { Clock, FileSystem, Timers } from '@ottla/runtime'
 
-/** Removing 1 GiB takes some file systems tens of milliseconds; between files the event loop gets its turn after 5 ms. */
+/** After this time the event loop gets its turn; with the file that is being removed then, 5 ms. */
 const SLICE_MS = 4
+/** A larger file is not waited for: to remove 100 MB takes some file systems 35 ms. */
+const INLINE_BYTES_MAX = 1 << 20
 
 /** Removes deleted partitions' folders and deleted segments' files in the background, a slice at a time. */
 export class FolderRemover {
@@ -11,7 +13,8 @@ export class FolderRemover {
   readonly #failed: (path: string, error: Error) => void
   #queue: { readonly path: string; readonly folder: boolean }[] = []
   readonly #waiting = new Set<ReturnType<Timers['setTimer']>>()
-  #scheduled = false
+  /** A slice is to come, or a removal is under way. */
+  #goesOn = false
   #stopped = false
 
   constructor(
@@ -50,10 +53,10 @@ export class FolderRemover {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#stopped) return
-    this.#scheduled = true
+    if (this.#goesOn || this.#stopped) return
+    this.#goesOn = true
     this.#timers.immediate(() => {
-      this.#scheduled = false
+      this.#goesOn = false
       if (!this.#stopped) this.#slice()
     })
   }
@@ -61,30 +64,46 @@ export class FolderRemover {
   #slice(): void {
     const endMs = this.#clock.monotonicMs() + SLICE_MS
     while (this.#queue.length > 0) {
-      const item = this.#queue[0]
+      const { path, folder } = this.#queue[0]
       try {
-        if (!item.folder || this.#removeOneOf(item.path)) this.#queue.shift()
-        if (!item.folder) this.#fs.unlink(item.path)
+        const progress = folder ? this.#removeOneOf(path, endMs) : this.#removeFile(path)
+        if (progress === 'waits') return
+        if (progress === 'done') this.#queue.shift()
       } catch (error) {
         this.#queue.shift()
-        this.#failed(item.path, error as Error)
+        this.#failed(path, error as Error)
       }
       if (this.#clock.monotonicMs() >= endMs) break
     }
     if (this.#queue.length > 0) this.#schedule()
   }
 
-  /** Removes some files of the folder; true when the folder itself is gone. */
-  #removeOneOf(path: string): boolean {
+  #removeFile(path: string): 'done' | 'waits' {
     const stat = this.#fs.stat(path)
-    if (stat === null) return true
-    const endMs = this.#clock.monotonicMs() + SLICE_MS
+    if (stat === null) return 'done'
+    if (stat.size <= INLINE_BYTES_MAX) {
+      this.#fs.unlink(path)
+      return 'done'
+    }
+    this.#goesOn = true
+    this.#fs.remove(path, (error) => {
+      if (this.#stopped) return
+      if (error !== null) this.#failed(this.#queue.shift()!.path, error)
+      this.#goesOn = false
+      this.#schedule()
+    })
+    return 'waits'
+  }
+
+  /** Removes some files of the folder; `done` when the folder itself is gone. */
+  #removeOneOf(path: string, endMs: number): 'done' | 'more' | 'waits' {
+    if (this.#fs.stat(path) === null) return 'done'
     for (const name of this.#fs.readdir(path)) {
-      this.#fs.unlink(`${path}/${name}`)
-      if (this.#clock.monotonicMs() >= endMs) return false
+      if (this.#removeFile(`${path}/${name}`) === 'waits') return 'waits'
+      if (this.#clock.monotonicMs() >= endMs) return 'more'
     }
     this.#fs.rmdir(path)
-    return true
+    return 'done'
   }
 
   /** What has not been removed is found and removed after the next start. */

@@ -100,6 +100,7 @@ export function makingRoom(fs: FileSystem, files: OpenFiles): FileSystem {
     mkdir: (path) => fs.mkdir(path),
     rename: (from, to) => fs.rename(from, to),
     unlink: (path) => fs.unlink(path),
+    remove: (path, done) => fs.remove(path, done),
     rmdir: (path) => fs.rmdir(path),
     syncDir: (path) => files.opening(() => fs.syncDir(path)),
     statfs: (path) => fs.statfs(path),

@@ -56,7 +56,7 @@ function open(world: World, adopt = true, fs = world.runtime.fs): LogManager {
   )
 }
 
-const changing = ['mkdir', 'rename', 'unlink', 'rmdir', 'syncDir'] as const
+const changing = ['mkdir', 'rename', 'unlink', 'remove', 'rmdir', 'syncDir'] as const
 
 test('without leave not one call goes to a directory of Apache Kafka that could change it', () => {
   const world = new World()

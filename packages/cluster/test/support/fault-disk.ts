@@ -217,6 +217,11 @@ export class FaultDisk implements FileSystem {
     if (!whole) throw new MachineStopped()
   }
 
+  remove(path: string, done: (error: Error | null) => void): void {
+    this.unlink(path)
+    queueMicrotask(() => done(null))
+  }
+
   rmdir(path: string): void {
     this.#dirs.delete(path)
   }

@@ -239,7 +239,7 @@ export class NodeFile implements File {
 }
 
 function codeOf(error: unknown): string | undefined {
-  return (error as NodeJS.ErrnoException).code
+  return (error as NodeJS.ErrnoException | null)?.code
 }
 
 export const nodeFileSystem: FileSystem = {
@@ -282,6 +282,10 @@ export const nodeFileSystem: FileSystem = {
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw error
     }
+  },
+
+  remove(path: string, done: WriteDone): void {
+    fs.unlink(path, (error) => done(codeOf(error) === 'ENOENT' ? null : error))
   },
 
   rmdir(path: string): void {

@@ -160,6 +160,16 @@ class MemoryFileSystem implements FileSystem {
     this.#accountFor(this.tree.image.find(path), () => this.tree.unlink(path))
   }
 
+  remove(path: string, done: WriteDone): void {
+    let failure: Error | null = null
+    try {
+      this.unlink(path)
+    } catch (error) {
+      failure = error as Error
+    }
+    realQueueMicrotask(() => done(failure))
+  }
+
   rmdir(path: string): void {
     this.tree.rmdir(path)
   }

@@ -22,6 +22,11 @@ export interface FileSystem {
   rename(from: string, to: string): void
   /** Removes a file; a missing one is no error. */
   unlink(path: string): void
+  /**
+   * As `unlink`, without waiting for it: to free the blocks of 1 GiB takes some file systems hundreds of milliseconds.
+   * What `done` gets is what `unlink` would have thrown.
+   */
+  remove(path: string, done: WriteDone): void
   /** Removes an empty folder; a missing one is no error. */
   rmdir(path: string): void
   /** Makes the folder's entries (creations, renames, removals) durable. A no-op where the platform has no such call. */

@@ -1,7 +1,7 @@
 import { diskError } from '../disk/errors.ts'
 import type { Ino } from '../disk/image.ts'
 import type { DiskSpace, File, FileStat, FileSystem, OpenMode, ReadDone, WriteDone } from '../ports/file-system.ts'
-import { type DiskCall, type InFlightWrite, joined, type SimDisk } from './disk.ts'
+import { type DiskCall, type DiskWait, type InFlightWrite, joined, type SimDisk } from './disk.ts'
 
 class SimFile implements File {
   readonly path: string
@@ -157,7 +157,7 @@ export class SimFileSystem implements FileSystem {
     if (!this.#alive) throw new Error('the simulated process that used this disk is dead')
   }
 
-  later(what: 'read' | 'write' | 'sync', ino: Ino, fn: () => void): void {
+  later(what: DiskWait, ino: Ino, fn: () => void): void {
     this.disk.scheduler.schedule(this.disk.latencyMs(what), `disk/${what}`, this.disk.id, ino, () => {
       if (this.#alive) fn()
     })
@@ -202,6 +202,19 @@ export class SimFileSystem implements FileSystem {
   unlink(path: string): void {
     this.#begin('unlink', path)
     this.disk.tree.unlink(path)
+  }
+
+  remove(path: string, done: WriteDone): void {
+    this.checkAlive()
+    this.later('remove', this.disk.tree.image.find(path) ?? 0, () => {
+      let failure: Error | null = null
+      try {
+        this.unlink(path)
+      } catch (error) {
+        failure = error as Error
+      }
+      done(failure)
+    })
   }
 
   rmdir(path: string): void {

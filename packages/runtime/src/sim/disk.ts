@@ -47,6 +47,9 @@ export type DiskCall =
   | 'rmdir'
   | 'sync-dir'
 
+/** What takes a while. */
+export type DiskWait = 'read' | 'write' | 'sync' | 'remove'
+
 export interface DiskFault {
   readonly call: DiskCall
   /** Default `EIO`. */
@@ -110,7 +113,7 @@ export class SimDisk {
   readonly inFlight = new Set<InFlightWrite>()
 
   readonly #random: SeededRandom
-  readonly #latencies: Readonly<Record<'read' | 'write' | 'sync', DelayRange>>
+  readonly #latencies: Readonly<Record<DiskWait, DelayRange>>
   #durability: Durability
   #faults: ArmedFault[] = []
   #mount: SimFileSystem | undefined
@@ -128,6 +131,7 @@ export class SimDisk {
       read: options.readMs ?? [0.02, 0.2],
       write: options.writeMs ?? [0.01, 0.1],
       sync: options.syncMs ?? [0.5, 5],
+      remove: options.syncMs ?? [0.5, 5],
     }
     this.#record = options.record ?? false
     const image = options.image ?? new DiskImage()
@@ -261,7 +265,7 @@ export class SimDisk {
     return null
   }
 
-  latencyMs(of: 'read' | 'write' | 'sync'): number {
+  latencyMs(of: DiskWait): number {
     const [lowMs, highMs] = this.#latencies[of]
     return this.#random.between(lowMs, highMs) * this.slowFactor
   }

@@ -38,6 +38,10 @@ function sync(file: File): Promise<void> {
   return new Promise((resolve, reject) => file.sync((error) => (error === null ? resolve() : reject(error))))
 }
 
+function remove(fs: FileSystem, path: string): Promise<void> {
+  return new Promise((resolve, reject) => fs.remove(path, (error) => (error === null ? resolve() : reject(error))))
+}
+
 function codeIs(code: string) {
   return (error: NodeJS.ErrnoException) => error instanceof Error && error.code === code
 }
@@ -290,6 +294,24 @@ export function fileSystemContract(name: string, make: () => FileSystemUnderTest
       (e: NodeJS.ErrnoException) => e.code === 'EISDIR' || e.code === 'EPERM',
     )
   })
+
+  check(
+    'remove is an unlink that is not waited for, and tells what would have been thrown',
+    async ({ fs, root, run }) => {
+      const file = fs.open(`${root}/a`, 'w+')
+      file.writeSync(bytes('kept'), 0)
+      await run(remove(fs, `${root}/a`))
+      assert.equal(fs.exists(`${root}/a`), false)
+      assert.equal(contentOf(file), 'kept')
+      file.close()
+      await run(remove(fs, `${root}/a`))
+      fs.mkdir(`${root}/d`)
+      await assert.rejects(
+        run(remove(fs, `${root}/d`)),
+        (e: NodeJS.ErrnoException) => e.code === 'EISDIR' || e.code === 'EPERM',
+      )
+    },
+  )
 
   check('rename moves, replaces, and handles follow the file', ({ fs, root }) => {
     const file = fs.open(`${root}/a`, 'w+')

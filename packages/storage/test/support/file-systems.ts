@@ -10,6 +10,7 @@ export function withCalls(fs: FileSystem, calls: Partial<FileSystem>): FileSyste
     mkdir: (path) => fs.mkdir(path),
     rename: (from, to) => fs.rename(from, to),
     unlink: (path) => fs.unlink(path),
+    remove: (path, done) => fs.remove(path, done),
     rmdir: (path) => fs.rmdir(path),
     syncDir: (path) => fs.syncDir(path),
     statfs: (path) => fs.statfs(path),
