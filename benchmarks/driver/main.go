@@ -24,6 +24,7 @@ type options struct {
 	partitions    int
 	configs       string
 	records       int
+	times         int
 	valueBytes    int
 	batchBytes    int
 	acks          string
@@ -43,6 +44,7 @@ func parse(args []string) options {
 	flags.IntVar(&o.partitions, "partitions", 1, "partitions to create or to use")
 	flags.StringVar(&o.configs, "configs", "", "topic configs for create and alter: name=value;name=value")
 	flags.IntVar(&o.records, "records", 100000, "records to produce or to consume")
+	flags.IntVar(&o.times, "times", 1, "how often to consume them")
 	flags.IntVar(&o.valueBytes, "value-bytes", 1024, "bytes of each value")
 	flags.IntVar(&o.batchBytes, "batch-bytes", 16384, "largest batch")
 	flags.StringVar(&o.acks, "acks", "all", "0, 1 or all")

@@ -8,6 +8,8 @@ interface Load {
   partitions: number
   batchBytes: number
   records: number
+  /** How often they are consumed, so that this takes a second, too, of which the broker's CPU is counted in hundredths. */
+  passes: number
 }
 
 const sizeName = (bytes: number) =>
@@ -16,13 +18,14 @@ const sizeName = (bytes: number) =>
 const loadName = (load: Load) =>
   `${sizeName(load.valueBytes)}, ${load.partitions} partition${load.partitions === 1 ? '' : 's'}, ${sizeName(load.batchBytes)} batches`
 
-/** Records per run are chosen so that a run takes one to three seconds on two cores. */
+/** Records per run are chosen so that to produce them takes one to three seconds on two cores. */
 function loads(records: (valueBytes: number, batchBytes: number) => number): Load[] {
   const out: Load[] = []
   for (const valueBytes of [100, 1024]) {
     for (const partitions of [1, 6]) {
       for (const batchBytes of [16384, 1 << 20]) {
-        out.push({ valueBytes, partitions, batchBytes, records: records(valueBytes, batchBytes) })
+        const passes = batchBytes === 16384 ? 10 : 4
+        out.push({ valueBytes, partitions, batchBytes, records: records(valueBytes, batchBytes), passes })
       }
     }
   }
@@ -34,24 +37,26 @@ function throughput(prefix: string, rates: Pick<Rates, 'recordsPerSecond' | 'meg
 }
 
 /** Broker CPU per gigabyte (10^9 bytes of values) and per million records. */
-function brokerCpu(prefix: string, seconds: number, load: Load): Samples {
+function brokerCpu(prefix: string, seconds: number, records: number, valueBytes: number): Samples {
   return {
-    [`${prefix} broker CPU s/GB`]: (seconds * 1e9) / (load.records * load.valueBytes),
-    [`${prefix} broker CPU s/M records`]: (seconds * 1e6) / load.records,
+    [`${prefix} broker CPU s/GB`]: (seconds * 1e9) / (records * valueBytes),
+    [`${prefix} broker CPU s/M records`]: (seconds * 1e6) / records,
   }
 }
 
 async function measureNative(broker: RunningBroker, context: RowContext, load: Load): Promise<Samples> {
   const topic = context.topic()
-  const { partitions } = load
+  const { partitions, records, valueBytes, batchBytes, passes } = load
   await native('create', broker.bootstrap, { topic, partitions })
   const samples: Samples = {}
-  const flags = { topic, partitions, records: load.records, 'value-bytes': load.valueBytes }
-  for (const mode of ['produce', 'consume']) {
+  for (const [mode, own] of [
+    ['produce', { 'value-bytes': valueBytes, 'batch-bytes': batchBytes }],
+    ['consume', { times: passes }],
+  ] as const) {
     const before = cpuSeconds(broker.pid)
-    const batchBytes = mode === 'produce' ? load.batchBytes : undefined
-    const rates = await native<Rates>(mode, broker.bootstrap, { ...flags, 'batch-bytes': batchBytes })
-    Object.assign(samples, throughput(mode, rates), brokerCpu(mode, cpuSeconds(broker.pid) - before, load))
+    const rates = await native<Rates>(mode, broker.bootstrap, { topic, partitions, records, ...own })
+    const cpu = cpuSeconds(broker.pid) - before
+    Object.assign(samples, throughput(mode, rates), brokerCpu(mode, cpu, rates.records, valueBytes))
     samples[`${mode} driver cores`] = rates.cpuSeconds / rates.seconds
   }
   await native('delete', broker.bootstrap, { topic })
@@ -66,7 +71,11 @@ async function measureJava(broker: RunningBroker, context: RowContext, load: Loa
   const result = await producerPerformance(broker.bootstrap, topic, records, valueBytes, batchBytes)
   const cpu = cpuSeconds(broker.pid) - before
   await native('delete', broker.bootstrap, { topic })
-  return { ...throughput('produce', result), ...brokerCpu('produce', cpu, load), 'produce p99 ms': result.p99Ms }
+  return {
+    ...throughput('produce', result),
+    ...brokerCpu('produce', cpu, records, valueBytes),
+    'produce p99 ms': result.p99Ms,
+  }
 }
 
 const nativeRecords = (valueBytes: number, batchBytes: number) => {
