@@ -217,6 +217,9 @@ test('what is no record is refused at once, whether its topic is known or not, a
     ['TOPIC', { value: 'x', headers: [{ key: 5, value: 'v' }] }],
     ['TOPIC', { value: 'x', headers: { h: 5 } }],
     ['TOPIC', { value: 'x', timestamp: 'now' }],
+    ['TOPIC', { key: 'k', vlaue: 'x' }],
+    ['TOPIC', { value: 'x', headers: new Map([['h', 'v']]) }],
+    ['TOPIC', { value: 'x', partition: '0' }],
     ['TOPIC', { value: 'x', partition: 'none' }],
   ]
   for (const topic of ['known', 'unknown']) {
@@ -228,11 +231,39 @@ test('what is no record is refused at once, whether its topic is known or not, a
       })
     }
   }
+  await assert.rejects((producer.sendAll as (...args: unknown[]) => Promise<unknown>)('known', { value: 'x' }), {
+    code: 'CONFIG',
+  })
   await producer.send('known', { headers: null as never })
   await producer.flush()
   await producer.close()
   const kept = (await readAll(kafka, 'known')).map(text)
   assert.deepEqual(kept, ['first', undefined])
+})
+
+test('buffers may be used again at once, also while their records wait', async (t) => {
+  const { kafka } = await setUp(t, { topics: ['reused'] })
+  // The first ones wait for the topic to be known, the next for room.
+  const producer = kafka.producer({ bufferBytes: 40_000, batchBytes: 16_384 })
+  const value = Buffer.alloc(1000)
+  const key = Buffer.alloc(4)
+  const header = Buffer.alloc(4)
+  const sent: Promise<unknown>[] = []
+  for (const round of [0, 1]) {
+    for (let i = 0; i < 100; i++) {
+      const number = round * 100 + i
+      for (const buffer of [value, key, header]) buffer.writeUInt32BE(number)
+      sent.push(producer.send('reused', { partition: 0, key, value, headers: { number: header } }))
+    }
+    await Promise.all(sent)
+  }
+  const numbers = (await readAll(kafka, 'reused')).map((record) =>
+    [record.key, record.value, record.headers[0].value].map((bytes) => Buffer.from(bytes!).readUInt32BE()),
+  )
+  assert.deepEqual(
+    numbers,
+    Array.from({ length: 200 }, (_, i) => [i, i, i]),
+  )
 })
 
 test('a partitioner that throws fails its record, and nobody else', async (t) => {

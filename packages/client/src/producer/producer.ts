@@ -102,6 +102,7 @@ export class Producer implements AsyncDisposable {
 
   /** As `send` for many records of one topic, with one promise. Rejects with the first error. */
   sendAll(topic: string, records: readonly ProducerRecord[]): Promise<RecordMetadata[]> {
+    if (!Array.isArray(records)) return Promise.reject(new ConfigError('sendAll takes a list of records'))
     return new Promise((resolve, reject) => {
       const results = new Array<RecordMetadata>(records.length)
       let open = records.length
@@ -133,11 +134,11 @@ export class Producer implements AsyncDisposable {
     let topic = this.topics.get(topicName)
     if (topic === undefined) topic = this.enter(topicName)
     if (this.bufferedBytes >= this.settings.bufferBytes || this.overflow.length > this.overflowAt) {
-      this.overflowed(topicName, record, delivery)
+      this.overflowed(topicName, ownCopyOf(record), delivery)
       return false
     }
     if (topic.info === null) {
-      if (this.admitWaiting(delivery)) this.holdBack(topic, { record, delivery })
+      if (this.admitWaiting(delivery)) this.holdBack(topic, { record: ownCopyOf(record), delivery })
       return !this.isCrowded()
     }
     this.append(topic, topic.info, record, delivery)
@@ -218,6 +219,10 @@ export class Producer implements AsyncDisposable {
       partition = this.partitionOf(topic, info, record, key, bytes)
     } catch (error) {
       delivery?.(new ConfigError(`the partitioner failed for a record of ${topic.name}: ${error}`), null)
+      return
+    }
+    if (!Number.isInteger(partition)) {
+      delivery?.(new ConfigError(`partition ${partition} for a record of ${topic.name} is no whole number`), null)
       return
     }
     const queue = topic.queues[partition]
@@ -381,7 +386,7 @@ function problemOf(topic: unknown, record: ProducerRecord): string | null {
   if (typeof topic !== 'string' || topic === '' || typeof record !== 'object' || record === null)
     return "what is sent is a topic's name and a record, such as 'orders', { key, value }"
   const { key, value, headers } = record
-  if (key === undefined && value === undefined && !isBareRecord(record))
+  if (value === undefined && !isBareRecord(record))
     return `a record for ${topic} is an object such as { key, value }; several are sent with sendAll`
   if (!isContent(key) || !isContent(value) || (headers !== undefined && !areHeaders(headers)))
     return `a record for ${topic}: keys, values and headers are strings, Uint8Arrays or null`
@@ -395,8 +400,20 @@ function isBareRecord(record: object): boolean {
 
 function areHeaders(headers: unknown): boolean {
   if (headers === null) return true
+  // A Map has no properties, and would be no headers at all.
+  if (!Array.isArray(headers) && Symbol.iterator in Object(headers)) return false
   if (Array.isArray(headers)) return headers.every((h) => typeof h?.key === 'string' && isContent(h.value))
   return typeof headers === 'object' && Object.values(headers).every(isContent)
+}
+
+/** What waits stays what it was when its sender uses the buffers again, as what is appended at once does. */
+function ownCopyOf({ partition, key, value, headers, timestamp }: ProducerRecord): ProducerRecord {
+  const own = headersOf(headers ?? {}).map((header) => ({ key: header.key, value: ownBytes(header.value) }))
+  return { partition, key: ownBytes(key), value: ownBytes(value), headers: own, timestamp }
+}
+
+function ownBytes<T extends Content | undefined>(content: T): T | Uint8Array {
+  return typeof content === 'string' || content === null || content === undefined ? content : Buffer.from(content)
 }
 
 function bytesOf(content: Content | undefined): Uint8Array | null {
