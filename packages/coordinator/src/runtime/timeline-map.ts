@@ -1,0 +1,106 @@
+import type { Timeline, Versioned } from './timeline.ts'
+
+/** Values of one key: the committed one, and those that came after it, oldest first. `undefined`: absent. */
+interface History<V> {
+  committed: V | undefined
+  readonly later: (V | undefined)[]
+}
+
+/**
+ * A map whose changes belong to a timeline: `get` and the like see every change, the `committed` ones what nobody can take
+ * back. Values are immutable, or at least never changed in place once they are in the map (`TimelineHashMap` in Kafka).
+ * A key costs nothing more than in a `Map` unless it has changes that are not committed.
+ */
+export class TimelineMap<K, V extends object> implements Versioned {
+  readonly #timeline: Timeline
+  readonly #now = new Map<K, V>()
+  readonly #past = new Map<K, History<V>>()
+
+  constructor(timeline: Timeline) {
+    this.#timeline = timeline
+  }
+
+  get size(): number {
+    return this.#now.size
+  }
+
+  /** Neither has anything now nor had when last committed. */
+  get isForgotten(): boolean {
+    return this.#now.size === 0 && this.#past.size === 0
+  }
+
+  get(key: K): V | undefined {
+    return this.#now.get(key)
+  }
+
+  has(key: K): boolean {
+    return this.#now.has(key)
+  }
+
+  keys(): IterableIterator<K> {
+    return this.#now.keys()
+  }
+
+  values(): IterableIterator<V> {
+    return this.#now.values()
+  }
+
+  entries(): IterableIterator<[K, V]> {
+    return this.#now.entries()
+  }
+
+  [Symbol.iterator](): IterableIterator<[K, V]> {
+    return this.#now.entries()
+  }
+
+  set(key: K, value: V): void {
+    this.#remember(key, value)
+    this.#now.set(key, value)
+  }
+
+  delete(key: K): boolean {
+    if (!this.#now.has(key)) return false
+    this.#remember(key, undefined)
+    return this.#now.delete(key)
+  }
+
+  committed(key: K): V | undefined {
+    const history = this.#past.get(key)
+    return history === undefined ? this.#now.get(key) : history.committed
+  }
+
+  *committedEntries(): IterableIterator<[K, V]> {
+    for (const entry of this.#now) {
+      if (this.#past.size === 0 || !this.#past.has(entry[0])) yield entry
+    }
+    for (const [key, { committed }] of this.#past) if (committed !== undefined) yield [key, committed]
+  }
+
+  /** Of one key: whether it has changes that are not committed. */
+  isPending(key: K): boolean {
+    return this.#past.has(key)
+  }
+
+  settle(key: unknown): void {
+    const history = this.#past.get(key as K)!
+    history.committed = history.later.shift()
+    if (history.later.length === 0) this.#past.delete(key as K)
+  }
+
+  revert(key: unknown): void {
+    const history = this.#past.get(key as K)!
+    history.later.pop()
+    const before = history.later.length === 0 ? history.committed : history.later[history.later.length - 1]
+    if (before === undefined) this.#now.delete(key as K)
+    else this.#now.set(key as K, before)
+    if (history.later.length === 0) this.#past.delete(key as K)
+  }
+
+  #remember(key: K, value: V | undefined): void {
+    if (this.#timeline.isLoading) return
+    const history = this.#past.get(key)
+    if (history === undefined) this.#past.set(key, { committed: this.#now.get(key), later: [value] })
+    else history.later.push(value)
+    this.#timeline.changed(this, key)
+  }
+}
