@@ -3,6 +3,7 @@ import { LogManager, type ProcessIdentity, StorageError } from '@ottla/storage'
 import { ClusterMetadata } from './cluster-metadata.ts'
 import { type BrokerConfig, effectiveTopicConfig, type ListenerConfig } from './config/index.ts'
 import { LiveConfig } from './config/live-config.ts'
+import { Groups } from './coordinators/group-coordinator.ts'
 import { FetchSessionCache } from './fetch/fetch-session.ts'
 import { handlerTable } from './handler-table.ts'
 import { brokerMetrics } from './metrics/broker-metrics.ts'
@@ -67,6 +68,7 @@ export class Broker {
   private readonly handlers: ReadonlyMap<number, Handler>
   private readonly endpoints = new Endpoints()
   private readonly guard: DiskGuard
+  private readonly groups: Groups
   private readonly startedMs: number
   private readonly machineName: string
   private state: 'starting' | 'running' | 'closing' | 'closed' = 'starting'
@@ -143,7 +145,7 @@ export class Broker {
   ) {
     const { config } = options
     const { live, replicas, logs, metadata, pool } = parts
-    const { clock, timers, random, fs, net, logger } = runtime
+    const { clock, timers, random, secureRandom, fs, net, logger } = runtime
     this.runtime = runtime
     this.nodeId = config.nodeId
     this.clusterId = metadata.clusterId
@@ -173,6 +175,18 @@ export class Broker {
         },
       },
     )
+    const { topics } = this
+    this.groups = new Groups({
+      clock,
+      timers,
+      replicas,
+      logger,
+      topics,
+      turns,
+      config: live,
+      secureRandom,
+      brokers: () => 1,
+    })
     this.interceptor = new Interceptor(timers, () => this.handlers.values())
     const sessions = new FetchSessionCache(config.get('max.incremental.fetch.session.cache.slots'), clock, random)
     let altering: Promise<unknown> = Promise.resolve()
@@ -201,6 +215,8 @@ export class Broker {
           return done
         },
       },
+      groups: this.groups.coordinator,
+      coordinatorTopics: new Map([[0, this.groups.hosted]]),
       endpoints: this.endpoints,
       nodeId: this.nodeId,
       clusterId: this.clusterId,
@@ -221,6 +237,7 @@ export class Broker {
     if (options.adopt === true) await this.metadata.adopt(this.logs)
     if (this.logs.recoveredFromCrash) await this.metadata.startNewLeaderEpochs()
     this.topics.hostAll()
+    this.groups.start()
     this.guard.start()
     const bound: BoundListener[] = []
     for (const listener of options.config.listening.listeners) bound.push(await this.listen(listener))
@@ -297,6 +314,8 @@ export class Broker {
     this.guard.stop()
     this.interceptor.endDelays()
     const answered = this.server.close(CLOSE_GRACE_MS)
+    // Members that wait for a round to end are told to look for their coordinator.
+    this.groups.stop()
     // Fetches that wait for data are answered with what there is: nobody waits for a consumer that waits.
     this.replicas.wakeReaders()
     await answered
@@ -318,6 +337,7 @@ export class Broker {
   private async killOnce(): Promise<void> {
     this.state = 'closed'
     this.guard.stop()
+    this.groups.stop()
     this.topics.stop()
     this.interceptor.abandon()
     this.server.destroyConnections()

@@ -3,10 +3,12 @@ import { type ApiVersionsDeps, apiVersionsHandler } from './handlers/api-version
 import type { ConfigResourceDeps } from './handlers/config-resources.ts'
 import { createPartitionsHandler } from './handlers/create-partitions.ts'
 import { type CreateTopicsDeps, createTopicsHandler } from './handlers/create-topics.ts'
+import { deleteGroupsHandler } from './handlers/delete-groups.ts'
 import { deleteRecordsHandler } from './handlers/delete-records.ts'
 import { deleteTopicsHandler } from './handlers/delete-topics.ts'
 import { type DescribeClusterDeps, describeClusterHandler } from './handlers/describe-cluster.ts'
 import { type DescribeConfigsDeps, describeConfigsHandler } from './handlers/describe-configs.ts'
+import { describeGroupsHandler } from './handlers/describe-groups.ts'
 import { type DescribeLogDirsDeps, describeLogDirsHandler } from './handlers/describe-log-dirs.ts'
 import { describeProducersHandler } from './handlers/describe-producers.ts'
 import {
@@ -14,14 +16,22 @@ import {
   describeTopicPartitionsHandler,
 } from './handlers/describe-topic-partitions.ts'
 import { type FetchHandlerDeps, fetchHandler } from './handlers/fetch.ts'
-import { findCoordinatorHandler } from './handlers/find-coordinator.ts'
+import { type FindCoordinatorDeps, findCoordinatorHandler } from './handlers/find-coordinator.ts'
+import { heartbeatHandler } from './handlers/heartbeat.ts'
 import { incrementalAlterConfigsHandler } from './handlers/incremental-alter-configs.ts'
 import { initProducerIdHandler } from './handlers/init-producer-id.ts'
+import { joinGroupHandler } from './handlers/join-group.ts'
+import { leaveGroupHandler } from './handlers/leave-group.ts'
 import { listConfigResourcesHandler } from './handlers/list-config-resources.ts'
+import { listGroupsHandler } from './handlers/list-groups.ts'
 import { listOffsetsHandler } from './handlers/list-offsets.ts'
 import { type MetadataHandlerDeps, metadataHandler } from './handlers/metadata.ts'
+import { type OffsetCommitDeps, offsetCommitHandler } from './handlers/offset-commit.ts'
+import { offsetDeleteHandler } from './handlers/offset-delete.ts'
+import { offsetFetchHandler } from './handlers/offset-fetch.ts'
 import { offsetForLeaderEpochHandler } from './handlers/offset-for-leader-epoch.ts'
 import { type ProduceHandlerDeps, produceHandler } from './handlers/produce.ts'
+import { syncGroupHandler } from './handlers/sync-group.ts'
 import type { ProducerIds } from './producer-ids.ts'
 import type { Handler } from './server/handler.ts'
 import type { TurnBudget } from './server/turn-budget.ts'
@@ -36,7 +46,9 @@ export interface HandlerDeps
     DescribeLogDirsDeps,
     DescribeTopicPartitionsDeps,
     FetchHandlerDeps,
+    FindCoordinatorDeps,
     MetadataHandlerDeps,
+    OffsetCommitDeps,
     ProduceHandlerDeps {
   readonly producerIds: ProducerIds
   readonly turns: TurnBudget
@@ -52,7 +64,15 @@ export function handlerTable(deps: HandlerDeps): ReadonlyMap<number, Handler> {
     fetchHandler(deps),
     listOffsetsHandler(deps),
     metadataHandler(deps),
-    findCoordinatorHandler(),
+    offsetCommitHandler(deps),
+    offsetFetchHandler(deps),
+    findCoordinatorHandler(deps),
+    joinGroupHandler(deps),
+    heartbeatHandler(deps),
+    leaveGroupHandler(deps),
+    syncGroupHandler(deps),
+    describeGroupsHandler(deps),
+    listGroupsHandler(deps),
     apiVersionsHandler({ ...deps, handlers: () => table.values() }),
     createTopicsHandler(deps),
     deleteTopicsHandler({ ...deps, enabled: deps.deleteEnabled }),
@@ -63,7 +83,9 @@ export function handlerTable(deps: HandlerDeps): ReadonlyMap<number, Handler> {
     alterConfigsHandler(deps),
     describeLogDirsHandler(deps),
     createPartitionsHandler(deps),
+    deleteGroupsHandler(deps),
     incrementalAlterConfigsHandler(deps),
+    offsetDeleteHandler(deps),
     describeClusterHandler(deps),
     describeProducersHandler(deps),
     listConfigResourcesHandler(deps),

@@ -47,11 +47,11 @@ test('a client that means another cluster or node is told to bootstrap again', a
   assert.equal(await ask('elsewhere', 1), ErrorCode.REBOOTSTRAP_REQUIRED)
 })
 
-test('no coordinator can be found, in any version, by any key', async (t) => {
+test('a share group has no coordinator, in any version that can ask for one', async (t) => {
   const { connect } = await startBroker(t)
   const client = await connect()
-  for (const version of versions(0, 6)) {
-    const body = version < 4 ? { key: 'group' } : { keyType: 1, coordinatorKeys: ['a', 'b'] }
+  for (const version of versions(1, 6)) {
+    const body = version < 4 ? { key: 'group', keyType: 2 } : { keyType: 2, coordinatorKeys: ['a', 'b'] }
     const answer = await client.call(FindCoordinatorRequest, FindCoordinatorResponse, version, body)
     if (version < 4) {
       assert.deepEqual([answer.errorCode, answer.nodeId], [ErrorCode.COORDINATOR_NOT_AVAILABLE, -1])
@@ -65,6 +65,26 @@ test('no coordinator can be found, in any version, by any key', async (t) => {
       ],
     )
   }
+})
+
+test('the coordinator of a group is the one broker, whose offsets topic is made by the first who asks', async (t) => {
+  const { broker, connect } = await startBroker(t)
+  const client = await connect()
+  for (const version of versions(0, 6)) {
+    const body = version < 4 ? { key: 'group' } : { keyType: 0, coordinatorKeys: ['a', 'b'] }
+    const answer = await client.call(FindCoordinatorRequest, FindCoordinatorResponse, version, body)
+    const found = version < 4 ? [answer] : answer.coordinators
+    for (const { errorCode, nodeId, host, port } of found) {
+      assert.deepEqual([errorCode, nodeId, `${host}:${port}`], [ErrorCode.NONE, 1, broker.bootstrap])
+    }
+  }
+  const topic = broker.topics.get('__consumer_offsets')
+  assert.equal(topic?.partitions.length, 50)
+  assert.deepEqual(Object.fromEntries(topic?.configs ?? []), {
+    'cleanup.policy': 'compact',
+    'compression.type': 'producer',
+    'segment.bytes': '104857600',
+  })
 })
 
 test('a coordinator of a kind that does not exist is INVALID_REQUEST', async (t) => {

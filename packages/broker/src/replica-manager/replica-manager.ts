@@ -148,6 +148,22 @@ export class ReplicaManager implements LogListener {
     return result
   }
 
+  /** An append by a coordinator of this broker, always with acks=all; producers' bounds of the disk are not its own. */
+  appendAsCoordinator(
+    partition: Partition,
+    records: Buffer,
+    nowMs: number,
+    waiter: AppendWaiter,
+    slot: number,
+  ): AppendResult {
+    if (partition.log.offline === null && partition.minInsyncReplicas > 1) {
+      return refused(partition, ErrorCode.NOT_ENOUGH_REPLICAS, 'one replica in sync, min.insync.replicas asks for more')
+    }
+    const result = partition.append(records, 'coordinator', nowMs, waiter, slot)
+    this.deps.gate.appended(result.appendedBytes)
+    return result
+  }
+
   onWritten(log: PartitionLog): void {
     this.byLog.get(log)?.onWritten()
   }

@@ -6,7 +6,7 @@ import type { LiveConfig } from '../config/live-config.ts'
 import type { ReplicaManager } from '../replica-manager/replica-manager.ts'
 import type { TurnBudget } from '../server/turn-budget.ts'
 import { DONE, type ItemOutcome, refusal } from './outcome.ts'
-import { collisionKey, topicNameProblem } from './topic-names.ts'
+import { collisionKey, isInternalTopic, topicNameProblem } from './topic-names.ts'
 
 /** Sixteen zero bytes: no topic has this id. */
 export const ZERO_ID = 'AAAAAAAAAAAAAAAAAAAAAA'
@@ -43,6 +43,12 @@ export interface TopicInfo {
   readonly partitions: readonly PartitionInfo[]
   /** What the topic sets itself, by Kafka's names. */
   readonly configs: ReadonlyMap<string, string>
+}
+
+/** A topic has come, has more partitions, or is gone. */
+export interface TopicChange {
+  readonly kind: 'created' | 'grown' | 'deleted'
+  readonly topic: TopicInfo
 }
 
 /** The cluster's topics, in memory for reading and durable before a change is answered. */
@@ -108,6 +114,9 @@ export class Topics {
   private readonly deps: TopicsDeps
   private tail: Promise<unknown> = Promise.resolve()
   private stopped = false
+  private readonly listeners: ((change: TopicChange) => void)[] = []
+  /** Grows with every topic that comes, grows or goes. */
+  version = 0
 
   constructor(deps: TopicsDeps) {
     this.deps = deps
@@ -144,6 +153,16 @@ export class Topics {
       isrNodes: isr,
       offlineReplicas: isOffline ? [this.deps.nodeId] : [],
     }
+  }
+
+  /** `listener` is told of each topic that comes, grows or goes, once its partitions here are as it says. */
+  onChange(listener: (change: TopicChange) => void): void {
+    this.listeners.push(listener)
+  }
+
+  private changed(kind: TopicChange['kind'], topic: TopicInfo): void {
+    this.version++
+    for (const listener of this.listeners) listener({ kind, topic })
   }
 
   /** What a topic's partitions obey. */
@@ -186,6 +205,7 @@ export class Topics {
         return { ...problem, created: null }
       }
       this.deps.logger.info('created topic', { topic: topic.name, partitions: replicas.length })
+      this.changed('created', topic)
       return { ...DONE, created: { ...created, topicId: topic.topicId } }
     })
   }
@@ -200,6 +220,10 @@ export class Topics {
     return this.oneByOne(async () => {
       const topic = this.get(name)
       if (topic === undefined) return refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `there is no topic ${name}`)
+      if (isInternalTopic(name)) {
+        const message = `${name} keeps its number of partitions: what is kept where depends on it`
+        return refusal(ErrorCode.INVALID_PARTITIONS, message)
+      }
       const present = topic.partitions.length
       if (count <= present) {
         const message =
@@ -220,7 +244,9 @@ export class Topics {
       const grown = await this.deps.store.addPartitions(name, present, replicas)
       if ('errorCode' in grown) return grown
       // The partitions exist from here on, and get their logs at the next start at the latest.
-      return (await this.tryHost(grown)) ?? DONE
+      const outcome = (await this.tryHost(grown)) ?? DONE
+      this.changed('grown', grown)
+      return outcome
     })
   }
 
@@ -232,6 +258,7 @@ export class Topics {
       if (outcome.errorCode !== ErrorCode.NONE) return outcome
       await this.unhost(topic)
       this.deps.logger.info('deleted topic', { topic: name })
+      this.changed('deleted', topic)
       return DONE
     })
   }

@@ -302,12 +302,12 @@ export class CoordinatorRuntime<M extends CoordinatorMachine> {
     this.committed(shard.partition, this.#host.committedOffset(shard.partition))
   }
 
-  #timerExpired(shard: Shard<M>, key: string, onExpired: () => Outcome<void>): void {
+  #timerExpired(shard: Shard<M>, key: string, onExpired: (nowMs: number) => Outcome<void>): void {
     if (shard.state !== 'active') return
     this.#write(
       shard,
-      () => {
-        const outcome = onExpired()
+      (_machine, nowMs) => {
+        const outcome = onExpired(nowMs)
         return {
           ...outcome,
           onAppended: (errorCode) => {

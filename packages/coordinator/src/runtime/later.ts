@@ -4,7 +4,7 @@
  */
 export class Later<T> {
   #value: { readonly is: T } | null = null
-  #told: ((value: T) => void) | null = null
+  #listener: { told(value: T): void } | null = null
 
   get isSettled(): boolean {
     return this.#value !== null
@@ -14,13 +14,13 @@ export class Later<T> {
   settle(value: T): void {
     if (this.#value !== null) return
     this.#value = { is: value }
-    this.#told?.(value)
+    this.#listener?.told(value)
   }
 
   /** `told` is called once: now, or when the value is known. One listener at most. */
   onSettled(told: (value: T) => void): void {
-    if (this.#told !== null) throw new Error('somebody waits for this already')
-    this.#told = told
+    if (this.#listener !== null) throw new Error('somebody waits for this already')
+    this.#listener = { told }
     if (this.#value !== null) told(this.#value.is)
   }
 }

@@ -22,6 +22,9 @@ export function replyOnly<R>(reply: R | Later<R>): Outcome<R> {
   return { records: NO_RECORDS, reply }
 }
 
+/** Nothing changes, and nobody waits. */
+export const NOTHING: Outcome<void> = { records: NO_RECORDS, reply: undefined }
+
 /** How a machine refuses in the midst of its work: the whole request gets this error of the protocol. */
 export class CoordinatorError extends Error {
   readonly errorCode: number

@@ -57,7 +57,7 @@ export function encodeValue({ type, value, valueVersion }: CoordinatorRecord): B
 export class RecordTypes {
   readonly #byId = new Map<number, RecordType>()
 
-  constructor(types: readonly RecordType<never, never>[]) {
+  constructor(types: readonly { readonly id: number }[]) {
     for (const type of types) this.#byId.set(type.id, type as unknown as RecordType)
   }
 

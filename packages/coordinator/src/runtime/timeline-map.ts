@@ -20,6 +20,11 @@ export class TimelineMap<K, V extends object> implements Versioned {
     this.#timeline = timeline
   }
 
+  /** Nothing of it can be taken back yet: the shard is being read. */
+  get isLoading(): boolean {
+    return this.#timeline.isLoading
+  }
+
   get size(): number {
     return this.#now.size
   }

@@ -5,7 +5,7 @@ import type { Outcome } from './outcome.ts'
  * out like a request of the shard; when its records cannot be appended it is tried again (`CoordinatorTimer` in Kafka).
  */
 export interface CoordinatorTimers {
-  schedule(key: string, delayMs: number, onExpired: () => Outcome<void>): void
+  schedule(key: string, delayMs: number, onExpired: (nowMs: number) => Outcome<void>): void
   cancel(key: string): void
   isScheduled(key: string): boolean
 }
@@ -22,7 +22,7 @@ interface Entry {
   dueMs: number
   armedForMs: number
   handle: unknown
-  onExpired: () => Outcome<void>
+  onExpired: (nowMs: number) => Outcome<void>
 }
 
 /**
@@ -31,10 +31,10 @@ interface Entry {
  */
 export class ShardTimers implements CoordinatorTimers {
   readonly #host: HostTimers
-  readonly #run: (key: string, onExpired: () => Outcome<void>) => void
+  readonly #run: (key: string, onExpired: (nowMs: number) => Outcome<void>) => void
   readonly #entries = new Map<string, Entry>()
 
-  constructor(host: HostTimers, run: (key: string, onExpired: () => Outcome<void>) => void) {
+  constructor(host: HostTimers, run: (key: string, onExpired: (nowMs: number) => Outcome<void>) => void) {
     this.#host = host
     this.#run = run
   }
@@ -47,7 +47,7 @@ export class ShardTimers implements CoordinatorTimers {
     return this.#entries.has(key)
   }
 
-  schedule(key: string, delayMs: number, onExpired: () => Outcome<void>): void {
+  schedule(key: string, delayMs: number, onExpired: (nowMs: number) => Outcome<void>): void {
     const dueMs = this.#host.monotonicMs() + delayMs
     const entry = this.#entries.get(key)
     if (entry === undefined) {

@@ -9,6 +9,8 @@ import {
   FindCoordinatorResponse,
   InitProducerIdRequest,
   InitProducerIdResponse,
+  JoinGroupRequest,
+  JoinGroupResponse,
   ListOffsetsRequest,
   ListOffsetsResponse,
   MetadataRequest,
@@ -26,7 +28,14 @@ import type { BadInput } from './target.ts'
 /** Would leave the folder, break the disk's or the log's lines, or are too long. */
 const NAMES = ['.', '..', '../etc', '/etc/passwd', 'a/b', 'a\\b', 'a\0b', 'a\nb', 'x'.repeat(250), '', 'ä', 'a b']
 
-const { COORDINATOR_NOT_AVAILABLE, INVALID_REQUEST, INVALID_TOPIC_EXCEPTION, UNKNOWN_TOPIC_OR_PARTITION } = ErrorCode
+const {
+  COORDINATOR_NOT_AVAILABLE,
+  INVALID_GROUP_ID,
+  INVALID_REQUEST,
+  INVALID_TOPIC_EXCEPTION,
+  UNKNOWN_MEMBER_ID,
+  UNKNOWN_TOPIC_OR_PARTITION,
+} = ErrorCode
 
 export const requests: readonly BadInput[] = [
   {
@@ -51,13 +60,18 @@ export const requests: readonly BadInput[] = [
     outcome: 'refuses by code',
     async play(target) {
       const client = await target.connect()
-      for (const keyType of [0, 1]) {
-        const body = { keyType, coordinatorKeys: NAMES }
-        const { coordinators } = await client.call(FindCoordinatorRequest, FindCoordinatorResponse, 4, body)
-        assert.deepEqual(
-          coordinators.map(({ errorCode }) => errorCode),
-          NAMES.map(() => COORDINATOR_NOT_AVAILABLE),
-        )
+      const body = { keyType: 1, coordinatorKeys: NAMES }
+      const { coordinators } = await client.call(FindCoordinatorRequest, FindCoordinatorResponse, 4, body)
+      assert.deepEqual(
+        coordinators.map(({ errorCode }) => errorCode),
+        NAMES.map(() => COORDINATOR_NOT_AVAILABLE),
+      )
+      await client.call(FindCoordinatorRequest, FindCoordinatorResponse, 4, { keyType: 0, coordinatorKeys: NAMES })
+      for (const groupId of NAMES) {
+        // To the coordinator they are names as good as any, and no file has them; without one nobody can be a member.
+        const joining = { groupId, sessionTimeoutMs: 10_000, memberId: 'nobody', protocolType: 'consumer' }
+        const { errorCode } = await client.call(JoinGroupRequest, JoinGroupResponse, 5, joining)
+        assert.equal(errorCode, groupId === '' ? INVALID_GROUP_ID : UNKNOWN_MEMBER_ID)
       }
       for (const transactionalId of NAMES) {
         const body = { transactionalId, transactionTimeoutMs: 1000 }

@@ -1,0 +1,272 @@
+import { ErrorCode } from '@ottla/protocol'
+import { type Outcome, replyOnly } from '../runtime/outcome.ts'
+import { type CoordinatorRecord, RecordTypes } from '../runtime/record.ts'
+import type { CoordinatorMachine } from '../runtime/shard.ts'
+import type { ClassicGroup } from './classic/classic-group.ts'
+import { type Caller, ClassicGroups, type JoinBody, type LeaveBody, type LeaveReply } from './classic/classic-groups.ts'
+import type { JoinReply, SyncReply } from './classic/member.ts'
+import type { HeartbeatBody } from './classic/membership.ts'
+import type { SyncBody } from './classic/rounds.ts'
+import { isSubscribed } from './classic/subscription.ts'
+import type { GroupContext } from './context.ts'
+import { describeClassic, type GroupDescription, type GroupListing, listed } from './listing.ts'
+import { type CommitBody, type CommitReply, commitOffsets, refuseCommit, type TxnCommitBody } from './offsets/commit.ts'
+import { deleteRecord } from './offsets/committed-offset.ts'
+import { expiredOffsets } from './offsets/expiry.ts'
+import { type FetchedOffsets, fetchOffsets, type OffsetQuery } from './offsets/fetch.ts'
+import { OffsetStore } from './offsets/offset-store.ts'
+import { groupMetadata, legacyOffsetCommit, offsetCommit } from './records.ts'
+
+export const groupRecordTypes = new RecordTypes([legacyOffsetCommit, offsetCommit, groupMetadata])
+
+const EXPIRY_KEY = 'expiry'
+/** From here on a commit to a group that does not exist is told so. */
+const GROUP_ID_NOT_FOUND_VERSION = 9
+
+/** The groups of one partition of `__consumer_offsets`, and their offsets (`GroupCoordinatorShard` in Apache Kafka). */
+export class GroupMachine implements CoordinatorMachine {
+  readonly #context: GroupContext
+  readonly classic: ClassicGroups
+  readonly offsets: OffsetStore
+
+  constructor(context: GroupContext) {
+    this.#context = context
+    this.classic = new ClassicGroups(context)
+    this.offsets = new OffsetStore(context.timeline)
+  }
+
+  // ---- what lasts
+
+  replay(offset: number, producerId: number, _producerEpoch: number, record: CoordinatorRecord): void {
+    const { type, key, value } = record
+    switch (type.id) {
+      case legacyOffsetCommit.id:
+      case offsetCommit.id:
+        if (value === null) this.offsets.delete(key)
+        else {
+          const { offset: committed, leaderEpoch = -1, metadata, commitTimestamp, expireTimestamp = -1 } = value
+          const kept = {
+            offset: committed,
+            leaderEpoch,
+            metadata,
+            commitTimestampMs: commitTimestamp,
+            expireTimestampMs: expireTimestamp,
+            topicId: value.topicId,
+            recordOffset: offset,
+          }
+          if (producerId < 0) this.offsets.put(key, kept)
+          else this.offsets.putPending(key, kept, producerId)
+        }
+        return
+      case groupMetadata.id:
+        this.classic.replay(key.group, value)
+        return
+      default:
+        throw new Error(`no replay for records of type ${type.id}`)
+    }
+  }
+
+  replayEndTransaction(producerId: number, _producerEpoch: number, commit: boolean): void {
+    this.offsets.endTransaction(producerId, commit)
+  }
+
+  loaded(_nowMs: number): void {
+    this.classic.loaded()
+    this.#scheduleExpiry()
+  }
+
+  unloaded(): void {
+    this.classic.unloaded()
+  }
+
+  // ---- membership
+
+  join(caller: Caller, body: JoinBody, nowMs: number): Outcome<JoinReply> {
+    return this.classic.join(caller, body, nowMs)
+  }
+
+  sync(body: SyncBody, nowMs: number): Outcome<SyncReply> {
+    return this.classic.rounds.sync(this.classic.get(body.groupId), body, nowMs)
+  }
+
+  heartbeat(body: HeartbeatBody): Outcome<number> {
+    return replyOnly(this.classic.membership.heartbeat(this.classic.get(body.groupId), body))
+  }
+
+  leave(body: LeaveBody, nowMs: number): Outcome<LeaveReply> {
+    return this.classic.leave(body, nowMs)
+  }
+
+  // ---- offsets
+
+  commit(body: CommitBody, apiVersion: number, nowMs: number): Outcome<CommitReply> {
+    const { groupId, memberId, groupInstanceId, generationIdOrMemberEpoch, topics } = body
+    const group = this.#groupForCommit(groupId, generationIdOrMemberEpoch, nowMs)
+    if (group === undefined) {
+      const code =
+        apiVersion >= GROUP_ID_NOT_FOUND_VERSION ? ErrorCode.GROUP_ID_NOT_FOUND : ErrorCode.ILLEGAL_GENERATION
+      return replyOnly(refuseCommit(topics, code))
+    }
+    const problem = commitProblem(group, memberId, groupInstanceId, generationIdOrMemberEpoch, false)
+    if (problem !== ErrorCode.NONE) return replyOnly(refuseCommit(topics, problem))
+    this.classic.membership.heardByCommit(group, memberId)
+    return commitOffsets(groupId, topics, body.retentionTimeMs, this.#context.config, nowMs)
+  }
+
+  commitInTransaction(body: TxnCommitBody, nowMs: number): Outcome<CommitReply> {
+    const { groupId, memberId, groupInstanceId, generationIdOrMemberEpoch, topics } = body
+    const group = this.#groupForCommit(groupId, generationIdOrMemberEpoch, nowMs)
+    const problem =
+      group === undefined
+        ? ErrorCode.ILLEGAL_GENERATION
+        : commitProblem(group, memberId, groupInstanceId, generationIdOrMemberEpoch, true)
+    if (problem !== ErrorCode.NONE) return replyOnly(refuseCommit(topics, problem))
+    return commitOffsets(groupId, topics, -1, this.#context.config, nowMs)
+  }
+
+  /** Whoever commits without a generation needs no group: one without members is made for the offsets. */
+  #groupForCommit(groupId: string, generation: number, nowMs: number): ClassicGroup | undefined {
+    const group = this.classic.get(groupId)
+    return group === undefined && generation < 0 ? this.classic.getOrCreate(groupId, nowMs) : group
+  }
+
+  fetch(query: OffsetQuery): FetchedOffsets {
+    return fetchOffsets(this.offsets, query)
+  }
+
+  /** Of topics that no member reads. */
+  deleteOffsets(
+    groupId: string,
+    topics: readonly { readonly name: string; readonly partitions: readonly { readonly partitionIndex: number }[] }[],
+  ): Outcome<DeleteOffsetsReply> {
+    const group = this.#find(groupId)
+    if (group === undefined)
+      return replyOnly<DeleteOffsetsReply>({ errorCode: ErrorCode.GROUP_ID_NOT_FOUND, topics: [] })
+    const hasMembers = !group.is('Empty', 'Dead')
+    if (hasMembers && group.protocolType !== 'consumer') {
+      return replyOnly<DeleteOffsetsReply>({ errorCode: ErrorCode.NON_EMPTY_GROUP, topics: [] })
+    }
+    const records: CoordinatorRecord[] = []
+    const answered = topics.map(({ name, partitions }) => {
+      const isRead = hasMembers && isSubscribed(group, name)
+      return {
+        name,
+        partitions: partitions.map(({ partitionIndex }) => {
+          const place = { group: groupId, topic: name, partition: partitionIndex }
+          const isThere = this.offsets.latest(place) !== undefined || this.offsets.hasPending(place)
+          if (!isRead && isThere) records.push(deleteRecord(place))
+          return { partitionIndex, errorCode: isRead ? ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC : ErrorCode.NONE }
+        }),
+      }
+    })
+    return { records, reply: { errorCode: ErrorCode.NONE, topics: answered } }
+  }
+
+  /** The offsets of topics that have been deleted. */
+  topicsDeleted(names: ReadonlySet<string>): Outcome<void> {
+    const records: CoordinatorRecord[] = []
+    for (const groupId of this.offsets.allGroups()) {
+      for (const place of this.offsets.placesOf(groupId)) if (names.has(place.topic)) records.push(deleteRecord(place))
+    }
+    return { records, reply: undefined, separable: true }
+  }
+
+  // ---- groups as a whole
+
+  /** One without members, with its offsets. */
+  deleteGroup(groupId: string, nowMs: number): Outcome<number> {
+    const group = this.#find(groupId)
+    if (group === undefined || group.is('Dead')) return replyOnly<number>(ErrorCode.GROUP_ID_NOT_FOUND)
+    if (!group.is('Empty')) return replyOnly<number>(ErrorCode.NON_EMPTY_GROUP)
+    const records: CoordinatorRecord[] = this.offsets.placesOf(groupId).map(deleteRecord)
+    if (this.classic.stored.get(groupId) !== undefined) records.push(this.classic.tombstone(groupId))
+    const forgotten = this.classic.forget(groupId, nowMs)
+    const onAppended = (errorCode: number): void => {
+      if (errorCode !== ErrorCode.NONE) forgotten.undo()
+    }
+    return { records, reply: ErrorCode.NONE, onAppended }
+  }
+
+  /** Sorted by nothing in particular. */
+  list(): GroupListing[] {
+    const groups = new Map<string, GroupListing>()
+    for (const group of this.classic.all()) groups.set(group.groupId, listed(group))
+    for (const groupId of this.offsets.groups()) {
+      if (!groups.has(groupId)) groups.set(groupId, { groupId, protocolType: '', state: 'Empty', type: 'Classic' })
+    }
+    return [...groups.values()]
+  }
+
+  /** Null: there is no such group. */
+  describe(groupId: string): GroupDescription | null {
+    const group = this.classic.get(groupId)
+    if (group !== undefined && !group.is('Dead')) return describeClassic(group)
+    if (!this.offsets.hasAny(groupId)) return null
+    return { state: 'Empty', protocolType: '', protocol: '', members: [] }
+  }
+
+  /** A group that has nothing but offsets is one without members. */
+  #find(groupId: string): ClassicGroup | undefined {
+    const group = this.classic.get(groupId)
+    if (group !== undefined || !this.offsets.isUsedBy(groupId)) return group
+    return this.classic.getOrCreate(groupId, -1)
+  }
+
+  // ---- expiry
+
+  #scheduleExpiry(): void {
+    this.#context.timers.schedule(EXPIRY_KEY, this.#context.config.offsetsCheckIntervalMs, (nowMs) => {
+      this.#scheduleExpiry()
+      return this.expire(nowMs)
+    })
+  }
+
+  /** Deletes what has been kept for long enough, and groups of which nothing is left. */
+  expire(nowMs: number): Outcome<void> {
+    this.offsets.sweep()
+    const records: CoordinatorRecord[] = []
+    const forgotten: { undo(): void }[] = []
+    for (const groupId of this.offsets.allGroups()) this.#find(groupId)
+    for (const group of [...this.classic.all()]) {
+      const expired = expiredOffsets(this.offsets, group, this.#context.config.offsetsRetentionMs, nowMs)
+      records.push(...expired.records)
+      if (!group.is('Empty') || group.pendingJoin.size > 0 || !expired.isBare) continue
+      if (this.classic.stored.get(group.groupId) !== undefined) records.push(this.classic.tombstone(group.groupId))
+      forgotten.push(this.classic.forget(group.groupId, nowMs))
+    }
+    const onAppended = (errorCode: number): void => {
+      if (errorCode !== ErrorCode.NONE) for (const group of forgotten) group.undo()
+    }
+    return { records, reply: undefined, onAppended, separable: true }
+  }
+}
+
+export interface DeleteOffsetsReply {
+  readonly errorCode: number
+  readonly topics: readonly {
+    readonly name: string
+    readonly partitions: readonly { readonly partitionIndex: number; readonly errorCode: number }[]
+  }[]
+}
+
+/** Who may commit for the group; see the table in `classic/state.ts`. */
+function commitProblem(
+  group: ClassicGroup,
+  memberId: string,
+  instanceId: string | null,
+  generation: number,
+  inTransaction: boolean,
+): number {
+  if (group.is('Dead')) return ErrorCode.COORDINATOR_NOT_AVAILABLE
+  if (generation < 0 && group.is('Empty')) return ErrorCode.NONE
+  if (generation >= 0 || memberId !== '' || instanceId !== null) {
+    const problem = group.memberProblem(memberId, instanceId)
+    if (problem !== ErrorCode.NONE) return problem
+    if (generation !== group.generation) return ErrorCode.ILLEGAL_GENERATION
+  } else if (!inTransaction && !group.is('Empty')) {
+    return ErrorCode.UNKNOWN_MEMBER_ID
+  }
+  // The member knows of a generation whose partitions it does not have yet.
+  if (!inTransaction && group.is('CompletingRebalance')) return ErrorCode.REBALANCE_IN_PROGRESS
+  return ErrorCode.NONE
+}

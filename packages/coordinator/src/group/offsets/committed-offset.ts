@@ -1,0 +1,47 @@
+import { ZERO_UUID } from '@ottla/protocol'
+import type { CoordinatorRecord } from '../../runtime/record.ts'
+import { offsetCommit } from '../records.ts'
+
+/** Where a group goes on in a partition. */
+export interface CommittedOffset {
+  /** The next one to read. */
+  readonly offset: number
+  /** Of the last record read; -1 if unknown. */
+  readonly leaderEpoch: number
+  readonly metadata: string
+  /** ms since the epoch. */
+  readonly commitTimestampMs: number
+  /** ms since the epoch; -1: by the broker's retention. Only OffsetCommit 2 to 4 sets it. */
+  readonly expireTimestampMs: number
+  /** All zeros if unknown. */
+  readonly topicId: string
+  /** Of its record in `__consumer_offsets`: of two the later one counts. */
+  readonly recordOffset: number
+}
+
+export interface OffsetPlace {
+  readonly group: string
+  readonly topic: string
+  readonly partition: number
+}
+
+export function commitRecord(place: OffsetPlace, committed: Omit<CommittedOffset, 'recordOffset'>): CoordinatorRecord {
+  const { offset, leaderEpoch, metadata, commitTimestampMs, expireTimestampMs, topicId } = committed
+  const version = expireTimestampMs >= 0 ? 1 : topicId === ZERO_UUID ? 3 : 4
+  return offsetCommit.put(
+    { group: place.group, topic: place.topic, partition: place.partition },
+    {
+      offset,
+      leaderEpoch,
+      metadata,
+      commitTimestamp: commitTimestampMs,
+      expireTimestamp: expireTimestampMs,
+      topicId,
+    },
+    version,
+  )
+}
+
+export function deleteRecord({ group, topic, partition }: OffsetPlace): CoordinatorRecord {
+  return offsetCommit.tombstone({ group, topic, partition })
+}

@@ -1,0 +1,174 @@
+import type { Timeline } from '../../runtime/timeline.ts'
+import { TimelineMap } from '../../runtime/timeline-map.ts'
+import type { CommittedOffset, OffsetPlace } from './committed-offset.ts'
+
+type Partitions = TimelineMap<number, CommittedOffset>
+
+/** An offset that counts once its transaction commits. */
+interface PendingOffset extends OffsetPlace {
+  readonly committed: CommittedOffset
+}
+
+/**
+ * The committed offsets of the groups of one shard, and those that open transactions have under way
+ * (`OffsetMetadataManager` in Apache Kafka). Changed by replaying records alone.
+ *
+ * A transaction's offset waits under its producer id until the marker. Then it replaces what is there unless that was
+ * committed behind it.
+ */
+export class OffsetStore {
+  readonly #timeline: Timeline
+  readonly #groups = new Map<string, Map<string, Partitions>>()
+  /** By producer id, in the order of their records. */
+  readonly #pending: TimelineMap<number, readonly PendingOffset[]>
+  /** Producer ids with an offset under way, by `placeKey`. */
+  readonly #open: TimelineMap<string, ReadonlySet<number>>
+
+  constructor(timeline: Timeline) {
+    this.#timeline = timeline
+    this.#pending = new TimelineMap(timeline)
+    this.#open = new TimelineMap(timeline)
+  }
+
+  // ---- what is committed
+
+  get({ group, topic, partition }: OffsetPlace): CommittedOffset | undefined {
+    return this.#groups.get(group)?.get(topic)?.committed(partition)
+  }
+
+  *topicsOf(group: string): Iterable<[topic: string, partitions: Iterable<[number, CommittedOffset]>]> {
+    for (const [topic, partitions] of this.#groups.get(group) ?? []) yield [topic, partitions.committedEntries()]
+  }
+
+  /** Groups that have offsets. */
+  *groups(): Iterable<string> {
+    for (const group of this.#groups.keys()) if (this.hasAny(group)) yield group
+  }
+
+  hasAny(group: string): boolean {
+    for (const partitions of this.#groups.get(group)?.values() ?? []) {
+      for (const _ of partitions.committedEntries()) return true
+    }
+    return false
+  }
+
+  /** An open transaction may still change the offset (KIP-447). */
+  isUnstable(place: OffsetPlace): boolean {
+    return this.#open.committed(placeKey(place)) !== undefined
+  }
+
+  // ---- what may not be committed yet
+
+  /** Groups that have, or had until lately, offsets. */
+  allGroups(): string[] {
+    return [...this.#groups.keys()]
+  }
+
+  latest({ group, topic, partition }: OffsetPlace): CommittedOffset | undefined {
+    return this.#groups.get(group)?.get(topic)?.get(partition)
+  }
+
+  hasPending(place: OffsetPlace): boolean {
+    return this.#open.has(placeKey(place))
+  }
+
+  /** Of a group, every partition with an offset, under way or there. */
+  placesOf(group: string): OffsetPlace[] {
+    const places = new Map<string, OffsetPlace>()
+    for (const [topic, partitions] of this.#groups.get(group) ?? []) {
+      for (const partition of partitions.keys()) {
+        const place = { group, topic, partition }
+        places.set(placeKey(place), place)
+      }
+    }
+    for (const offsets of this.#pending.values()) {
+      for (const { topic, partition, group: of } of offsets) {
+        const place = { group, topic, partition }
+        if (of === group) places.set(placeKey(place), place)
+      }
+    }
+    return [...places.values()]
+  }
+
+  /** Whether there is an offset of the group now, be it under way. */
+  isUsedBy(group: string): boolean {
+    for (const partitions of this.#groups.get(group)?.values() ?? []) if (partitions.size > 0) return true
+    for (const offsets of this.#pending.values()) if (offsets.some((pending) => pending.group === group)) return true
+    return false
+  }
+
+  // ---- replay
+
+  put(place: OffsetPlace, committed: CommittedOffset): void {
+    const { group, topic, partition } = place
+    let topics = this.#groups.get(group)
+    if (topics === undefined) {
+      topics = new Map()
+      this.#groups.set(group, topics)
+    }
+    let partitions = topics.get(topic)
+    if (partitions === undefined) {
+      partitions = new TimelineMap(this.#timeline)
+      topics.set(topic, partitions)
+    }
+    partitions.set(partition, committed)
+  }
+
+  putPending(place: OffsetPlace, committed: CommittedOffset, producerId: number): void {
+    const { group, topic, partition } = place
+    const before = this.#pending.get(producerId) ?? []
+    this.#pending.set(producerId, [...before, { group, topic, partition, committed }])
+    const key = placeKey(place)
+    this.#open.set(key, new Set([...(this.#open.get(key) ?? []), producerId]))
+  }
+
+  /** Also what transactions have under way for it. */
+  delete(place: OffsetPlace): void {
+    const { group, topic, partition } = place
+    this.#groups.get(group)?.get(topic)?.delete(partition)
+    this.#sweep(group)
+    const key = placeKey(place)
+    for (const producerId of this.#open.get(key) ?? []) {
+      const kept = (this.#pending.get(producerId) ?? []).filter((pending) => placeKey(pending) !== key)
+      if (kept.length === 0) this.#pending.delete(producerId)
+      else this.#pending.set(producerId, kept)
+    }
+    this.#open.delete(key)
+  }
+
+  endTransaction(producerId: number, commit: boolean): void {
+    const offsets = this.#pending.get(producerId)
+    if (offsets === undefined) return
+    this.#pending.delete(producerId)
+    for (const pending of offsets) {
+      const key = placeKey(pending)
+      const left = new Set(this.#open.get(key))
+      left.delete(producerId)
+      if (left.size === 0) this.#open.delete(key)
+      else this.#open.set(key, left)
+      if (!commit) continue
+      const there = this.latest(pending)
+      if (there === undefined || there.recordOffset < pending.committed.recordOffset) {
+        this.put(pending, pending.committed)
+      }
+    }
+  }
+
+  /** Lets go of the maps of what has been deleted for good; a later call finds what is still uncommitted now. */
+  #sweep(group: string): void {
+    const topics = this.#groups.get(group)
+    if (topics === undefined) return
+    for (const [topic, partitions] of topics) if (partitions.isForgotten) topics.delete(topic)
+    if (topics.size === 0) this.#groups.delete(group)
+  }
+
+  /** Lets go of what deleted groups have left, once that is committed. */
+  sweep(): void {
+    for (const group of [...this.#groups.keys()]) this.#sweep(group)
+  }
+}
+
+/** No topic has a 0 in its name. */
+function placeKey({ group, topic, partition }: OffsetPlace): string {
+  return `${partition}\0${topic}\0${group}`
+}
