@@ -36,6 +36,7 @@ export {
   TimeoutError,
   UnknownTopicError,
 } from './errors.ts'
+export type { GroupMetadata } from './group-metadata.ts'
 export { Kafka } from './kafka.ts'
 export { type KafkaOptions, parseBootstrap } from './options.ts'
 export type { Delivery, RecordMetadata } from './producer/batch.ts'

@@ -16,7 +16,7 @@ export interface Broker {
  * Responses come in order, so a long poll holds up whatever is asked after it on the same connection: each kind of use
  * has a connection of its own.
  */
-export type Purpose = 'general' | 'produce' | 'fetch'
+export type Purpose = 'general' | 'produce' | 'fetch' | 'group' | 'transaction'
 
 /** One connection that is wanted, there or not. */
 interface Slot {

@@ -1,0 +1,13 @@
+/**
+ * What a group's coordinator needs to know of the member for which a transaction commits offsets, so that one that has
+ * been replaced can no longer commit them (KIP-447). A group consumer offers it as `consumer.groupMetadata()`.
+ */
+export interface GroupMetadata {
+  readonly groupId: string
+  /** Generation of the classic protocol, or member epoch of KIP-848; -1 checks nothing. */
+  readonly generationId: number
+  /** Empty when the group has no members of its own. */
+  readonly memberId: string
+  /** `group.instance.id` of a static member. */
+  readonly groupInstanceId: string | null
+}
