@@ -5,6 +5,7 @@ import type { AppendWaiter, Partition } from '../replica-manager/partition.ts'
 import type { ReplicaManager } from '../replica-manager/replica-manager.ts'
 import { defineHandler, type Handler } from '../server/handler.ts'
 import type { Request } from '../server/request.ts'
+import { isInternalTopic } from '../topics/topic-names.ts'
 import { type AwaitingWrite, PRODUCE_TIMEOUT_MS_MIN, ProduceDeadlines } from './produce-deadlines.ts'
 
 /**
@@ -16,6 +17,7 @@ import { type AwaitingWrite, PRODUCE_TIMEOUT_MS_MIN, ProduceDeadlines } from './
  * - Transactional batches are refused with INVALID_TXN_STATE until there is a coordinator.
  * - acks 0: no answer, and the connection is closed on an error, which is the only way to tell; 1: once written here;
  *   -1 (all): once the high watermark has passed. Others: INVALID_REQUIRED_ACKS.
+ * - Internal topics are written by their coordinators alone: INVALID_TOPIC_EXCEPTION, but for Kafka's administrative client.
  * - `timeoutMs` (at least 500): a partition that is not certain by then answers REQUEST_TIMED_OUT. Its records may still be
  *   written: whoever tries again without a producer id may have them twice.
  */
@@ -32,6 +34,8 @@ const ATTRIBUTES_AT = 22
 const CODEC_BITS = 0b111
 const ZSTD = 4
 const TRANSACTIONAL_BIT = 0b1_0000
+/** What Kafka's tools call themselves (`AdminUtils.ADMIN_CLIENT_ID`). */
+const ADMIN_CLIENT_ID = '__admin_client'
 
 export interface ProduceHandlerDeps {
   readonly clock: Clock
@@ -160,6 +164,9 @@ class ProduceOperation implements AppendWaiter, AwaitingWrite {
     const partition = byId ? replicas.partitionById(topicId, index) : replicas.partition(name, index)
     if (partition === undefined) {
       return byId && !replicas.hasTopicId(topicId) ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    }
+    if (isInternalTopic(partition.topic) && this.request.clientId !== ADMIN_CLIENT_ID) {
+      return ErrorCode.INVALID_TOPIC_EXCEPTION
     }
     if (records === null || records.length === 0) return ErrorCode.INVALID_RECORD
     if (records.length > ATTRIBUTES_AT) {

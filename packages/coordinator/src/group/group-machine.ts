@@ -43,20 +43,7 @@ export class GroupMachine implements CoordinatorMachine {
       case legacyOffsetCommit.id:
       case offsetCommit.id:
         if (value === null) this.offsets.delete(key)
-        else {
-          const { offset: committed, leaderEpoch = -1, metadata, commitTimestamp, expireTimestamp = -1 } = value
-          const kept = {
-            offset: committed,
-            leaderEpoch,
-            metadata,
-            commitTimestampMs: commitTimestamp,
-            expireTimestampMs: expireTimestamp,
-            topicId: value.topicId,
-            recordOffset: offset,
-          }
-          if (producerId < 0) this.offsets.put(key, kept)
-          else this.offsets.putPending(key, kept, producerId)
-        }
+        else this.offsets.replay(key, value, offset, producerId)
         return
       case groupMetadata.id:
         this.classic.replay(key.group, value)

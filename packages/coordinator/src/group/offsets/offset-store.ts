@@ -1,8 +1,23 @@
+import { ZERO_UUID } from '@ottla/protocol'
 import type { Timeline } from '../../runtime/timeline.ts'
 import { TimelineMap } from '../../runtime/timeline-map.ts'
 import type { CommittedOffset, OffsetPlace } from './committed-offset.ts'
 
 type Partitions = TimelineMap<number, CommittedOffset>
+
+/** As its record has it; records of old versions lack some of it. */
+export interface StoredOffset {
+  readonly offset: number
+  readonly leaderEpoch?: number
+  readonly metadata: string
+  /** ms since the epoch, as the next one. */
+  readonly commitTimestamp: number
+  readonly expireTimestamp?: number
+  readonly topicId?: string
+}
+
+/** Ids that are remembered to be shared. */
+const TOPIC_IDS_MAX = 100_000
 
 /** An offset that counts once its transaction commits. */
 interface PendingOffset extends OffsetPlace {
@@ -19,6 +34,7 @@ interface PendingOffset extends OffsetPlace {
 export class OffsetStore {
   readonly #timeline: Timeline
   readonly #groups = new Map<string, Map<string, Partitions>>()
+  readonly #topicIds = new Map<string, string>()
   /** By producer id, in the order of their records. */
   readonly #pending: TimelineMap<number, readonly PendingOffset[]>
   /** Producer ids with an offset under way, by `placeKey`. */
@@ -98,6 +114,31 @@ export class OffsetStore {
   }
 
   // ---- replay
+
+  /** `producerId` is -1 outside of transactions. */
+  replay(place: OffsetPlace, value: StoredOffset, recordOffset: number, producerId: number): void {
+    const { offset, leaderEpoch = -1, metadata, commitTimestamp, expireTimestamp = -1, topicId = ZERO_UUID } = value
+    const committed = {
+      offset,
+      leaderEpoch,
+      metadata,
+      commitTimestampMs: commitTimestamp,
+      expireTimestampMs: expireTimestamp,
+      topicId: this.#sameId(topicId),
+      recordOffset,
+    }
+    if (producerId < 0) this.put(place, committed)
+    else this.putPending(place, committed, producerId)
+  }
+
+  /** One string for all offsets of a topic: there may be a million. */
+  #sameId(topicId: string): string {
+    const known = this.#topicIds.get(topicId)
+    if (known !== undefined) return known
+    if (this.#topicIds.size >= TOPIC_IDS_MAX) this.#topicIds.clear()
+    this.#topicIds.set(topicId, topicId)
+    return topicId
+  }
 
   put(place: OffsetPlace, committed: CommittedOffset): void {
     const { group, topic, partition } = place
