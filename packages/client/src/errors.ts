@@ -58,3 +58,20 @@ export class UnknownTopicError extends KafkaError {
     this.topic = topic
   }
 }
+
+/**
+ * A transaction has failed. `code` is that of the `cause`; `retriable` says whether the whole transaction may go through
+ * when it is run again.
+ */
+export class TransactionError extends KafkaError {
+  declare readonly cause: KafkaError
+  /** The producer can do nothing more: close it, and make another if this one was not replaced. */
+  readonly fatal: boolean
+
+  constructor(cause: KafkaError, options: { readonly fatal: boolean; readonly retriable: boolean }) {
+    const then = options.fatal ? 'the producer can no longer be used' : 'the transaction can only be aborted'
+    super(cause.code, `${cause.message}; ${then}`, { retriable: options.retriable, cause })
+    this.name = 'TransactionError'
+    this.fatal = options.fatal
+  }
+}

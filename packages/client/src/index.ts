@@ -34,6 +34,7 @@ export {
   type ConnectionErrorCode,
   KafkaError,
   TimeoutError,
+  TransactionError,
   UnknownTopicError,
 } from './errors.ts'
 export type { GroupMetadata } from './group-metadata.ts'
@@ -41,7 +42,15 @@ export { Kafka } from './kafka.ts'
 export { type KafkaOptions, parseBootstrap } from './options.ts'
 export type { Delivery, RecordMetadata } from './producer/batch.ts'
 export { murmur2 } from './producer/murmur2.ts'
-export type { Partitioner, ProducerOptions } from './producer/options.ts'
+export type { Partitioner, ProducerOptions, TransactionalProducerOptions } from './producer/options.ts'
 export { partitionOfKey } from './producer/partitioner.ts'
 export { type Content, Producer, type ProducerRecord } from './producer/producer.ts'
-export { consumerOptionsFrom, kafkaOptionsFrom, producerOptionsFrom } from './properties.ts'
+export type { OffsetToCommit } from './producer/transaction/events.ts'
+export { Transaction } from './producer/transaction/transaction.ts'
+export { TransactionalProducer } from './producer/transactional-producer.ts'
+export {
+  consumerOptionsFrom,
+  kafkaOptionsFrom,
+  producerOptionsFrom,
+  transactionalProducerOptionsFrom,
+} from './properties.ts'

@@ -5,8 +5,9 @@ import { Consumer } from './consumer/consumer.ts'
 import type { ConsumerOptions } from './consumer/options.ts'
 import type { ClientDeps } from './deps.ts'
 import { type KafkaOptions, settingsOf } from './options.ts'
-import type { ProducerOptions } from './producer/options.ts'
+import { type ProducerOptions, producerSettingsOf, type TransactionalProducerOptions } from './producer/options.ts'
 import { Producer } from './producer/producer.ts'
+import { TransactionalProducer } from './producer/transactional-producer.ts'
 
 /**
  * One client of one cluster. Connections are made when they are needed; nothing is sent before.
@@ -26,9 +27,14 @@ export class Kafka implements AsyncDisposable {
     this.admin = new Admin(this.cluster)
   }
 
-  /** Throws `ConfigError` for options that cannot be. */
-  producer(options: ProducerOptions = {}): Producer {
-    const producer: Producer = new Producer(options, this.cluster, () => this.children.delete(producer))
+  /** With a `transactionalId`, one that writes in transactions. Throws `ConfigError` for options that cannot be. */
+  producer(options: TransactionalProducerOptions): TransactionalProducer
+  producer(options?: ProducerOptions): Producer
+  producer(options: ProducerOptions | TransactionalProducerOptions = {}): Producer | TransactionalProducer {
+    const onClosed = () => this.children.delete(producer)
+    const producer: Producer | TransactionalProducer = isTransactional(options)
+      ? new TransactionalProducer(options, this.cluster, onClosed)
+      : new Producer(producerSettingsOf(options, this.cluster.settings.requestTimeoutMs), this.cluster, onClosed)
     this.children.add(producer)
     return producer
   }
@@ -53,4 +59,10 @@ export class Kafka implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
+}
+
+function isTransactional(
+  options: ProducerOptions | TransactionalProducerOptions,
+): options is TransactionalProducerOptions {
+  return (options as Partial<TransactionalProducerOptions> | null)?.transactionalId !== undefined
 }

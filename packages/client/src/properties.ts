@@ -2,7 +2,7 @@ import { type CodecName, codecByName } from '@ottla/protocol/records'
 import type { ConsumerOptions } from './consumer/options.ts'
 import { ConfigError } from './errors.ts'
 import type { KafkaOptions } from './options.ts'
-import type { ProducerOptions } from './producer/options.ts'
+import type { ProducerOptions, TransactionalProducerOptions } from './producer/options.ts'
 import { partitionOfKey } from './producer/partitioner.ts'
 
 /**
@@ -114,7 +114,8 @@ const producerRules: readonly Rule[] = [
     parse: integer(-131072),
   },
   { names: ['linger.ms', 'queue.buffering.max.ms'], option: 'lingerMs', parse: milliseconds },
-  { names: ['batch.size'], option: 'batchBytes', parse: integer(0) },
+  // 0 makes each record a batch of its own, as any size does that the first one fills.
+  { names: ['batch.size'], option: 'batchBytes', parse: (value, name) => Math.max(1, integer(0)(value, name)) },
   { names: ['max.request.size', 'message.max.bytes'], option: 'maxRequestBytes', parse: integer(1) },
   { names: ['buffer.memory'], option: 'bufferBytes', parse: integer(1) },
   {
@@ -125,6 +126,11 @@ const producerRules: readonly Rule[] = [
   { names: ['retries', 'message.send.max.retries'], option: 'retries', parse: integer(0) },
   { names: ['delivery.timeout.ms', 'message.timeout.ms'], option: 'deliveryTimeoutMs', parse: integer(1) },
   { names: ['partitioner', 'partitioner.class'], option: 'partitioner', parse: partitioner },
+]
+
+const transactionRules: readonly Rule[] = [
+  { names: ['transactional.id'], option: 'transactionalId', parse: text },
+  { names: ['transaction.timeout.ms'], option: 'transactionTimeoutMs', parse: integer(1) },
 ]
 
 const consumerRules: readonly Rule[] = [
@@ -171,7 +177,7 @@ const meaninglessNames: ReadonlySet<string> = new Set([
     'builtin.features',
     'plugin.library.paths',
   ],
-  ...['produce.offset.report', 'metadata.max.idle.ms', 'transaction.timeout.ms'],
+  ...['produce.offset.report', 'metadata.max.idle.ms'],
   ...['partitioner.adaptive.partitioning.enable', 'partitioner.availability.timeout.ms', 'exclude.internal.topics'],
   ...['auto.include.jmx.reporter', 'metadata.cluster.check.enable'],
 ])
@@ -182,15 +188,26 @@ export function kafkaOptionsFrom(properties: Properties): Partial<KafkaOptions> 
   return apply(clientRules, properties)
 }
 
+/** Throws `ConfigError` for `transactional.id` too: `transactionalProducerOptionsFrom` reads it. */
 export function producerOptionsFrom(properties: Properties): ProducerOptions {
+  if (properties.has('transactional.id')) {
+    throw new ConfigError('transactional.id makes no sense here: nothing is written in transactions')
+  }
   return apply(producerRules, properties)
+}
+
+/** Throws `ConfigError` without `transactional.id`. */
+export function transactionalProducerOptionsFrom(properties: Properties): TransactionalProducerOptions {
+  const options = apply([...producerRules, ...transactionRules], properties)
+  if (options.transactionalId === undefined) throw new ConfigError('transactional.id is missing')
+  return options as unknown as TransactionalProducerOptions
 }
 
 export function consumerOptionsFrom(properties: Properties): Omit<ConsumerOptions, 'assign'> {
   return apply(consumerRules, properties)
 }
 
-const rules = [...clientRules, ...producerRules, ...consumerRules]
+const rules = [...clientRules, ...producerRules, ...transactionRules, ...consumerRules]
 
 function check(name: string, value: string): void {
   if (name === 'security.protocol') {
@@ -201,7 +218,6 @@ function check(name: string, value: string): void {
   if (name === 'isolation.level' && value === 'read_committed') {
     throw new ConfigError('isolation.level read_committed is not supported yet')
   }
-  if (name === 'transactional.id') throw new ConfigError('transactional.id is not supported yet')
   if (meaningless.test(name) || meaninglessNames.has(name) || rules.some((rule) => rule.names.includes(name))) return
   throw new ConfigError(`there is no client property ${JSON.stringify(name)}`)
 }

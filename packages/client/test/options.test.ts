@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { consumerOptionsFrom, kafkaOptionsFrom, parseBootstrap, producerOptionsFrom } from '../src/index.ts'
+import {
+  consumerOptionsFrom,
+  Kafka,
+  kafkaOptionsFrom,
+  parseBootstrap,
+  producerOptionsFrom,
+  transactionalProducerOptionsFrom,
+} from '../src/index.ts'
 
 test('bootstrap addresses in all their forms', () => {
   assert.deepEqual(parseBootstrap('a:1, b ,[::1]:3'), [
@@ -61,4 +68,58 @@ test('unknown, impossible and unsafe properties are refused by name', () => {
   refuse('sasl.mechanism', 'PLAIN', /not supported yet/)
   refuse('isolation.level', 'read_committed', /not supported yet/)
   refuse('compression.type', 'rar', /"rar" is not known/)
+})
+
+test('a producer’s options are checked by name, and the refusal says what is allowed', async () => {
+  const kafka = new Kafka({ bootstrap: 'localhost:1' })
+  const refuse = (options: unknown, message: RegExp) => {
+    assert.throws(() => kafka.producer(options as never), { code: 'CONFIG', message })
+  }
+  refuse(5, /^the options of a producer are an object, not 5$/)
+  refuse({ lingerms: 5 }, /^a producer has no option "lingerms"; did you mean lingerMs\?$/)
+  refuse({ 'linger.ms': 5 }, /did you mean lingerMs/)
+  refuse({ wait: 5 }, /^a producer has no option "wait"; it has acks, idempotent, compression, /)
+  refuse({ acks: 2 }, /^acks is 0, 1, 'all' or -1, not 2$/)
+  refuse({ idempotent: 'x' }, /^idempotent is true or false, not 'x'$/)
+  refuse({ idempotent: true, acks: 1 }, /^an idempotent producer needs acks 'all', not 1$/)
+  refuse({ compression: 'rar' }, /^compression is 'none', 'gzip', 'snappy', 'lz4' or 'zstd', not 'rar'$/)
+  refuse({ compression: 'gzip', compressionLevel: 10 }, /^compressionLevel of gzip is from -1 to 9 without 0, not 10$/)
+  refuse({ compression: 'gzip', compressionLevel: 0 }, /not 0$/)
+  refuse({ compression: 'snappy', compressionLevel: 1 }, /^compressionLevel 1: snappy has no levels$/)
+  refuse({ compressionLevel: 'high' }, /^compressionLevel is a whole number/)
+  refuse({ lingerMs: -1 }, /^lingerMs is a number of ms from 0 to 2147483647, not -1$/)
+  refuse({ lingerMs: Number.NaN }, /not NaN$/)
+  refuse({ batchBytes: 0 }, /^batchBytes is a whole number of bytes from 1 to 2147483647, not 0$/)
+  refuse({ maxRequestBytes: '1' }, /^maxRequestBytes is .*, not '1'$/)
+  refuse({ bufferBytes: 1.5 }, /^bufferBytes is a whole number of bytes of at least 1, not 1.5$/)
+  refuse({ whenFull: 'drop' }, /^whenFull is 'wait' or 'fail', not 'drop'$/)
+  refuse({ maxInFlight: 0 }, /^maxInFlight is a whole number of at least 1, not 0$/)
+  refuse({ maxInFlight: 6 }, /^maxInFlight of an idempotent producer is from 1 to 5, not 6$/)
+  refuse({ retries: -1 }, /^retries is a whole number of at least 0, or Infinity, not -1$/)
+  refuse({ deliveryTimeoutMs: Infinity }, /^deliveryTimeoutMs is .*, not Infinity$/)
+  refuse({ ackTimeoutMs: null }, /^ackTimeoutMs is .*, not null$/)
+  refuse({ autoCreateTopics: 1 }, /^autoCreateTopics is true or false, not 1$/)
+  refuse({ partitioner: 5 }, /^partitioner is a function, not 5$/)
+  refuse({ transactionTimeoutMs: 5 }, /^a producer has no option "transactionTimeoutMs"/)
+  refuse({ transactionalId: '' }, /^transactionalId is a text that is not empty, not ''$/)
+  refuse({ transactionalId: 'id', acks: 1 }, /^acks is 'all' or -1, not 1$/)
+  refuse({ transactionalId: 'id', idempotent: false }, /^idempotent is true, not false$/)
+  refuse({ transactionalId: 'id', transactionTimeoutMs: 0 }, /^transactionTimeoutMs is .* of ms from 1 to .*, not 0$/)
+  kafka.producer({ lingerMs: 0.5, maxInFlight: 9, acks: 1, retries: Infinity, compression: undefined })
+  kafka.producer({ compression: 'none', compressionLevel: 5 })
+  kafka.producer({ transactionalId: 'id', acks: 'all', idempotent: true })
+  await kafka.close()
+})
+
+test('properties of a transactional producer', () => {
+  const properties = new Map([
+    ['transactional.id', 'id'],
+    ['transaction.timeout.ms', '5000'],
+    ['batch.size', '0'],
+  ])
+  const options = { transactionalId: 'id', transactionTimeoutMs: 5000, batchBytes: 1 }
+  assert.deepEqual(kafkaOptionsFrom(properties), {})
+  assert.deepEqual(transactionalProducerOptionsFrom(properties), options)
+  assert.throws(() => producerOptionsFrom(properties), { code: 'CONFIG', message: /transactional.id/ })
+  assert.throws(() => transactionalProducerOptionsFrom(new Map()), { code: 'CONFIG', message: /is missing/ })
 })

@@ -1,4 +1,15 @@
-import { Codec, type CodecName, codecByName } from '@ottla/protocol/records'
+import { CODEC_NAMES, Codec, type CodecName, codecByName, levelsOf } from '@ottla/protocol/records'
+import {
+  aFunction,
+  checkOptions,
+  either,
+  milliseconds,
+  type OptionRule,
+  oneOf,
+  someText,
+  whole,
+  yesOrNo,
+} from '../check-options.ts'
 import { ConfigError } from '../errors.ts'
 
 /** Chooses the partition of a record; a number outside 0 … `partitionCount`-1 fails the record. */
@@ -47,6 +58,26 @@ export interface ProducerOptions {
   readonly partitioner?: Partitioner
 }
 
+export interface TransactionalProducerOptions extends Omit<ProducerOptions, 'acks' | 'idempotent'> {
+  readonly acks?: -1 | 'all'
+  readonly idempotent?: true
+  /**
+   * Names the producer through restarts: of all that have the same one, the latest to begin fences the others, whose
+   * open transaction is aborted. `transactional.id`.
+   */
+  readonly transactionalId: string
+  /**
+   * The broker aborts a transaction that is open for longer, in ms, and fences its producer. Default 60 000; at most
+   * the broker's `transaction.max.timeout.ms`. `transaction.timeout.ms`.
+   */
+  readonly transactionTimeoutMs?: number
+}
+
+export interface TransactionSettings {
+  readonly transactionalId: string
+  readonly transactionTimeoutMs: number
+}
+
 export interface ProducerSettings {
   readonly acks: 0 | 1 | -1
   readonly idempotent: boolean
@@ -68,27 +99,69 @@ export interface ProducerSettings {
 }
 
 const LINGER_MS = 5
+const TRANSACTION_TIMEOUT_MS = 60_000
 /** The broker remembers the last five batches of a producer and partition. */
 export const IDEMPOTENT_IN_FLIGHT_MAX = 5
 
+const INT32_MAX = 2 ** 31 - 1
+
+const rules: Readonly<Record<keyof ProducerOptions, OptionRule>> = {
+  acks: oneOf(0, 1, 'all', -1),
+  idempotent: yesOrNo,
+  compression: oneOf(...CODEC_NAMES),
+  compressionLevel: whole(-INT32_MAX, INT32_MAX),
+  lingerMs: milliseconds(0),
+  batchBytes: whole(1, INT32_MAX, 'bytes'),
+  maxRequestBytes: whole(1, INT32_MAX, 'bytes'),
+  bufferBytes: whole(1, undefined, 'bytes'),
+  whenFull: oneOf('wait', 'fail'),
+  maxInFlight: whole(1),
+  retries: either(whole(0), oneOf(Number.POSITIVE_INFINITY)),
+  deliveryTimeoutMs: milliseconds(1),
+  ackTimeoutMs: whole(0, INT32_MAX, 'ms'),
+  autoCreateTopics: yesOrNo,
+  partitioner: aFunction,
+}
+
+/** Throws `ConfigError`, which names the option, its value, and what is allowed. */
 export function producerSettingsOf(options: ProducerOptions, requestTimeoutMs: number): ProducerSettings {
+  checkOptions('a producer', options, rules)
+  return settingsOf(options, requestTimeoutMs)
+}
+
+/** As `producerSettingsOf`, for a producer whose acks and idempotence are no choice. */
+export function transactionalSettingsOf(
+  options: TransactionalProducerOptions,
+  requestTimeoutMs: number,
+): ProducerSettings & TransactionSettings {
+  const { acks: _acks, idempotent: _idempotent, ...common } = rules
+  checkOptions('a transactional producer', options, {
+    ...common,
+    // Said as for any other producer, they are no mistake.
+    acks: oneOf('all', -1),
+    idempotent: oneOf(true),
+    transactionalId: someText,
+    transactionTimeoutMs: whole(1, INT32_MAX, 'ms'),
+  })
+  const { transactionalId, transactionTimeoutMs = TRANSACTION_TIMEOUT_MS, ...others } = options
+  return { ...settingsOf({ ...others, acks: 'all' }, requestTimeoutMs), transactionalId, transactionTimeoutMs }
+}
+
+function settingsOf(options: ProducerOptions, requestTimeoutMs: number): ProducerSettings {
   const acks = options.acks === undefined || options.acks === 'all' ? -1 : options.acks
-  if (acks !== 0 && acks !== 1 && acks !== -1) throw new ConfigError(`acks is 0, 1 or 'all', not ${acks}`)
   const idempotent = options.idempotent ?? acks === -1
-  if (idempotent && acks !== -1) throw new ConfigError("an idempotent producer needs acks 'all'")
+  if (idempotent && acks !== -1) throw new ConfigError(`an idempotent producer needs acks 'all', not ${acks}`)
   const maxInFlight = options.maxInFlight ?? IDEMPOTENT_IN_FLIGHT_MAX
-  if (!(maxInFlight >= 1)) throw new ConfigError('maxInFlight is at least 1')
   if (idempotent && maxInFlight > IDEMPOTENT_IN_FLIGHT_MAX) {
-    throw new ConfigError(`an idempotent producer has at most ${IDEMPOTENT_IN_FLIGHT_MAX} requests in flight`)
+    const most = `maxInFlight of an idempotent producer is from 1 to ${IDEMPOTENT_IN_FLIGHT_MAX}`
+    throw new ConfigError(`${most}, not ${maxInFlight}`)
   }
-  const compression = options.compression ?? 'none'
-  const codec = codecByName(compression)
-  if (codec === undefined) throw new ConfigError(`compression ${JSON.stringify(compression)} is not known`)
+  const codec = codecByName(options.compression ?? 'none') as Codec
   return {
     acks,
     idempotent,
     codec,
-    compressionLevel: codec === Codec.NONE ? undefined : options.compressionLevel,
+    compressionLevel: levelOf(codec, options.compressionLevel),
     lingerMs: options.lingerMs ?? LINGER_MS,
     eager: options.lingerMs === undefined,
     batchBytes: options.batchBytes ?? 131_072,
@@ -102,4 +175,18 @@ export function producerSettingsOf(options: ProducerOptions, requestTimeoutMs: n
     autoCreateTopics: options.autoCreateTopics ?? true,
     partitioner: options.partitioner ?? null,
   }
+}
+
+/** Without a codec a level is left over from another choice of codec, and means nothing. */
+function levelOf(codec: Codec, level: number | undefined): number | undefined {
+  if (level === undefined || codec === Codec.NONE) return undefined
+  const levels = levelsOf(codec)
+  const name = CODEC_NAMES[codec]
+  if (levels === null) throw new ConfigError(`compressionLevel ${level}: ${name} has no levels`)
+  // gzip's 0 stores, which Kafka does not offer.
+  if (level < levels.min || level > levels.max || (codec === Codec.GZIP && level === 0)) {
+    const without = codec === Codec.GZIP ? ' without 0' : ''
+    throw new ConfigError(`compressionLevel of ${name} is from ${levels.min} to ${levels.max}${without}, not ${level}`)
+  }
+  return level
 }

@@ -1,4 +1,4 @@
-import { batch as batchHeader, type Codec } from '@ottla/protocol/records'
+import { type BatchOptions, batch as batchHeader } from '@ottla/protocol/records'
 import type { ProducerBatch } from './batch.ts'
 
 /** Sequences are int32 without a sign and begin at 0 again. */
@@ -55,7 +55,10 @@ export class PartitionQueue {
   }
 
   /** Takes the first batch to send it. `identity` is null for a producer that is not idempotent. */
-  take(identity: ProducerIdentity | null, options: { codec: Codec; level: number | undefined }): ProducerBatch {
+  take(
+    identity: ProducerIdentity | null,
+    options: Pick<BatchOptions, 'codec' | 'level' | 'transactional'>,
+  ): ProducerBatch {
     const batch = this.batches.shift() as ProducerBatch
     // What is under way keeps its identity to itself.
     if (identity !== null && this.inFlight === 0) this.enter(identity)
@@ -66,7 +69,7 @@ export class PartitionQueue {
         current === null
           ? {}
           : { producerId: current.id, producerEpoch: current.epoch, baseSequence: this.number(batch) }
-      batch.finish({ codec: options.codec, level: options.level, ...producer })
+      batch.finish({ ...options, ...producer })
     } else if (current !== null && !this.carries(batch, current)) {
       batch.renumber(current.id, current.epoch, this.number(batch))
     }
@@ -110,14 +113,16 @@ export class PartitionQueue {
   }
 
   private enter(identity: ProducerIdentity): void {
-    if (this.identity === null || this.identity.id !== identity.id) {
+    const { identity: mine } = this
+    // An idempotent producer's own epoch is 0: only a coordinator of transactions raises it.
+    if (mine === null || mine.id !== identity.id || mine.epoch < identity.epoch) {
       this.identity = identity
       this.nextSequence = 0
       this.expectedSequence = 0
       this.broken = false
     } else if (this.broken) {
       this.broken = false
-      this.identity = { id: identity.id, epoch: this.identity.epoch + 1 }
+      this.identity = { id: identity.id, epoch: mine.epoch + 1 }
       this.nextSequence = 0
       this.expectedSequence = 0
     }

@@ -5,10 +5,11 @@ import type { TopicInfo } from '../cluster/metadata.ts'
 import { sleep } from '../cluster/retry.ts'
 import { ClosedError, ConfigError, KafkaError, UnknownTopicError } from '../errors.ts'
 import { type Delivery, ProducerBatch, type RecordMetadata } from './batch.ts'
-import { type ProducerOptions, type ProducerSettings, producerSettingsOf } from './options.ts'
+import type { ProducerSettings } from './options.ts'
 import { PartitionQueue } from './partition-queue.ts'
 import { partitionOfKey, StickySpread } from './partitioner.ts'
 import { Sender } from './sender.ts'
+import type { TransactionGate } from './transaction/gate.ts'
 
 /** Text is sent as UTF-8. */
 export type Content = string | Uint8Array | null
@@ -26,7 +27,7 @@ export interface ProducerRecord {
 
 /** Records that wait because their topic is not known yet, or because the buffer is full; then they fail. */
 const WAITING_RECORDS_MAX = 1_000_000
-const CLOSE_TIMEOUT_MS = 30_000
+export const CLOSE_TIMEOUT_MS = 30_000
 const BATCH_INITIAL_BYTES = 1024
 
 interface Waiting {
@@ -56,6 +57,7 @@ export class Producer implements AsyncDisposable {
   private readonly cluster: Cluster
   private readonly settings: ProducerSettings
   private readonly sender: Sender
+  private readonly gate: TransactionGate | null
   private readonly topics = new Map<string, Topic>()
   /** Sends that found the buffer full, oldest first. */
   private readonly overflow: (Waiting & { readonly topic: string })[] = []
@@ -73,12 +75,13 @@ export class Producer implements AsyncDisposable {
   private readonly unsubscribe: () => void
   private readonly onClosed: () => void
 
-  /** @internal Use `kafka.producer()`. */
-  constructor(options: ProducerOptions, cluster: Cluster, onClosed: () => void) {
+  /** @internal Use `kafka.producer()`. `gate` is that of the transactional producer whose records these are. */
+  constructor(settings: ProducerSettings, cluster: Cluster, onClosed: () => void, gate: TransactionGate | null = null) {
     this.onClosed = onClosed
     this.cluster = cluster
-    this.settings = producerSettingsOf(options, cluster.settings.requestTimeoutMs)
-    this.sender = new Sender(cluster, this.settings, (batch) => this.onSettled(batch))
+    this.settings = settings
+    this.gate = gate
+    this.sender = new Sender(cluster, settings, (batch) => this.onSettled(batch), gate)
     this.unsubscribe = cluster.metadata.onUpdate(() => {
       for (const topic of this.topics.values()) {
         const info = topic.info === null ? undefined : this.cluster.metadata.peek(topic.name)
@@ -126,9 +129,14 @@ export class Producer implements AsyncDisposable {
       delivery?.(new ClosedError('the producer is closed'), null)
       return true
     }
+    const refusal = this.gate === null ? null : this.gate.refusal()
+    if (refusal !== null) {
+      delivery?.(refusal, null)
+      return true
+    }
     const problem = problemOf(topicName, record)
     if (problem !== null) {
-      delivery?.(new ConfigError(problem), null)
+      this.refuse(delivery, new ConfigError(problem))
       return true
     }
     let topic = this.topics.get(topicName)
@@ -161,6 +169,21 @@ export class Producer implements AsyncDisposable {
     } finally {
       this.sender.endFlush()
     }
+  }
+
+  /** @internal Fails what is not under way. */
+  discard(error: KafkaError): void {
+    const overflow = this.overflow.splice(0).slice(this.overflowAt)
+    this.overflowAt = 0
+    for (const { delivery } of overflow) delivery?.(error, null)
+    this.released(overflow.length)
+    for (const topic of this.topics.values()) this.failWaiting(topic, error)
+    this.sender.discard(error)
+  }
+
+  /** @internal Partitions that had to wait may take records. */
+  proceed(): void {
+    this.sender.wakeIfActive()
   }
 
   /**
@@ -211,28 +234,28 @@ export class Producer implements AsyncDisposable {
     const bytes = recordBytesMax(key, value, headers)
     if (bytes > this.settings.maxRequestBytes) {
       const what = `a record of ${bytes} bytes for ${topic.name} is larger than maxRequestBytes ${this.settings.maxRequestBytes}`
-      delivery?.(new KafkaError('RECORD_TOO_LARGE', what), null)
+      this.refuse(delivery, new KafkaError('RECORD_TOO_LARGE', what))
       return
     }
     let partition: number
     try {
       partition = this.partitionOf(topic, info, record, key, bytes)
     } catch (error) {
-      delivery?.(new ConfigError(`the partitioner failed for a record of ${topic.name}: ${error}`), null)
+      this.refuse(delivery, new ConfigError(`the partitioner failed for a record of ${topic.name}: ${error}`))
       return
     }
     if (!Number.isInteger(partition)) {
-      delivery?.(new ConfigError(`partition ${partition} for a record of ${topic.name} is no whole number`), null)
+      this.refuse(delivery, new ConfigError(`partition ${partition} for a record of ${topic.name} is no whole number`))
       return
     }
     const queue = topic.queues[partition]
     if (queue === undefined) {
-      delivery?.(new UnknownTopicError(topic.name, partition), null)
+      this.refuse(delivery, new UnknownTopicError(topic.name, partition))
       return
     }
     const timestamp = record.timestamp ?? this.cluster.deps.clock.nowMs()
     if (!Number.isSafeInteger(timestamp)) {
-      delivery?.(new ConfigError(`timestamp ${timestamp} is no whole number of ms`), null)
+      this.refuse(delivery, new ConfigError(`timestamp ${timestamp} is no whole number of ms`))
       return
     }
     const { batchBytes } = this.settings
@@ -308,7 +331,7 @@ export class Producer implements AsyncDisposable {
 
   private admitWaiting(delivery: Delivery | null): boolean {
     if (this.waitingCount >= WAITING_RECORDS_MAX) {
-      delivery?.(new KafkaError('BUFFER_FULL', 'too many records wait to be sent', { retriable: true }), null)
+      this.refuse(delivery, new KafkaError('BUFFER_FULL', 'too many records wait to be sent', { retriable: true }))
       return false
     }
     this.waitingCount += 1
@@ -318,7 +341,7 @@ export class Producer implements AsyncDisposable {
   private overflowed(topic: string, record: ProducerRecord, delivery: Delivery | null): void {
     if (this.settings.whenFull === 'fail') {
       const what = `the producer's buffer of ${this.settings.bufferBytes} bytes is full`
-      delivery?.(new KafkaError('BUFFER_FULL', what, { retriable: true }), null)
+      this.refuse(delivery, new KafkaError('BUFFER_FULL', what, { retriable: true }))
     } else if (this.admitWaiting(delivery)) {
       this.overflow.push({ topic, record, delivery })
     }
@@ -337,8 +360,14 @@ export class Producer implements AsyncDisposable {
 
   private failWaiting(topic: Topic, error: KafkaError): void {
     const waiting = this.takeHeldBack(topic)
-    for (const { delivery } of waiting) delivery?.(error, null)
+    for (const { delivery } of waiting) this.refuse(delivery, error)
     this.released(waiting.length)
+  }
+
+  /** Fails a record that is in no batch; its transaction, if there is one, cannot be whole without it. */
+  private refuse(delivery: Delivery | null, error: KafkaError): void {
+    this.gate?.onRecordFailed(error, false)
+    delivery?.(error, null)
   }
 
   private released(count: number): void {

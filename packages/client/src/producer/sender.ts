@@ -8,6 +8,8 @@ import { BrokerError, KafkaError, TimeoutError } from '../errors.ts'
 import type { ProducerBatch } from './batch.ts'
 import type { ProducerSettings } from './options.ts'
 import type { PartitionQueue, ProducerIdentity } from './partition-queue.ts'
+import type { TransactionGate } from './transaction/gate.ts'
+import { CONCURRENT_WAIT_MS, sequenceErrors } from './transaction/outcomes.ts'
 
 type Response = MessageOf<typeof ProduceResponse>
 
@@ -24,15 +26,11 @@ interface Node {
   rotation: number
 }
 
-/** The broker and we do not agree on where the producer's sequence stands. */
-const sequenceErrors: ReadonlySet<number> = new Set([
-  ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
-  ErrorCode.UNKNOWN_PRODUCER_ID,
-  ErrorCode.INVALID_PRODUCER_EPOCH,
-])
-
 /** Beyond the time the broker may wait for replicas, in ms. */
 const RESPONSE_SLACK_MS = 5000
+
+/** Of a transaction whose leaders enter their partitions into it by themselves (KIP-890); below, they must be there. */
+const PRODUCE_IMPLICIT = 12
 
 /** With acks 0 nothing comes back: more bytes than this waiting for the kernel stop the sending. */
 const UNSENT_BYTES_MAX = 1_048_576
@@ -46,6 +44,8 @@ export class Sender {
   private readonly settings: ProducerSettings
   /** Told when a batch has its outcome, to free what it held. */
   private readonly onSettled: (batch: ProducerBatch) => void
+  /** Of a transactional producer. */
+  private readonly gate: TransactionGate | null
   private readonly active = new Set<PartitionQueue>()
   private readonly nodes = new Map<number, Node>()
   private identity: ProducerIdentity | null = null
@@ -59,10 +59,16 @@ export class Sender {
   private closed = false
   private readonly unsubscribe: (() => void)[]
 
-  constructor(cluster: Cluster, settings: ProducerSettings, onSettled: (batch: ProducerBatch) => void) {
+  constructor(
+    cluster: Cluster,
+    settings: ProducerSettings,
+    onSettled: (batch: ProducerBatch) => void,
+    gate: TransactionGate | null,
+  ) {
     this.cluster = cluster
     this.settings = settings
     this.onSettled = onSettled
+    this.gate = gate
     this.unsubscribe = [cluster.metadata.onUpdate(() => this.wakeIfActive())]
     if (settings.acks === 0) this.unsubscribe.push(cluster.pool.onDrain(() => this.wakeIfActive()))
   }
@@ -82,18 +88,23 @@ export class Sender {
     this.flushing -= 1
   }
 
-  /** Gives up what is not under way. */
+  /** Gives up what is not under way, and sends nothing more. */
   close(error: KafkaError): void {
     this.closed = true
     for (const end of this.unsubscribe) end()
     this.disarm()
-    for (const queue of this.active) {
-      for (const batch of queue.batches.splice(0)) this.fail(batch, error)
-    }
+    this.discard(error)
     this.active.clear()
   }
 
-  private wakeIfActive(): void {
+  /** Gives up what is not under way. */
+  discard(error: KafkaError): void {
+    for (const queue of this.active) {
+      for (const batch of queue.batches.splice(0)) this.fail(batch, error)
+    }
+  }
+
+  wakeIfActive(): void {
     if (this.active.size > 0) this.wake()
   }
 
@@ -146,6 +157,7 @@ export class Sender {
         continue
       }
       if (!queue.sendable) continue
+      if (this.gate !== null && !this.gate.admits(queue.topic, queue.partition)) continue
       const leaderId = this.cluster.metadata.peek(queue.topic)?.partitions[queue.partition]?.leaderId ?? -1
       if (leaderId < 0) {
         leaderless = true
@@ -158,11 +170,15 @@ export class Sender {
     if (this.active.size === 0) this.disarm()
     if (leaderless) this.cluster.metadata.refresh()
     if (byLeader.size === 0) return
-    if (this.settings.idempotent && this.identity === null) {
+    if (this.settings.idempotent && this.producerIdentity === null) {
       this.identify()
       return
     }
     for (const [leaderId, queues] of byLeader) this.runNode(leaderId, queues, nowMs)
+  }
+
+  private get producerIdentity(): ProducerIdentity | null {
+    return this.gate === null ? this.identity : this.gate.identity
   }
 
   private runNode(leaderId: number, queues: PartitionQueue[], nowMs: number): void {
@@ -209,12 +225,16 @@ export class Sender {
       if (!queue.sendable) continue
       const size = queue.batches[0].sizeInBytes
       if (sent.length > 0 && bytes + size > this.settings.maxRequestBytes) break
-      if (queue.exhausted) {
+      if (this.gate === null && queue.exhausted) {
         this.identity = null
         this.wake()
         continue
       }
-      const batch = queue.take(this.identity, { codec: this.settings.codec, level: this.settings.compressionLevel })
+      const batch = queue.take(this.producerIdentity, {
+        codec: this.settings.codec,
+        level: this.settings.compressionLevel,
+        transactional: this.gate !== null,
+      })
       bytes += batch.sizeInBytes
       sent.push({ queue, batch })
     }
@@ -231,12 +251,13 @@ export class Sender {
     const named = [...ids.values()].includes(null)
     let version: number
     try {
-      version = connection.versions.pick(produceApi, named ? PRODUCE_TOPIC_IDS - 1 : undefined)
+      version = this.produceVersion(connection, named)
     } catch (error) {
-      for (const { queue, batch } of sent) this.giveUp(queue, batch, error as ConnectionError)
+      for (const { queue, batch } of sent) this.giveUp(queue, batch, error as KafkaError)
       return
     }
     const value = {
+      transactionalId: this.gate?.transactionalId ?? null,
       acks: this.settings.acks,
       timeoutMs: this.settings.ackTimeoutMs,
       topicData: [...byTopic].map(([name, some]) => ({
@@ -266,6 +287,18 @@ export class Sender {
       },
       { version, timeoutMs: this.responseTimeoutMs(sent) },
     )
+  }
+
+  /** The version tells the leader whether the partition is in the transaction already. */
+  private produceVersion(connection: Connection, named: boolean): number {
+    const { gate } = this
+    const max = named ? PRODUCE_TOPIC_IDS - 1 : undefined
+    if (gate === null) return connection.versions.pick(produceApi, max)
+    if (!gate.isImplicit) return connection.versions.pick(produceApi, PRODUCE_IMPLICIT - 1)
+    const version = connection.versions.pick(produceApi, max)
+    if (version >= PRODUCE_IMPLICIT) return version
+    const detail = `the broker at ${connection.peer} is too old for transactions as the coordinator runs them (KIP-890)`
+    throw new BrokerError(ErrorCode.UNSUPPORTED_VERSION, 'Produce', detail)
   }
 
   /** The records' own time goes first: they have their outcome when it is over. */
@@ -326,6 +359,11 @@ export class Sender {
     if (this.settings.idempotent && sequenceErrors.has(p.errorCode)) {
       // Out of order is also what a batch gets whose predecessor has failed and goes again: then it just follows it.
       const follows = p.errorCode === ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER && !queue.isLost(batch)
+      if (!follows && this.gate !== null) {
+        // Only the coordinator gives a new epoch, to the next transaction.
+        this.giveUp(queue, batch, error)
+        return
+      }
       if (!follows) queue.restart()
       this.again(queue, batch, error)
       return
@@ -344,7 +382,14 @@ export class Sender {
   /** Sends a batch again, unless its time or its attempts are used up. */
   private again(queue: PartitionQueue, batch: ProducerBatch, error: KafkaError): void {
     const { clock, random } = this.cluster.deps
-    const waitMs = backOffMs(batch.attempts - 1, random, this.cluster.settings.backOff)
+    if (this.gate?.isWriting === false) {
+      this.giveUp(queue, batch, error)
+      return
+    }
+    const waitMs =
+      error.code === 'CONCURRENT_TRANSACTIONS'
+        ? CONCURRENT_WAIT_MS
+        : backOffMs(batch.attempts - 1, random, this.cluster.settings.backOff)
     const atMs = clock.monotonicMs() + waitMs
     const late = atMs >= batch.createdMs + this.settings.deliveryTimeoutMs
     if (this.closed || late || batch.attempts > this.settings.retries) {
@@ -364,6 +409,7 @@ export class Sender {
   }
 
   private fail(batch: ProducerBatch, error: KafkaError): void {
+    this.gate?.onRecordFailed(error, batch.baseSequence >= 0)
     batch.fail(error)
     this.onSettled(batch)
   }

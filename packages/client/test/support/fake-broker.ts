@@ -25,6 +25,8 @@ type Handler = (request: any, version: number) => any
 export class FakeBroker {
   readonly id: number
   port = 0
+  /** Finalized features and their levels, e.g. `transaction.version`. */
+  features: Readonly<Record<string, number>> = {}
   readonly requests: { readonly name: string; readonly version: number; readonly body: unknown }[] = []
   private readonly handlers = new Map<number, { api: Api; handler: Handler }>()
   private readonly sockets = new Set<Socket>()
@@ -36,6 +38,12 @@ export class FakeBroker {
         apiKey: api.key,
         minVersion: api.minVersion,
         maxVersion: api.maxVersion,
+      })),
+      finalizedFeaturesEpoch: 1,
+      finalizedFeatures: Object.entries(this.features).map(([name, level]) => ({
+        name,
+        minVersionLevel: level,
+        maxVersionLevel: level,
       })),
     }))
   }

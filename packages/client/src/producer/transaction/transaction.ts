@@ -1,0 +1,179 @@
+import type { Cluster } from '../../cluster/cluster.ts'
+import { sleep } from '../../cluster/retry.ts'
+import { ConfigError, KafkaError, TransactionError } from '../../errors.ts'
+import type { GroupMetadata } from '../../group-metadata.ts'
+import type { Delivery, RecordMetadata } from '../batch.ts'
+import type { Producer, ProducerRecord } from '../producer.ts'
+import type { TransactionDriver } from './driver.ts'
+import type { OffsetToCommit } from './events.ts'
+
+interface Ending {
+  readonly type: 'commit' | 'abort'
+  readonly settled: Promise<void>
+  readonly ended: Promise<void>
+}
+
+const ignore = () => {}
+
+/**
+ * One transaction: what is sent through it is seen by read_committed consumers all together once `commit` has resolved,
+ * or never. After `commit` or `abort` it takes nothing more, whatever its producer does next.
+ *
+ * Once a record or an offset has failed, the transaction can only be aborted: `commit` rejects and says why, so that no
+ * send needs to be awaited by itself.
+ */
+export class Transaction implements AsyncDisposable {
+  private readonly producer: Producer
+  private readonly driver: TransactionDriver
+  private readonly cluster: Cluster
+  private ending: Ending | null = null
+
+  /** @internal Use `producer.begin()` or `producer.transaction()`. */
+  constructor(producer: Producer, driver: TransactionDriver, cluster: Cluster) {
+    this.producer = producer
+    this.driver = driver
+    this.cluster = cluster
+  }
+
+  /** Neither committed nor aborted, as far as the program is concerned. */
+  get isOpen(): boolean {
+    return this.ending === null
+  }
+
+  /** As `Producer.send`. It need not be awaited: a record that is not written fails the commit. */
+  send(topic: string, record: ProducerRecord): Promise<RecordMetadata> {
+    return this.kept(() => this.producer.send(topic, record))
+  }
+
+  /** As `Producer.sendAll`. */
+  sendAll(topic: string, records: readonly ProducerRecord[]): Promise<RecordMetadata[]> {
+    return this.kept(() => {
+      if (Array.isArray(records)) return this.producer.sendAll(topic, records)
+      return this.misused('sendAll takes a list of records')
+    })
+  }
+
+  /** As `Producer.produce`. */
+  produce(topic: string, record: ProducerRecord, delivery: Delivery | null = null): boolean {
+    if (this.ending === null) return this.producer.produce(topic, record, delivery)
+    delivery?.(this.over('a record'), null)
+    return true
+  }
+
+  /** As `Producer.ready`. */
+  ready(): Promise<void> {
+    return this.producer.ready()
+  }
+
+  /**
+   * Makes offsets of a group part of the transaction: the group has them once it is committed. `offset` is that of the
+   * next record to read. `group` is what the group's consumer says of itself (`consumer.groupMetadata()`), so that a
+   * member that has been replaced can no longer commit (KIP-447); a group's id alone checks nothing.
+   *
+   * Rejects with a `KafkaError`; the transaction can then only be aborted.
+   */
+  sendOffsets(offsets: Iterable<OffsetToCommit>, group: GroupMetadata | string): Promise<void> {
+    return this.kept(() => {
+      const list = Symbol.iterator in Object(offsets) ? [...offsets] : null
+      const whose: GroupMetadata =
+        typeof group === 'string' ? { groupId: group, generationId: -1, memberId: '', groupInstanceId: null } : group
+      const problem = problemOf(list, whose)
+      if (problem !== null) return this.misused(problem)
+      return list!.length === 0 ? Promise.resolve() : this.driver.sendOffsets(whose, list!)
+    })
+  }
+
+  /**
+   * Waits for all records and commits. Rejects with a `TransactionError` when something of the transaction has failed:
+   * it must then be aborted, if the error is not `fatal`. Rejects with COMMIT_UNKNOWN when the broker does not say in
+   * time whether it is committed; the producer goes on asking, and so does another `commit()`.
+   */
+  async commit(): Promise<void> {
+    if (this.ending === null) this.ending = this.end('commit')
+    else if (this.ending.type !== 'commit') throw this.over('a commit')
+    const { ending } = this
+    try {
+      await this.within(ending, () => {
+        const { message } = this.driver.tooLate('had no answer to its commit')
+        return new KafkaError('COMMIT_UNKNOWN', `${message}; it may be committed or not`)
+      })
+    } catch (error) {
+      if (error instanceof TransactionError && !error.fatal) this.ending = null
+      throw error
+    }
+  }
+
+  /** Aborts; what is not sent is not sent any more. An aborted transaction may be aborted again. */
+  async abort(): Promise<void> {
+    if (this.ending === null) this.ending = this.end('abort')
+    else if (this.ending.type !== 'abort') throw this.over('an abort')
+    await this.within(this.ending, () => this.driver.tooLate('was not told that its transaction is aborted'))
+  }
+
+  /** @internal Resolves when its end is decided. */
+  async finished(): Promise<void> {
+    await this.ending?.ended
+  }
+
+  /** Aborts what is still open. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.ending === null) await this.abort()
+  }
+
+  private end(type: 'commit' | 'abort'): Ending {
+    return { type, ...this.driver.end(type) }
+  }
+
+  /** Once the records have their outcome, which is bounded by itself, the coordinator has `apiTimeoutMs`. */
+  private async within({ settled, ended }: Ending, tooLate: () => KafkaError): Promise<void> {
+    await settled
+    const enough = new AbortController()
+    const { deps, settings } = this.cluster
+    const late = sleep(deps.timers, settings.apiTimeoutMs, enough.signal).then(() => {
+      throw tooLate()
+    })
+    late.catch(ignore)
+    try {
+      await Promise.race([ended, late])
+    } finally {
+      enough.abort()
+    }
+  }
+
+  /** A failure of what nobody awaits shows in the commit. */
+  private kept<T>(start: () => Promise<T>): Promise<T> {
+    const result = this.ending === null ? start() : Promise.reject<T>(this.over('what is sent'))
+    result.catch(ignore)
+    return result
+  }
+
+  private misused(what: string): Promise<never> {
+    const error = new ConfigError(what)
+    this.driver.onRecordFailed(error, false)
+    return Promise.reject(error)
+  }
+
+  private over(what: string): KafkaError {
+    const is = this.ending?.type === 'commit' ? 'committed' : 'aborted'
+    return new KafkaError('INVALID_TXN_STATE', `${what} comes after its transaction was ${is}`)
+  }
+}
+
+/** What is wrong with what a program without types has given. */
+function problemOf(offsets: readonly OffsetToCommit[] | null, group: GroupMetadata): string | null {
+  if (typeof group?.groupId !== 'string' || !Number.isSafeInteger(group.generationId)) {
+    return "sendOffsets takes the group's id, or what consumer.groupMetadata() gives"
+  }
+  if (offsets === null) return 'sendOffsets takes a list of { topic, partition, offset }'
+  for (const { topic, partition, offset, leaderEpoch = -1, metadata = null } of offsets) {
+    const right =
+      typeof topic === 'string' &&
+      Number.isSafeInteger(partition) &&
+      Number.isSafeInteger(offset) &&
+      offset >= 0 &&
+      Number.isSafeInteger(leaderEpoch) &&
+      (metadata === null || typeof metadata === 'string')
+    if (!right) return `{ topic: ${topic}, partition: ${partition}, offset: ${offset} } is no offset to commit`
+  }
+  return null
+}
