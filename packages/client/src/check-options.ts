@@ -9,8 +9,8 @@ export interface OptionRule {
 }
 
 /** Timers and the protocol count ms in an int32. */
-const MS_MAX = 2 ** 31 - 1
-const SHOWN_CHARS_MAX = 60
+export const LARGEST_INT32 = 2 ** 31 - 1
+const SHOWN_CHARS = 60
 
 export function whole(min: number, max = Number.MAX_SAFE_INTEGER, unit = ''): OptionRule {
   const bounds = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`
@@ -23,8 +23,8 @@ export function whole(min: number, max = Number.MAX_SAFE_INTEGER, unit = ''): Op
 /** Whole or not. */
 export function milliseconds(min: number): OptionRule {
   return {
-    allowed: `a number of ms from ${min} to ${MS_MAX}`,
-    accepts: (value) => typeof value === 'number' && value >= min && value <= MS_MAX,
+    allowed: `a number of ms from ${min} to ${LARGEST_INT32}`,
+    accepts: (value) => typeof value === 'number' && value >= min && value <= LARGEST_INT32,
   }
 }
 
@@ -77,5 +77,5 @@ function plain(name: string): string {
 
 function shown(value: unknown): string {
   const text = inspect(value, { depth: 0, breakLength: Number.POSITIVE_INFINITY })
-  return text.length <= SHOWN_CHARS_MAX ? text : `${text.slice(0, SHOWN_CHARS_MAX)}…`
+  return text.length <= SHOWN_CHARS ? text : `${text.slice(0, SHOWN_CHARS)}…`
 }

@@ -3,6 +3,7 @@ import {
   aFunction,
   checkOptions,
   either,
+  LARGEST_INT32,
   milliseconds,
   type OptionRule,
   oneOf,
@@ -103,22 +104,20 @@ const TRANSACTION_TIMEOUT_MS = 60_000
 /** The broker remembers the last five batches of a producer and partition. */
 export const IDEMPOTENT_IN_FLIGHT_MAX = 5
 
-const INT32_MAX = 2 ** 31 - 1
-
 const rules: Readonly<Record<keyof ProducerOptions, OptionRule>> = {
   acks: oneOf(0, 1, 'all', -1),
   idempotent: yesOrNo,
   compression: oneOf(...CODEC_NAMES),
-  compressionLevel: whole(-INT32_MAX, INT32_MAX),
+  compressionLevel: whole(-LARGEST_INT32, LARGEST_INT32),
   lingerMs: milliseconds(0),
-  batchBytes: whole(1, INT32_MAX, 'bytes'),
-  maxRequestBytes: whole(1, INT32_MAX, 'bytes'),
+  batchBytes: whole(1, LARGEST_INT32, 'bytes'),
+  maxRequestBytes: whole(1, LARGEST_INT32, 'bytes'),
   bufferBytes: whole(1, undefined, 'bytes'),
   whenFull: oneOf('wait', 'fail'),
   maxInFlight: whole(1),
   retries: either(whole(0), oneOf(Number.POSITIVE_INFINITY)),
   deliveryTimeoutMs: milliseconds(1),
-  ackTimeoutMs: whole(0, INT32_MAX, 'ms'),
+  ackTimeoutMs: whole(0, LARGEST_INT32, 'ms'),
   autoCreateTopics: yesOrNo,
   partitioner: aFunction,
 }
@@ -141,7 +140,7 @@ export function transactionalSettingsOf(
     acks: oneOf('all', -1),
     idempotent: oneOf(true),
     transactionalId: someText,
-    transactionTimeoutMs: whole(1, INT32_MAX, 'ms'),
+    transactionTimeoutMs: whole(1, LARGEST_INT32, 'ms'),
   })
   const { transactionalId, transactionTimeoutMs = TRANSACTION_TIMEOUT_MS, ...others } = options
   return { ...settingsOf({ ...others, acks: 'all' }, requestTimeoutMs), transactionalId, transactionTimeoutMs }

@@ -131,29 +131,29 @@ export class TransactionManager {
     switch (event.type) {
       case 'init':
         if (current.name === 'uninitialized') this.enter({ name: 'initializing' })
-        else this.require('init', 'initializing', 'ready')
+        else this.needs('init', 'initializing', 'ready')
         return
       case 'init-given-up':
         if (current.name === 'initializing') this.enter({ name: 'uninitialized' })
         return
       case 'begin':
-        this.require('begin', 'ready')
+        this.needs('begin', 'ready')
         this.enter({ name: 'open' })
         return
       case 'offsets':
-        this.require('sendOffsets', 'open')
+        this.needs('sendOffsets', 'open')
         this.offsets.push({ id: event.id, group: event.group, offsets: event.offsets })
         return
       case 'offsets-given-up':
         this.fail(event.error)
         return
       case 'commit':
-        this.require('commit', 'open')
+        this.needs('commit', 'open')
         this.enter({ name: 'committing', settled: false })
         this.effects.push({ type: 'settle', number: ++this.settleNumber })
         return
       case 'abort':
-        this.require('abort', 'open', 'failed')
+        this.needs('abort', 'open', 'failed')
         this.enter({ name: 'aborting', settled: false })
         this.discard(null)
         this.effects.push({ type: 'settle', number: ++this.settleNumber })
@@ -181,7 +181,7 @@ export class TransactionManager {
     }
   }
 
-  private require(what: string, ...names: readonly TransactionState['name'][]): void {
+  private needs(what: string, ...names: readonly TransactionState['name'][]): void {
     const { current } = this
     if (names.includes(current.name)) return
     if (current.name === 'failed' || current.name === 'fatal') throw current.error

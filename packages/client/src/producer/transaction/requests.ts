@@ -18,7 +18,7 @@ import type { Answer, Ask, PartitionFailure, TransactionLevel } from './events.t
 /** From here on InitProducerId takes an identity whose epoch is to be raised (KIP-360). */
 const RAISING_VERSION = 3
 /** Later versions of AddPartitionsToTxn are for brokers. */
-const ADD_PARTITIONS_MAX = 3
+const ADD_PARTITIONS_LATEST = 3
 /** The first versions that go with transactions that have an epoch each (KIP-890). */
 const END_TXN_IMPLICIT = 5
 const OFFSET_COMMIT_IMPLICIT = 5
@@ -90,7 +90,7 @@ async function addPartitions(
   { transactionalId }: TransactionSettings,
   { identity, partitions }: Ask & { api: 'AddPartitionsToTxn' },
 ): Promise<Answer> {
-  const version = connection.versions.pick(addPartitionsToTxnApi, ADD_PARTITIONS_MAX)
+  const version = connection.versions.pick(addPartitionsToTxnApi, ADD_PARTITIONS_LATEST)
   const response = await connection.call(
     addPartitionsToTxnApi,
     {
