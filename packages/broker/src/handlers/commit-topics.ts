@@ -11,14 +11,20 @@ interface Asked<T> {
   /** What the coordinator is asked about. */
   readonly existing: T[]
   readonly isEmpty: boolean
-  /** By topic of the request: what is refused already, and which of `existing` has the others. */
-  readonly plan: readonly { readonly answer: Answered; readonly existing: number }[]
+  /** By topic of the request: what is refused already, and which of `existing` has the others. Null: all of it exists. */
+  readonly plan: readonly { readonly answer: Answered; readonly existing: number }[] | null
 }
 
 /** Parts what exists, with name and id of its topic, from what does not: UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION. */
 export function existingOf<
   T extends Pick<CommitTopic, 'name' | 'topicId'> & { partitions: readonly { partitionIndex: number }[] },
 >(asked: readonly T[], topics: Topics, byId: boolean): Asked<T> {
+  if (
+    !byId &&
+    asked.every(({ name, partitions }) => partitions.every((p) => has(topics.get(name), p.partitionIndex)))
+  ) {
+    return { existing: asked as T[], isEmpty: asked.length === 0, plan: null }
+  }
   const existing: T[] = []
   const plan = asked.map((topic) => {
     const { name, topicId, partitions } = topic
@@ -34,7 +40,7 @@ export function existingOf<
         .map(({ partitionIndex }) => ({ partitionIndex, errorCode: missing as number })),
     }
     if (kept.length === 0 || info === undefined) return { answer, existing: -1 }
-    existing.push({ ...topic, name: info.name, topicId: info.topicId, partitions: kept })
+    existing.push({ ...topic, name: info.name, topicId, partitions: kept })
     return { answer, existing: existing.length - 1 }
   })
   return { existing, isEmpty: existing.length === 0, plan }
@@ -46,6 +52,7 @@ function has(info: TopicInfo | undefined, partition: number): boolean {
 
 /** The coordinator's answer with what was refused before it was asked. */
 export function mergeCommitted<T>({ plan }: Asked<T>, reply: CommitReply): CommitReply {
+  if (plan === null) return reply
   return {
     topics: plan.map(({ answer, existing }) => ({
       ...answer,

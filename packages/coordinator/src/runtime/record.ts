@@ -1,13 +1,15 @@
 import {
   decodeRecordKey,
   decodeVersioned,
-  encodeRecordKey,
-  encodeVersioned,
   type Fields,
   type Infer,
   type Message,
   recordType,
+  Writer,
 } from '@ottla/protocol'
+
+/** What most keys and values fit into. */
+const SCRATCH_BYTES = 4096
 
 /** A record of an internal topic, as its coordinator makes and replays it. */
 export interface CoordinatorRecord {
@@ -45,12 +47,24 @@ export class RecordType<K extends Fields = Fields, V extends Fields = Fields> {
   }
 }
 
+const keyWriter = new Writer(SCRATCH_BYTES)
+const valueWriter = new Writer(SCRATCH_BYTES)
+
+/** The key's bytes, good until the next call. */
 export function encodeKey({ type, key }: CoordinatorRecord): Buffer {
-  return encodeRecordKey(type.key, key)
+  keyWriter.reset()
+  keyWriter.int16(type.id)
+  type.key.write(keyWriter, 0, key)
+  return keyWriter.peek()
 }
 
+/** The value's bytes, good until the next call. */
 export function encodeValue({ type, value, valueVersion }: CoordinatorRecord): Buffer | null {
-  return value === null ? null : encodeVersioned(type.value, valueVersion, value)
+  if (value === null) return null
+  valueWriter.reset()
+  valueWriter.int16(valueVersion)
+  type.value.write(valueWriter, valueVersion, value)
+  return valueWriter.peek()
 }
 
 /** The record types of one internal topic by number. */

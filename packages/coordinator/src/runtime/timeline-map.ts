@@ -1,9 +1,12 @@
 import type { Timeline, Versioned } from './timeline.ts'
 
-/** Values of one key: the committed one, and those that came after it, oldest first. `undefined`: absent. */
+/** What one key had before its value now. `undefined`: absent. */
 interface History<V> {
   committed: V | undefined
-  readonly later: (V | undefined)[]
+  /** Changes that are not committed; the newest is what the key has now. */
+  pending: number
+  /** What the others were, oldest first; null until there are any. */
+  between: (V | undefined)[] | null
 }
 
 /**
@@ -59,13 +62,13 @@ export class TimelineMap<K, V extends object> implements Versioned {
   }
 
   set(key: K, value: V): void {
-    this.#remember(key, value)
+    this.#remember(key)
     this.#now.set(key, value)
   }
 
   delete(key: K): boolean {
     if (!this.#now.has(key)) return false
-    this.#remember(key, undefined)
+    this.#remember(key)
     return this.#now.delete(key)
   }
 
@@ -88,24 +91,30 @@ export class TimelineMap<K, V extends object> implements Versioned {
 
   settle(key: unknown): void {
     const history = this.#past.get(key as K)!
-    history.committed = history.later.shift()
-    if (history.later.length === 0) this.#past.delete(key as K)
+    if (--history.pending === 0) this.#past.delete(key as K)
+    else history.committed = history.between!.shift()
   }
 
   revert(key: unknown): void {
     const history = this.#past.get(key as K)!
-    history.later.pop()
-    const before = history.later.length === 0 ? history.committed : history.later[history.later.length - 1]
+    const isLast = --history.pending === 0
+    const before = isLast ? history.committed : history.between!.pop()
     if (before === undefined) this.#now.delete(key as K)
     else this.#now.set(key as K, before)
-    if (history.later.length === 0) this.#past.delete(key as K)
+    if (isLast) this.#past.delete(key as K)
   }
 
-  #remember(key: K, value: V | undefined): void {
+  /** Before the key is changed. */
+  #remember(key: K): void {
     if (this.#timeline.isLoading) return
+    const now = this.#now.get(key)
     const history = this.#past.get(key)
-    if (history === undefined) this.#past.set(key, { committed: this.#now.get(key), later: [value] })
-    else history.later.push(value)
+    if (history === undefined) this.#past.set(key, { committed: now, pending: 1, between: null })
+    else {
+      history.pending++
+      if (history.between === null) history.between = [now]
+      else history.between.push(now)
+    }
     this.#timeline.changed(this, key)
   }
 }

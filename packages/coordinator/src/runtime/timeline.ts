@@ -6,11 +6,8 @@ export interface Versioned {
   revert(key: unknown): void
 }
 
-interface Change {
-  readonly version: number
-  readonly subject: Versioned
-  readonly key: unknown
-}
+/** So many committed changes at the front are worth a move of those behind them. */
+const COMPACT_AT = 1024
 
 /**
  * The past of one shard's state: which changes are not committed yet. A version is the offset behind the records that made
@@ -24,7 +21,11 @@ interface Change {
  * While a shard is loaded nothing can be taken back, and no past is kept.
  */
 export class Timeline {
-  #changes: Change[] = []
+  /** Of each change that is not committed, in their order: no object for each, since there are many. */
+  #versions: number[] = []
+  #subjects: Versioned[] = []
+  #keys: unknown[] = []
+  /** How many at the front have been committed meanwhile. */
   #settled = 0
   #version = 0
   #committed = 0
@@ -61,30 +62,42 @@ export class Timeline {
     const target = Math.min(version, this.#version)
     if (target <= this.#committed) return
     this.#committed = target
-    const changes = this.#changes
-    while (this.#settled < changes.length && changes[this.#settled].version <= target) {
-      const { subject, key } = changes[this.#settled++]
-      subject.settle(key)
+    const versions = this.#versions
+    while (this.#settled < versions.length && versions[this.#settled] <= target) {
+      const at = this.#settled++
+      this.#subjects[at].settle(this.#keys[at])
     }
-    if (this.#settled === changes.length) {
-      this.#changes = []
-      this.#settled = 0
-    }
+    if (this.#settled === versions.length) this.#forget()
+    else if (this.#settled >= COMPACT_AT) this.#compact()
+  }
+
+  #forget(): void {
+    this.#versions.length = 0
+    this.#subjects.length = 0
+    this.#keys.length = 0
+    this.#settled = 0
+  }
+
+  #compact(): void {
+    for (const list of [this.#versions, this.#subjects, this.#keys]) list.splice(0, this.#settled)
+    this.#settled = 0
   }
 
   /** Takes back every change above `version`. */
   rollBack(version: number): void {
     if (version < this.#committed) throw new Error(`version ${version} is committed: ${this.#committed}`)
-    const changes = this.#changes
-    while (changes.length > this.#settled && changes[changes.length - 1].version > version) {
-      const { subject, key } = changes.pop()!
-      subject.revert(key)
+    const versions = this.#versions
+    while (versions.length > this.#settled && versions[versions.length - 1] > version) {
+      versions.pop()
+      this.#subjects.pop()!.revert(this.#keys.pop())
     }
     if (version < this.#version) this.#version = version
   }
 
   /** For the collections of this shard. */
   changed(subject: Versioned, key: unknown): void {
-    this.#changes.push({ version: this.#version, subject, key })
+    this.#versions.push(this.#version)
+    this.#subjects.push(subject)
+    this.#keys.push(key)
   }
 }

@@ -3,6 +3,8 @@ import { CodecError } from './errors.ts'
 /** From this many bytes on, a byte field is sent as a chunk of its own instead of being copied. */
 const SPLICE_BYTES = 1024
 const INITIAL_BYTES = 256
+/** Of UTF-16 units; its length takes one byte in either form. */
+const SHORT_STRING = 48
 const TAG_INITIAL_BYTES = 64
 
 /** Bytes that are not in memory, such as a part of a file: counted here, and fetched by whoever sends the message. */
@@ -116,6 +118,7 @@ export class Writer {
   }
 
   string(value: string): void {
+    if (value.length <= SHORT_STRING && this.ascii(value, 2, 0, value.length)) return
     const length = Buffer.byteLength(value)
     if (length > 0x7fff) throw valueError('string of at most 32767 bytes', length)
     this.int16(length)
@@ -123,10 +126,30 @@ export class Writer {
   }
 
   compactString(value: string): void {
+    if (value.length <= SHORT_STRING && this.ascii(value, 1, value.length + 1, 0)) return
     const length = Buffer.byteLength(value)
     if (length > 0x7fff) throw valueError('string of at most 32767 bytes', length)
     this.uvarint(length + 1)
     this.utf8(value, length)
+  }
+
+  /** Mostly a string is short and plain, and then a loop beats a call. False, and nothing written, when it is not plain. */
+  private ascii(value: string, prefixBytes: number, first: number, second: number): boolean {
+    let at = this.reserve(prefixBytes + value.length)
+    const buffer = this.buffer
+    buffer[at] = first
+    if (prefixBytes === 2) buffer[at + 1] = second
+    at += prefixBytes
+    for (let i = 0; i < value.length; i++) {
+      const code = value.charCodeAt(i)
+      if (code > 0x7f) {
+        // The buffer may be another one by now: what it holds has moved with it.
+        this.position = at - prefixBytes
+        return false
+      }
+      buffer[at + i] = code
+    }
+    return true
   }
 
   private utf8(value: string, length: number): void {
@@ -204,6 +227,20 @@ export class Writer {
     first[2] = length >> 8
     first[3] = length
     return this.chunks
+  }
+
+  /** Begins anew in the same memory: what `peek` returned is written over. For who copies everything at once. */
+  reset(): void {
+    this.position = 0
+    this.start = 0
+    this.chunks = []
+    this.chunkBytes = 0
+  }
+
+  /** What was written since `reset`, in one piece; good until the next one. */
+  peek(): Buffer {
+    if (this.chunks.length === 0) return this.buffer.subarray(0, this.position)
+    return this.toBuffer()
   }
 
   /** As `finish`, in one piece. */

@@ -64,10 +64,15 @@ export class RecordBatchBuilder {
   private baseTimestamp = 0
   private maxTimestamp = 0
   private readonly initialBytes: number
+  private readonly allocate: (bytes: number) => Buffer
 
-  /** `initialBytes`: what to allocate first, for who knows how large the batch will be (a producer's `batch.size`). */
-  constructor(initialBytes: number = INITIAL_BYTES) {
+  /**
+   * `initialBytes`: what to allocate first, for who knows how large the batch will be (a producer's `batch.size`). `allocate`:
+   * where the memory comes from, for who makes many small ones.
+   */
+  constructor(initialBytes: number = INITIAL_BYTES, allocate: (bytes: number) => Buffer = Buffer.allocUnsafeSlow) {
     this.initialBytes = Math.max(HEADER_BYTES, initialBytes)
+    this.allocate = allocate
   }
 
   get recordCount(): number {
@@ -173,7 +178,7 @@ export class RecordBatchBuilder {
   private grow(bytes: number): void {
     if (bytes > BATCH_BYTES_MAX) throw new RecordsError('VALUE', `a batch of ${bytes} bytes`)
     const doubled = Math.min(BATCH_BYTES_MAX, this.buffer.length * 2)
-    const grown = Buffer.allocUnsafeSlow(Math.max(bytes, doubled, this.initialBytes))
+    const grown = this.allocate(Math.max(bytes, doubled, this.initialBytes))
     if (this.at > HEADER_BYTES) this.buffer.copy(grown, HEADER_BYTES, HEADER_BYTES, this.at)
     this.buffer = grown
   }

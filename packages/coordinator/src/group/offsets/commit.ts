@@ -9,7 +9,7 @@ export type TxnCommitBody = MessageOf<typeof TxnOffsetCommitRequest>
 
 /** By topic and partition, in the order of the request. */
 export interface CommitReply {
-  readonly topics: {
+  readonly topics: readonly {
     readonly name: string
     readonly topicId: string
     readonly partitions: { readonly partitionIndex: number; readonly errorCode: number }[]
@@ -52,6 +52,7 @@ export function commitOffsets(
   nowMs: number,
 ): Outcome<CommitReply> {
   const records: CoordinatorRecord[] = []
+  const metadataMax = config.offsetMetadataBytesMax
   const expireTimestampMs = retentionMs < 0 ? -1 : nowMs + retentionMs
   const answered = topics.map(({ name, topicId, partitions }) => ({
     name,
@@ -59,7 +60,7 @@ export function commitOffsets(
     partitions: partitions.map((p) => {
       const { partitionIndex, committedOffset, committedLeaderEpoch, committedMetadata, commitTimestamp = -1 } = p
       const metadata = committedMetadata ?? ''
-      const errorCode = problemOf(metadata, committedOffset, partitionIndex, config)
+      const errorCode = problemOf(metadata, committedOffset, partitionIndex, metadataMax)
       if (errorCode === ErrorCode.NONE) {
         const committed = {
           offset: committedOffset,
@@ -78,8 +79,8 @@ export function commitOffsets(
   return records.length === 0 ? replyOnly<CommitReply>(reply) : { records, reply }
 }
 
-function problemOf(metadata: string, offset: number, partition: number, config: GroupConfig): number {
+function problemOf(metadata: string, offset: number, partition: number, metadataMax: number): number {
   // UTF-16 units, as Kafka counts them.
-  if (metadata.length > config.offsetMetadataBytesMax) return ErrorCode.OFFSET_METADATA_TOO_LARGE
+  if (metadata.length > metadataMax) return ErrorCode.OFFSET_METADATA_TOO_LARGE
   return partition < 0 || offset < -1 ? ErrorCode.INVALID_REQUEST : ErrorCode.NONE
 }
