@@ -1,4 +1,4 @@
-/** A TCP proxy that understands frames, and can cut a connection when a Produce request was appended but not answered. */
+/** A TCP proxy that understands frames, and can cut a connection at a request: mostly one that was done but not answered. */
 import { connect, createServer, type Server, type Socket } from 'node:net'
 
 const produceKey = 0
@@ -25,8 +25,13 @@ class Frames {
   }
 }
 
-/** When to cut: instead of the answer to the next Produce request, or once `appended` says it is in the log. */
-export type Cut = { at: 'response' } | { at: 'append'; appended: () => Promise<void> }
+/**
+ * When to cut: at the next request of the API (default Produce), which does not reach the broker; instead of the answer to
+ * it; or once `appended` says it is in the log.
+ */
+export type Cut =
+  | { at: 'request' | 'response'; apiKey?: number }
+  | { at: 'append'; apiKey?: undefined; appended: () => Promise<void> }
 
 export class FrameProxy {
   readonly #server: Server
@@ -96,9 +101,10 @@ export class FrameProxy {
     }
     client.on('data', (chunk: Buffer) => {
       for (const frame of requests.push(chunk)) {
-        const produce = frame.readInt16BE(4) === produceKey
-        const cut = produce ? this.#cut : undefined
+        const met = this.#cut !== undefined && frame.readInt16BE(4) === (this.#cut.apiKey ?? produceKey)
+        const cut = met ? this.#cut : undefined
         if (cut !== undefined) this.#cut = undefined
+        if (cut?.at === 'request') return cutNow()
         broker.write(frame)
         if (cut?.at === 'append') cut.appended().then(cutNow, cutNow)
         // A Produce request that is cut at its append has acks=0 and gets no answer; no other one is sent with acks=0
