@@ -47,12 +47,30 @@ exitOnSignals()
 let passed = 0
 let failed = 0
 
-async function drive(peer: Peer, broker: RunningBroker, proxy: FrameProxy): Promise<void> {
+/** All chosen scenarios against one broker, which `start` starts again on what it left. */
+async function drive(peer: Peer, start: () => Promise<RunningBroker>, proxy: FrameProxy): Promise<void> {
+  let broker = await start()
+  try {
+    await driveStarted(peer, broker, proxy, async () => {
+      await broker.kill()
+      broker = await start()
+    })
+  } finally {
+    await broker.stop()
+  }
+}
+
+async function driveStarted(
+  peer: Peer,
+  broker: RunningBroker,
+  proxy: FrameProxy,
+  bounce: () => Promise<void>,
+): Promise<void> {
   if (peer.version === '4.3.1' && !peer.implicit) {
     const level = ['downgrade', '--feature', 'transaction.version=0']
     await runKafkaTool('org.apache.kafka.tools.FeatureCommand', ['--bootstrap-server', broker.bootstrap, ...level])
   }
-  const witness = await Witness.of(`127.0.0.1:${broker.port}`)
+  const witness = new Witness(`127.0.0.1:${broker.port}`)
   for (const scenario of chosen) {
     const began = performance.now()
     try {
@@ -63,6 +81,7 @@ async function drive(peer: Peer, broker: RunningBroker, proxy: FrameProxy): Prom
         seed,
         cut: (apiKey, when) => proxy.arm({ at: when === 'before' ? 'request' : 'response', apiKey }),
         uncut: () => proxy.disarm(),
+        bounce,
       })
       passed += 1
       console.log(`ok   ${peer.name}: ${scenario.name} (${Math.round(performance.now() - began)} ms) ${what}`)
@@ -78,17 +97,19 @@ for (const peer of chosenPeers) {
   const dir = mkdtempSync(join(tmpdir(), 'ottla-transactions-'))
   const proxiedPort = await freePort()
   const proxy = await FrameProxy.listen(() => proxiedPort)
-  const broker = await startApacheKafka({
-    dir,
-    version: peer.version,
-    proxied: { port: proxiedPort, advertisedPort: proxy.port },
-    set: { 'transaction.abort.timed.out.transaction.cleanup.interval.ms': '500' },
-  })
+  const port = await freePort()
+  const start = () =>
+    startApacheKafka({
+      dir,
+      version: peer.version,
+      port,
+      proxied: { port: proxiedPort, advertisedPort: proxy.port },
+      set: { 'transaction.abort.timed.out.transaction.cleanup.interval.ms': '500' },
+    })
   try {
-    await drive(peer, broker, proxy)
+    await drive(peer, start, proxy)
   } finally {
     await proxy.close()
-    await broker.stop()
     rmSync(dir, { recursive: true, force: true })
   }
 }

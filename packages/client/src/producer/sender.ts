@@ -1,22 +1,23 @@
 import { backOffMs, type Connection, ConnectionError } from '@ottla/net'
-import { ErrorCode, errorInfo, type MessageOf, type ProduceResponse } from '@ottla/protocol'
+import { ErrorCode, errorInfo } from '@ottla/protocol'
 import type { TimerHandle } from '@ottla/runtime'
-import { INIT_PRODUCER_ID_MAX, initProducerIdApi, PRODUCE_TOPIC_IDS, produceApi } from '../apis.ts'
+import { INIT_PRODUCER_ID_MAX, initProducerIdApi, produceApi } from '../apis.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { retry } from '../cluster/retry.ts'
 import { BrokerError, KafkaError, TimeoutError } from '../errors.ts'
 import type { ProducerBatch } from './batch.ts'
 import type { ProducerSettings } from './options.ts'
 import type { PartitionQueue, ProducerIdentity } from './partition-queue.ts'
+import {
+  matchAnswers,
+  type PartitionAnswer,
+  type ProduceAnswer,
+  produceRequest,
+  produceVersion,
+  type Sent,
+} from './produce-request.ts'
 import type { TransactionGate } from './transaction/gate.ts'
 import { CONCURRENT_WAIT_MS, sequenceErrors } from './transaction/outcomes.ts'
-
-type Response = MessageOf<typeof ProduceResponse>
-
-interface Sent {
-  readonly queue: PartitionQueue
-  readonly batch: ProducerBatch
-}
 
 /** One broker as this producer sees it. */
 interface Node {
@@ -28,9 +29,6 @@ interface Node {
 
 /** Beyond the time the broker may wait for replicas, in ms. */
 const RESPONSE_SLACK_MS = 5000
-
-/** Of a transaction whose leaders enter their partitions into it by themselves (KIP-890); below, they must be there. */
-const PRODUCE_IMPLICIT = 12
 
 /** With acks 0 nothing comes back: more bytes than this waiting for the kernel stop the sending. */
 const UNSENT_BYTES_MAX = 1_048_576
@@ -245,27 +243,16 @@ export class Sender {
   }
 
   private send(connection: Connection, node: Node, sent: Sent[]): void {
-    const byTopic = Map.groupBy(sent, (s) => s.queue.topic)
     const ids = new Map<string, string | null>()
-    for (const topic of byTopic.keys()) ids.set(topic, this.cluster.metadata.peek(topic)?.topicId ?? null)
-    const named = [...ids.values()].includes(null)
+    for (const { queue } of sent) ids.set(queue.topic, this.cluster.metadata.peek(queue.topic)?.topicId ?? null)
     let version: number
     try {
-      version = this.produceVersion(connection, named)
+      version = produceVersion(connection, this.gate, [...ids.values()].includes(null))
     } catch (error) {
       for (const { queue, batch } of sent) this.giveUp(queue, batch, error as KafkaError)
       return
     }
-    const value = {
-      transactionalId: this.gate?.transactionalId ?? null,
-      acks: this.settings.acks,
-      timeoutMs: this.settings.ackTimeoutMs,
-      topicData: [...byTopic].map(([name, some]) => ({
-        name,
-        topicId: ids.get(name) ?? undefined,
-        partitionData: some.map(({ queue, batch }) => ({ index: queue.partition, records: batch.bytes as Buffer })),
-      })),
-    }
+    const value = produceRequest(sent, ids, this.settings, this.gate)
     if (this.settings.acks === 0) {
       const taken = connection.sendOneWay(produceApi, value, { version })
       for (const { queue, batch } of sent) {
@@ -282,23 +269,11 @@ export class Sender {
       (error, response) => {
         node.inFlight -= 1
         if (error !== null) this.onFailure(sent, error)
-        else this.onResponse(sent, response as Response, ids)
+        else this.onResponse(sent, response as ProduceAnswer, ids)
         this.wakeIfActive()
       },
       { version, timeoutMs: this.responseTimeoutMs(sent) },
     )
-  }
-
-  /** The version tells the leader whether the partition is in the transaction already. */
-  private produceVersion(connection: Connection, named: boolean): number {
-    const { gate } = this
-    const max = named ? PRODUCE_TOPIC_IDS - 1 : undefined
-    if (gate === null) return connection.versions.pick(produceApi, max)
-    if (!gate.isImplicit) return connection.versions.pick(produceApi, PRODUCE_IMPLICIT - 1)
-    const version = connection.versions.pick(produceApi, max)
-    if (version >= PRODUCE_IMPLICIT) return version
-    const detail = `the broker at ${connection.peer} is too old for transactions as the coordinator runs them (KIP-890)`
-    throw new BrokerError(ErrorCode.UNSUPPORTED_VERSION, 'Produce', detail)
   }
 
   /** The records' own time goes first: they have their outcome when it is over. */
@@ -319,32 +294,19 @@ export class Sender {
     }
   }
 
-  private onResponse(sent: readonly Sent[], response: Response, ids: ReadonlyMap<string, string | null>): void {
-    const answered = new Set<Sent>()
-    // The broker answers in the order of the request; looking there first spares the search.
-    let guess = 0
-    for (const topic of response.responses) {
-      for (const p of topic.partitionResponses) {
-        const fits = (s: Sent | undefined) =>
-          s !== undefined &&
-          s.queue.partition === p.index &&
-          (s.queue.topic === topic.name || (topic.name === '' && ids.get(s.queue.topic) === topic.topicId))
-        const found = fits(sent[guess]) ? sent[guess] : sent.find(fits)
-        if (found === undefined) continue
-        guess += 1
-        answered.add(found)
-        this.onAnswer(found, p)
+  private onResponse(sent: readonly Sent[], response: ProduceAnswer, ids: ReadonlyMap<string, string | null>): void {
+    matchAnswers(sent, response, ids, (each, answer) => {
+      if (answer !== null) {
+        this.onAnswer(each, answer)
+        return
       }
-    }
-    for (const each of sent) {
-      if (answered.has(each)) continue
       const { queue, batch } = each
       const what = `partition ${queue.topic}-${queue.partition}`
       this.giveUp(queue, batch, new BrokerError(ErrorCode.UNKNOWN_SERVER_ERROR, what, 'left out of the response'))
-    }
+    })
   }
 
-  private onAnswer({ queue, batch }: Sent, p: Response['responses'][number]['partitionResponses'][number]): void {
+  private onAnswer({ queue, batch }: Sent, p: PartitionAnswer): void {
     if (p.errorCode === 0) {
       this.succeed(queue, batch, p.baseOffset, p.logAppendTimeMs)
       return

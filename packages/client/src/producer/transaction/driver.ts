@@ -76,6 +76,7 @@ export class TransactionDriver implements TransactionGate {
       throw this.tooLate('was not initialised')
     }
     if (state.name === 'fatal') throw state.error
+    this.checkOpen()
   }
 
   /** Opens a transaction, after the one before is over. */

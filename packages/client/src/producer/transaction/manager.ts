@@ -1,12 +1,11 @@
 import { ErrorCode } from '@ottla/protocol'
 import type { TopicPartition } from '../../cluster/by-leader.ts'
 import { BrokerError, KafkaError, TransactionError } from '../../errors.ts'
-import type { GroupMetadata } from '../../group-metadata.ts'
 import type { ProducerIdentity } from '../partition-queue.ts'
+import { TransactionContents } from './contents.ts'
 import type {
   Answer,
   Ask,
-  OffsetToCommit,
   PartitionFailure,
   TransactionEffect,
   TransactionEvent,
@@ -51,12 +50,6 @@ export interface TransactionManagerOptions {
 
 const UNKNOWN = -1
 
-interface PendingOffsets {
-  readonly id: number
-  readonly group: GroupMetadata
-  offsets: readonly OffsetToCommit[]
-}
-
 export class TransactionManager {
   private current: TransactionState = { name: 'uninitialized' }
   private readonly options: TransactionManagerOptions
@@ -71,16 +64,7 @@ export class TransactionManager {
   private canRaise = false
   private settleNumber = 0
 
-  // Of the open transaction.
-  private readonly entered = new Map<string, Set<number>>()
-  private readonly wanted = new Map<string, Set<number>>()
-  private readonly groups = new Set<string>()
-  private readonly offsets: PendingOffsets[] = []
-  /** Whether the coordinator has it; maybe, when a request that would begin it has no good answer. */
-  private begun: 'no' | 'maybe' | 'yes' = 'no'
-  private mustRaise = false
-  /** The coordinator would not take an EndTxn of this identity. */
-  private identityLost = false
+  private contents = new TransactionContents()
 
   constructor(options: TransactionManagerOptions) {
     this.options = options
@@ -108,13 +92,9 @@ export class TransactionManager {
   /** Whether records may be sent to a partition now. If not yet, `proceed` follows; the partition is announced. */
   admits(topic: string, partition: number): boolean {
     if (!this.isWriting) return false
-    if (this.level === 2) {
-      this.begun = 'yes'
-      return true
-    }
-    if (this.entered.get(topic)?.has(partition)) return true
-    addTo(this.wanted, topic, partition)
-    return false
+    if (this.level === 1) return this.contents.admits(topic, partition)
+    this.contents.begun = 'yes'
+    return true
   }
 
   /** Throws INVALID_TXN_STATE where the table has no transition. Call it with `time` after `admits` said no. */
@@ -142,7 +122,7 @@ export class TransactionManager {
         return
       case 'offsets':
         this.needs('sendOffsets', 'open')
-        this.offsets.push({ id: event.id, group: event.group, offsets: event.offsets })
+        this.contents.offsets.push({ id: event.id, group: event.group, offsets: event.offsets })
         return
       case 'offsets-given-up':
         this.fail(event.error)
@@ -166,7 +146,7 @@ export class TransactionManager {
         return
       case 'record-failed':
         // A number that was used and given up is missing in the sequence.
-        if (event.numbered) this.mustRaise = true
+        if (event.numbered) this.contents.mustRaise = true
         if (isFatalForRecords(event.error.code)) this.end(event.error)
         else this.fail(event.error)
         return
@@ -211,8 +191,7 @@ export class TransactionManager {
   }
 
   private discard(cause: KafkaError | null): void {
-    this.wanted.clear()
-    this.offsets.length = 0
+    this.contents.discard()
     const why = cause === null ? '' : `: ${cause.message}`
     const what = `not written, since its transaction was aborted${why}`
     this.effects.push({ type: 'discard', error: new KafkaError('TRANSACTION_ABORTED', what, { cause }) })
@@ -230,9 +209,9 @@ export class TransactionManager {
     }
     this.pending = ask
     if (ask.api === 'AddPartitionsToTxn' || ask.api === 'AddOffsetsToTxn') {
-      if (this.begun === 'no') this.begun = 'maybe'
+      if (this.contents.begun === 'no') this.contents.begun = 'maybe'
     } else if (ask.api === 'TxnOffsetCommit' && this.level === 2) {
-      this.begun = 'yes'
+      this.contents.begun = 'yes'
     }
     const coordinatorId = ask.api === 'TxnOffsetCommit' ? ask.coordinatorId : this.coordinatorId
     this.effects.push({ type: 'ask', ask, coordinatorId })
@@ -268,13 +247,13 @@ export class TransactionManager {
   }
 
   private askInside(identity: ProducerIdentity): Ask | null {
-    if (this.wanted.size > 0) {
-      return { api: 'AddPartitionsToTxn', identity, partitions: listOf(this.wanted) }
-    }
-    const first = this.offsets[0]
+    const { contents } = this
+    const partitions = contents.toAnnounce()
+    if (partitions.length > 0) return { api: 'AddPartitionsToTxn', identity, partitions }
+    const first = contents.offsets[0]
     if (first === undefined) return null
     const { group, offsets } = first
-    if (this.level === 1 && !this.groups.has(group.groupId)) {
+    if (this.level === 1 && !contents.groups.has(group.groupId)) {
       return { api: 'AddOffsetsToTxn', identity, groupId: group.groupId }
     }
     const coordinatorId = this.groupCoordinators.get(group.groupId)
@@ -283,7 +262,8 @@ export class TransactionManager {
   }
 
   private endOf(identity: ProducerIdentity, committed: boolean): Ask | null {
-    if (this.begun !== 'no' && !this.identityLost) return { api: 'EndTxn', identity, committed }
+    const { begun, identityLost } = this.contents
+    if (begun !== 'no' && !identityLost) return { api: 'EndTxn', identity, committed }
     // Nothing of it has reached a broker, or nothing can be ended.
     this.finish(null)
     return this.askOfState()
@@ -314,8 +294,8 @@ export class TransactionManager {
           return
         }
         this.succeeded()
-        this.begun = 'yes'
-        this.groups.add((ask as Ask & { api: 'AddOffsetsToTxn' }).groupId)
+        this.contents.begun = 'yes'
+        this.contents.groups.add((ask as Ask & { api: 'AddOffsetsToTxn' }).groupId)
         return
       case 'TxnOffsetCommit':
         this.onOffsets(ask as Ask & { api: 'TxnOffsetCommit' }, answer.failures, nowMs)
@@ -331,7 +311,7 @@ export class TransactionManager {
     this.known = identity
     this.level = level
     this.canRaise = canRaise
-    this.reset()
+    this.contents = new TransactionContents()
     this.enter({ name: 'ready' })
   }
 
@@ -342,11 +322,8 @@ export class TransactionManager {
   ): void {
     if (failures.length === 0) {
       this.succeeded()
-      this.begun = 'yes'
-      for (const { topic, partition } of ask.partitions) {
-        addTo(this.entered, topic, partition)
-        removeFrom(this.wanted, topic, partition)
-      }
+      this.contents.begun = 'yes'
+      this.contents.announced(ask.partitions)
       if (this.isWriting) this.effects.push({ type: 'proceed' })
       return
     }
@@ -359,11 +336,12 @@ export class TransactionManager {
   }
 
   private onOffsets(ask: Ask & { api: 'TxnOffsetCommit' }, failures: readonly PartitionFailure[], nowMs: number): void {
-    const first = this.offsets[0]
+    const { offsets } = this.contents
+    const first = offsets[0]
     if (failures.length === 0) {
       this.succeeded()
       if (first === undefined) return
-      this.offsets.shift()
+      offsets.shift()
       this.effects.push({ type: 'offsets-stored', id: first.id })
       return
     }
@@ -375,15 +353,15 @@ export class TransactionManager {
   }
 
   private onEnded(ask: Ask, answer: Answer & { api: 'EndTxn' }, nowMs: number): void {
-    const { current, begun } = this
+    const { current, contents } = this
     if (current.name !== 'committing' && current.name !== 'aborting') return
     const nothingOpen =
-      answer.errorCode === ErrorCode.INVALID_TXN_STATE && current.name === 'aborting' && begun === 'maybe'
+      answer.errorCode === ErrorCode.INVALID_TXN_STATE && current.name === 'aborting' && contents.begun === 'maybe'
     if (answer.errorCode !== 0 && !nothingOpen) {
       const outcome = outcomeOf('EndTxn', answer.errorCode)
       if (current.name === 'aborting' && outcome === 'abort-and-raise') {
-        this.mustRaise = true
-        this.identityLost = true
+        contents.mustRaise = true
+        contents.identityLost = true
         return
       }
       const error = this.errorOf('EndTxn', answer.errorCode)
@@ -400,9 +378,9 @@ export class TransactionManager {
 
   /** The transaction is over. `next`: the identity of the next one, where the coordinator has given one. */
   private finish(next: ProducerIdentity | null): void {
-    const raise = this.mustRaise && next === null
+    const raise = this.contents.mustRaise && next === null
     if (next !== null) this.known = next
-    this.reset()
+    this.contents = new TransactionContents()
     if (!raise) {
       this.enter({ name: 'ready' })
     } else if (this.canRaise) {
@@ -411,16 +389,6 @@ export class TransactionManager {
       const what = 'records were given up, and the broker is too old to let the producer begin anew (KIP-360)'
       this.end(new KafkaError('UNSUPPORTED_VERSION', what))
     }
-  }
-
-  private reset(): void {
-    this.entered.clear()
-    this.wanted.clear()
-    this.groups.clear()
-    this.offsets.length = 0
-    this.begun = 'no'
-    this.mustRaise = false
-    this.identityLost = false
   }
 
   private succeeded(): void {
@@ -442,8 +410,8 @@ export class TransactionManager {
         this.later(ask, error, nowMs)
         return
       case 'abort-and-raise':
-        this.mustRaise = true
-        this.identityLost = true
+        this.contents.mustRaise = true
+        this.contents.identityLost = true
         this.fail(error)
         return
       case 'abort':
@@ -505,20 +473,3 @@ const situations = {
   aborting: 'the transaction is being aborted',
   raising: 'the transaction is being aborted',
 } as const
-
-function addTo(map: Map<string, Set<number>>, topic: string, partition: number): void {
-  const partitions = map.get(topic)
-  if (partitions === undefined) map.set(topic, new Set([partition]))
-  else partitions.add(partition)
-}
-
-function removeFrom(map: Map<string, Set<number>>, topic: string, partition: number): void {
-  const partitions = map.get(topic)
-  if (partitions?.delete(partition) && partitions.size === 0) map.delete(topic)
-}
-
-function listOf(map: ReadonlyMap<string, ReadonlySet<number>>): TopicPartition[] {
-  const list: TopicPartition[] = []
-  for (const [topic, partitions] of map) for (const partition of partitions) list.push({ topic, partition })
-  return list
-}

@@ -3,7 +3,8 @@ import { sleep } from '../../cluster/retry.ts'
 import { ConfigError, KafkaError, TransactionError } from '../../errors.ts'
 import type { GroupMetadata } from '../../group-metadata.ts'
 import type { Delivery, RecordMetadata } from '../batch.ts'
-import type { Producer, ProducerRecord } from '../producer.ts'
+import type { Producer } from '../producer.ts'
+import type { ProducerRecord } from '../record.ts'
 import type { TransactionDriver } from './driver.ts'
 import type { OffsetToCommit } from './events.ts'
 
@@ -53,10 +54,11 @@ export class Transaction implements AsyncDisposable {
     })
   }
 
-  /** As `Producer.produce`. */
+  /** As `Producer.produce`. Throws INVALID_TXN_STATE after the end, when there is nobody to be told otherwise. */
   produce(topic: string, record: ProducerRecord, delivery: Delivery | null = null): boolean {
     if (this.ending === null) return this.producer.produce(topic, record, delivery)
-    delivery?.(this.over('a record'), null)
+    if (delivery === null) throw this.over('a record')
+    delivery(this.over('a record'), null)
     return true
   }
 
@@ -140,9 +142,10 @@ export class Transaction implements AsyncDisposable {
     }
   }
 
-  /** A failure of what nobody awaits shows in the commit. */
+  /** A failure of what nobody awaits shows in the commit; what comes after that must not be lost in silence. */
   private kept<T>(start: () => Promise<T>): Promise<T> {
-    const result = this.ending === null ? start() : Promise.reject<T>(this.over('what is sent'))
+    if (this.ending !== null) return Promise.reject(this.over('what is sent'))
+    const result = start()
     result.catch(ignore)
     return result
   }

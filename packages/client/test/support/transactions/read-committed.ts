@@ -25,15 +25,24 @@ const STABLE_WITHIN_MS = 20_000
 
 /** Asks a cluster of one broker, past the client that is tested. */
 export class Witness {
-  private readonly connection: Connection
+  private readonly host: string
+  private readonly port: number
+  private last: Connection | null = null
 
-  private constructor(connection: Connection) {
-    this.connection = connection
+  /** `bootstrap`: where the broker listens, `host:port`. */
+  constructor(bootstrap: string) {
+    const [host, port] = bootstrap.split(':')
+    this.host = host
+    this.port = Number(port)
   }
 
-  static async of(bootstrap: string): Promise<Witness> {
-    const [host, port] = bootstrap.split(':')
-    return new Witness(await Connection.open({ host, port: Number(port), clientId: 'witness' }, nodeRuntime()))
+  /** The broker may have been started again since. */
+  private async connection(): Promise<Connection> {
+    if (this.last === null || this.last.closed) {
+      const { host, port } = this
+      this.last = await Connection.open({ host, port, clientId: 'witness' }, nodeRuntime())
+    }
+    return this.last
   }
 
   /** The values of a partition without those of aborted transactions, once no transaction is open in it. */
@@ -41,7 +50,7 @@ export class Witness {
     const values: string[] = []
     const untilMs = Date.now() + STABLE_WITHIN_MS
     for (let offset = 0; ; ) {
-      const response = await this.connection.call(
+      const response = await (await this.connection()).call(
         fetchApi,
         {
           maxWaitMs: 0,
@@ -79,7 +88,7 @@ export class Witness {
   /** The offset that a group has committed; -1 for none. Waits for a transaction that may still change it. */
   async committedOffset(groupId: string, topic: string, partition: number): Promise<number> {
     for (;;) {
-      const response = await this.connection.call(
+      const response = await (await this.connection()).call(
         offsetFetchApi,
         { groupId, topics: [{ name: topic, partitionIndexes: [partition] }], requireStable: true },
         { version: OFFSET_FETCH_VERSION },
@@ -87,11 +96,15 @@ export class Witness {
       const found = response.topics[0]?.partitions[0]
       if (response.errorCode === 0 && found?.errorCode === 0) return found.committedOffset
       // No coordinator yet, or an open transaction: asking for it makes one.
-      await this.connection.call(findCoordinatorApi, { keyType: 0, coordinatorKeys: [groupId] }, { version: 4 })
+      await (await this.connection()).call(
+        findCoordinatorApi,
+        { keyType: 0, coordinatorKeys: [groupId] },
+        { version: 4 },
+      )
     }
   }
 
   close(): void {
-    this.connection.close()
+    this.last?.close()
   }
 }

@@ -1,5 +1,6 @@
 /** What a transactional producer promises, tried against a broker: any that speaks Kafka's protocol. */
 import assert from 'node:assert/strict'
+import { setTimeout as wait } from 'node:timers/promises'
 import { Kafka, type KafkaError, TransactionError } from '../../../src/index.ts'
 import type { Witness } from './read-committed.ts'
 
@@ -9,6 +10,8 @@ export interface Ground {
   readonly witness: Witness
   /** Cuts the connection at the next request of the API: before the broker has it, or instead of its answer. */
   cut(apiKey: number, when: 'before' | 'after'): Promise<void>
+  /** Kills the broker with a signal that it cannot catch, and starts it again on what it left. */
+  bounce(): Promise<void>
   /** Forgets a cut that has met no request. */
   uncut(): void
   /** Transactions have an epoch each (KIP-890). */
@@ -250,6 +253,51 @@ async function storm({ bootstrap, witness, cut, uncut, seed }: Ground): Promise<
   return `${committed} committed, ${STORM_TRANSACTIONS - committed} aborted, ${cuts} cuts`
 }
 
+const BOUNCES = 2
+
+/** The broker is killed in the midst of transactions: each is there as a whole or not at all. */
+async function killed({ bootstrap, witness, bounce, seed }: Ground): Promise<string> {
+  const below = seeded(seed)
+  await using kafka = new Kafka({ bootstrap })
+  const topic = await newTopic(kafka, 3)
+  const producer = kafka.producer({ transactionalId: topic, batchBytes: 300 })
+  await producer.init()
+  const committed: number[] = []
+  let bouncing = true
+  const bounced = (async () => {
+    for (let i = 0; i < BOUNCES; i++) {
+      const before = committed.length
+      while (committed.length < before + 20) await wait(5)
+      await bounce()
+    }
+    bouncing = false
+  })()
+  let i = 0
+  for (; bouncing; i++) {
+    const failure = await fails(() =>
+      producer.transaction((txn) => {
+        for (let n = 0; n < 10; n++) {
+          for (let partition = 0; partition < 3; partition++) txn.produce(topic, { partition, value: `${i}.${n}` })
+        }
+        txn.sendOffsets([{ topic, partition: 0, offset: i }], topic)
+        if (below(4) === 0) throw new RangeError('aborted')
+      }),
+    )
+    if (failure === null) committed.push(i)
+    else if (!((failure as unknown) instanceof RangeError)) {
+      throw new Error(`transaction ${i} failed: ${failure}`, { cause: failure })
+    }
+  }
+  await bounced
+  await producer.close()
+  const expected = committed.flatMap((number) => Array.from({ length: 10 }, (_, n) => `${number}.${n}`))
+  for (let partition = 0; partition < 3; partition++) {
+    assert.deepEqual(await witness.values(topic, partition), expected)
+  }
+  assert.equal(await witness.committedOffset(topic, topic, 0), committed[committed.length - 1])
+  return `${committed.length} committed, ${i - committed.length} aborted, ${BOUNCES} kills`
+}
+
 export const scenarios: readonly Scenario[] = [
   { name: 'commits and aborts', run: commitsAndAborts },
   { name: 'a zombie that sends', run: fencing },
@@ -258,4 +306,5 @@ export const scenarios: readonly Scenario[] = [
   { name: 'offsets', run: offsetsOfStrangers },
   { name: 'consume, transform, produce', run: consumeTransformProduce },
   { name: 'cut connections', run: storm },
+  { name: 'a broker that is killed', run: killed },
 ]
