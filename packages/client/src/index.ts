@@ -10,15 +10,43 @@ export type {
   ResourceType,
 } from './admin/configs.ts'
 export { resourceTypes } from './admin/configs.ts'
-export type { LogDir, LogDirReplica } from './admin/log-dirs.ts'
+export type { GroupLag, PartitionLag } from './admin/group-lag.ts'
 export type {
-  ClusterInfo,
-  ClusterNode,
-  DeletedRecords,
-  ItemResult,
-  NewTopic,
-  TopicListing,
-} from './admin/topics.ts'
+  AlteredOffset,
+  CommittedOffset,
+  GroupOffsets,
+  GroupOffsetsQuery,
+  OffsetToStore,
+} from './admin/group-offsets.ts'
+export {
+  type GroupDescription,
+  type GroupFilter,
+  type GroupInfo,
+  type GroupListing,
+  type GroupMember,
+  type GroupState,
+  type GroupType,
+  groupStates,
+  groupTypes,
+  type MemberToRemove,
+  type RemovedMember,
+} from './admin/groups.ts'
+export type { LogDir, LogDirReplica } from './admin/log-dirs.ts'
+export type { ItemResult } from './admin/results.ts'
+export type { BrokerFailure } from './admin/routing.ts'
+export type { ClusterInfo, ClusterNode, DeletedRecords, NewTopic, TopicListing } from './admin/topics.ts'
+export {
+  type FencedProducer,
+  type OpenTransaction,
+  type PartitionProducers,
+  type ProducerState,
+  type TransactionDescription,
+  type TransactionFilter,
+  type TransactionInfo,
+  type TransactionListing,
+  type TransactionState,
+  transactionStates,
+} from './admin/transactions.ts'
 export type { TopicPartition } from './cluster/by-leader.ts'
 export type { PartitionInfo, TopicInfo } from './cluster/metadata.ts'
 export type { FoundOffset, OffsetQuery, OffsetSpec } from './cluster/offsets.ts'

@@ -1,32 +1,56 @@
-import type { Connection } from '@ottla/net'
 import { ErrorCode, ZERO_UUID } from '@ottla/protocol'
-import {
-  alterConfigsApi,
-  createPartitionsApi,
-  createTopicsApi,
-  deleteRecordsApi,
-  deleteTopicsApi,
-  describeClusterApi,
-  describeConfigsApi,
-  describeLogDirsApi,
-} from '../apis.ts'
+import { createPartitionsApi, createTopicsApi, deleteRecordsApi, deleteTopicsApi, describeClusterApi } from '../apis.ts'
 import { askLeaders, Refusal, type TopicPartition } from '../cluster/by-leader.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { TopicInfo } from '../cluster/metadata.ts'
 import { type FoundOffset, findOffsets, type OffsetQuery, type OffsetSpec } from '../cluster/offsets.ts'
-import { BrokerError, KafkaError } from '../errors.ts'
+import { BrokerError, type KafkaError } from '../errors.ts'
 import {
+  alterConfigs,
   type ConfigChanges,
   type ConfigDescription,
   type ConfigResource,
   type ConfigResult,
-  configOps,
-  configSource,
-  type ResourceType,
-  resourceTypes,
+  describeConfigs,
 } from './configs.ts'
-import type { LogDir } from './log-dirs.ts'
-import type { ClusterInfo, DeletedRecords, ItemResult, NewTopic, TopicListing } from './topics.ts'
+import { type GroupLag, groupLag } from './group-lag.ts'
+import {
+  type AlteredOffset,
+  alterGroupOffsets,
+  deleteGroupOffsets,
+  type GroupOffsets,
+  type GroupOffsetsQuery,
+  listGroupOffsets,
+  type OffsetToStore,
+} from './group-offsets.ts'
+import {
+  deleteGroups,
+  describeGroups,
+  type GroupDescription,
+  type GroupFilter,
+  type GroupListing,
+  listGroups,
+  type MemberToRemove,
+  type RemovedMember,
+  removeMembers,
+} from './groups.ts'
+import { describeLogDirs, type LogDir } from './log-dirs.ts'
+import { asKafkaError, byName, type ItemResult, itemResult } from './results.ts'
+import { type BrokerFailure, onController } from './routing.ts'
+import type { ClusterInfo, DeletedRecords, NewTopic, TopicListing } from './topics.ts'
+import {
+  abortTransaction,
+  describeProducers,
+  describeTransactions,
+  type FencedProducer,
+  fenceProducers,
+  listTransactions,
+  type OpenTransaction,
+  type PartitionProducers,
+  type TransactionDescription,
+  type TransactionFilter,
+  type TransactionListing,
+} from './transactions.ts'
 
 /** From this version on -1 stands for the broker's defaults. */
 const CREATE_TOPICS_DEFAULTS = 4
@@ -59,7 +83,7 @@ export class Admin {
         partitions: t.partitions.length,
         replicationFactor: t.partitions[0]?.replicaNodes.length ?? 0,
       }))
-      .sort((a, b) => (a.name < b.name ? -1 : 1))
+      .sort(byName((topic) => topic.name))
   }
 
   /** Topics with their partitions, freshly asked for. */
@@ -80,7 +104,7 @@ export class Admin {
     topics: readonly NewTopic[],
     options: { validateOnly?: boolean } = {},
   ): Promise<(ItemResult & { topicId: string | null; partitions: number; replicationFactor: number })[]> {
-    const response = await this.onController(async (connection) => {
+    const response = await onController(this.cluster, async (connection) => {
       const version = connection.versions.pick(createTopicsApi)
       const unset = version >= CREATE_TOPICS_DEFAULTS ? -1 : 1
       return connection.call(
@@ -111,7 +135,7 @@ export class Admin {
   }
 
   async deleteTopics(names: readonly string[]): Promise<ItemResult[]> {
-    const response = await this.onController(async (connection) => {
+    const response = await onController(this.cluster, async (connection) => {
       const version = connection.versions.pick(deleteTopicsApi)
       const timeoutMs = this.cluster.settings.requestTimeoutMs
       const named =
@@ -133,7 +157,7 @@ export class Admin {
     topics: readonly { readonly name: string; readonly count: number }[],
     options: { validateOnly?: boolean } = {},
   ): Promise<ItemResult[]> {
-    const response = await this.onController((connection) =>
+    const response = await onController(this.cluster, (connection) =>
       connection.call(createPartitionsApi, {
         topics: topics.map(({ name, count }) => ({ name, count, assignments: null })),
         timeoutMs: this.cluster.settings.requestTimeoutMs,
@@ -206,72 +230,127 @@ export class Admin {
 
   // ------------------------------------------------------------------------------------------------------ configs
 
-  async describeConfigs(
+  describeConfigs(
     resources: readonly ConfigResource[],
     options: { names?: readonly string[]; synonyms?: boolean; documentation?: boolean } = {},
   ): Promise<ConfigDescription[]> {
-    return this.perResource(resources, async (connection, some) => {
-      const response = await connection.call(describeConfigsApi, {
-        resources: some.map((r) => ({
-          resourceType: resourceTypes[r.type],
-          resourceName: r.name,
-          configurationKeys: options.names ?? null,
-        })),
-        includeSynonyms: options.synonyms ?? false,
-        includeDocumentation: options.documentation ?? false,
-      })
-      return some.map(({ type, name }): ConfigDescription => {
-        const result = findResource(response.results, type, name)
-        return {
-          type,
-          name,
-          error: resultError(resourceName(type, name), result),
-          entries: (result?.configs ?? [])
-            .map((c) => ({
-              name: c.name,
-              value: c.value,
-              source: c.isDefault ? ('default' as const) : configSource(c.configSource),
-              isReadOnly: c.readOnly,
-              isSensitive: c.isSensitive,
-              documentation: c.documentation || null,
-              synonyms: c.synonyms.map((s) => ({ name: s.name, value: s.value, source: configSource(s.source) })),
-            }))
-            .sort((a, b) => (a.name < b.name ? -1 : 1)),
-        }
-      })
-    })
+    return describeConfigs(this.cluster, resources, options)
   }
 
   /** Changes single values and leaves the others alone (IncrementalAlterConfigs). */
-  async alterConfigs(
-    resources: readonly ConfigChanges[],
-    options: { validateOnly?: boolean } = {},
-  ): Promise<ConfigResult[]> {
-    return this.perResource(resources, async (connection, some) => {
-      const response = await connection.call(alterConfigsApi, {
-        resources: some.map((r) => ({
-          resourceType: resourceTypes[r.type],
-          resourceName: r.name,
-          configs: r.changes.map((c) => ({
-            name: c.name,
-            configOperation: configOps[c.op],
-            value: c.value ?? null,
-          })),
-        })),
-        validateOnly: options.validateOnly ?? false,
-      })
-      return some.map(({ type, name }) => ({
-        type,
-        name,
-        error: resultError(resourceName(type, name), findResource(response.responses, type, name)),
-      }))
-    })
+  alterConfigs(resources: readonly ConfigChanges[], options: { validateOnly?: boolean } = {}): Promise<ConfigResult[]> {
+    return alterConfigs(this.cluster, resources, options)
+  }
+
+  // ------------------------------------------------------------------------------------------------------- groups
+
+  /**
+   * The groups of all brokers, sorted by id. Brokers that could not be asked are named in `failures`. Rejects with
+   * UNSUPPORTED_API when a broker is too old for a filter on states (before Apache Kafka 2.6).
+   */
+  listGroups(filter: GroupFilter = {}): Promise<{ groups: GroupListing[]; failures: BrokerFailure[] }> {
+    return listGroups(this.cluster, filter)
+  }
+
+  /**
+   * State and members of groups of either protocol. A group that does not exist has the error GROUP_ID_NOT_FOUND, as has
+   * one that is neither classic nor of KIP-848.
+   */
+  describeGroups(groupIds: readonly string[]): Promise<GroupDescription[]> {
+    return describeGroups(this.cluster, groupIds)
+  }
+
+  /** Deletes groups that have no members, with their offsets. */
+  deleteGroups(groupIds: readonly string[]): Promise<ItemResult[]> {
+    return deleteGroups(this.cluster, groupIds)
+  }
+
+  /**
+   * Takes members out of a classic group, which rebalances; they come back if they still run. `reason` is written to the
+   * broker's log (KIP-800). Rejects with the group's error.
+   */
+  removeMembers(
+    groupId: string,
+    members: readonly MemberToRemove[],
+    options: { reason?: string } = {},
+  ): Promise<RemovedMember[]> {
+    return removeMembers(this.cluster, groupId, members, options.reason ?? null)
+  }
+
+  /**
+   * The committed offsets of groups, of all their partitions or of those named. With `requireStable`, offsets that an
+   * open transaction may still change have the error UNSTABLE_OFFSET_COMMIT after `apiTimeoutMs` (KIP-447).
+   */
+  listGroupOffsets(
+    queries: readonly (string | GroupOffsetsQuery)[],
+    options: { requireStable?: boolean } = {},
+  ): Promise<GroupOffsets[]> {
+    return listGroupOffsets(this.cluster, queries, options.requireStable ?? false)
+  }
+
+  /**
+   * Stores offsets for a group without members; creates the group if there is none. A group with members answers
+   * UNKNOWN_MEMBER_ID for each partition. Rejects when the coordinator cannot be asked.
+   */
+  alterGroupOffsets(groupId: string, offsets: readonly OffsetToStore[]): Promise<AlteredOffset[]> {
+    return alterGroupOffsets(this.cluster, groupId, offsets)
+  }
+
+  /**
+   * Forgets the committed offsets of partitions whose topic no member subscribes to; others have the error
+   * GROUP_SUBSCRIBED_TO_TOPIC. Rejects with the group's error.
+   */
+  deleteGroupOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<AlteredOffset[]> {
+    return deleteGroupOffsets(this.cluster, groupId, partitions)
+  }
+
+  /**
+   * How far groups are behind: committed against end offsets, with the member that has each partition. The end is the
+   * high watermark, or with `readCommitted` the last stable offset.
+   */
+  groupLag(groupIds: readonly string[], options: { readCommitted?: boolean } = {}): Promise<GroupLag[]> {
+    return groupLag(this.cluster, groupIds, options)
+  }
+
+  // ------------------------------------------------------------------------------------------------- transactions
+
+  /** The transactional ids that all brokers know, sorted. Brokers that could not be asked are named in `failures`. */
+  listTransactions(
+    filter: TransactionFilter = {},
+  ): Promise<{ transactions: TransactionListing[]; failures: BrokerFailure[] }> {
+    return listTransactions(this.cluster, filter)
+  }
+
+  describeTransactions(transactionalIds: readonly string[]): Promise<TransactionDescription[]> {
+    return describeTransactions(this.cluster, transactionalIds)
+  }
+
+  /** The producers that the leaders of partitions remember, with what each has open. */
+  describeProducers(partitions: readonly TopicPartition[]): Promise<PartitionProducers[]> {
+    return describeProducers(this.cluster, partitions)
+  }
+
+  /**
+   * Writes the end of a transaction that hangs straight into one partition, past its coordinator: for transactions that
+   * the coordinator no longer knows. Their records are aborted. Take `transaction` from `describeProducers`. Rejects
+   * with INVALID_PRODUCER_EPOCH when the producer has gone on.
+   */
+  abortTransaction(transaction: OpenTransaction): Promise<void> {
+    return abortTransaction(this.cluster, transaction)
+  }
+
+  /**
+   * Ends the producers of transactional ids: their open transactions are aborted, and whatever they do next fails with
+   * PRODUCER_FENCED.
+   */
+  fenceProducers(transactionalIds: readonly string[]): Promise<FencedProducer[]> {
+    return fenceProducers(this.cluster, transactionalIds)
   }
 
   // ------------------------------------------------------------------------------------------------------ cluster
 
   async describeCluster(): Promise<ClusterInfo> {
-    return this.retrying(async () => {
+    return this.cluster.metadata.retrying(async () => {
       const connection = await this.cluster.pool.any()
       if (connection.versions.highest(describeClusterApi) < 0) {
         const m = await this.cluster.metadata.fetch([])
@@ -293,134 +372,6 @@ export class Admin {
   /** The log directories of the brokers named, or of all. */
   async describeLogDirs(options: { brokers?: readonly number[]; topics?: readonly string[] } = {}): Promise<LogDir[]> {
     const { brokers } = await this.describeCluster()
-    const ids = options.brokers ?? brokers.map((b) => b.id)
-    const topics =
-      options.topics === undefined
-        ? null
-        : await Promise.all(
-            options.topics.map(async (topic) => {
-              const info = await this.cluster.metadata.topic(topic)
-              return { topic, partitions: info.partitions.map((p) => p.partition) }
-            }),
-          )
-    const perBroker = await Promise.all(
-      ids.map(async (brokerId) => {
-        const response = await this.retrying(async () => {
-          const connection = await this.toBroker(brokerId)
-          return connection.call(describeLogDirsApi, { topics })
-        })
-        if (response.errorCode !== 0) throw new BrokerError(response.errorCode, `log directories of broker ${brokerId}`)
-        return response.results.map((r) => ({
-          brokerId,
-          path: r.logDir,
-          totalBytes: r.totalBytes,
-          usableBytes: r.usableBytes,
-          error: r.errorCode === 0 ? null : new BrokerError(r.errorCode, `directory ${r.logDir} of broker ${brokerId}`),
-          replicas: r.topics
-            .flatMap((t) =>
-              t.partitions.map((p) => ({
-                topic: t.name,
-                partition: p.partitionIndex,
-                sizeBytes: p.partitionSize,
-                offsetLag: p.offsetLag,
-                isFuture: p.isFutureKey,
-              })),
-            )
-            .sort((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1)),
-        }))
-      }),
-    )
-    return perBroker.flat()
+    return describeLogDirs(this.cluster, options.brokers ?? brokers.map((b) => b.id), options.topics)
   }
-
-  // ------------------------------------------------------------------------------------------------------ routing
-
-  private retrying<T>(attempt: () => Promise<T>): Promise<T> {
-    return this.cluster.metadata.retrying(attempt)
-  }
-
-  /** Rejects at once when the cluster has no such broker. */
-  private async toBroker(id: number): Promise<Connection> {
-    await this.cluster.metadata.fetch([])
-    if (this.cluster.pool.broker(id) === undefined) {
-      throw new KafkaError('BROKER_NOT_AVAILABLE', `there is no broker ${id}`)
-    }
-    return this.cluster.pool.get(id, 'general')
-  }
-
-  /** Brokers of a ZooKeeper cluster do not forward to the controller; those of a KRaft cluster name any of them. */
-  private async onController<T extends object>(ask: (connection: Connection) => Promise<T>): Promise<T> {
-    const { metadata, pool } = this.cluster
-    return this.retrying(async () => {
-      if (metadata.controllerId < 0) await metadata.fetch([])
-      const connection = await (metadata.controllerId < 0 ? pool.any() : pool.get(metadata.controllerId, 'general'))
-      try {
-        const response = await ask(connection)
-        if (namesNotController(response)) {
-          metadata.controllerId = -1
-          throw new BrokerError(ErrorCode.NOT_CONTROLLER, `broker at ${connection.peer}`)
-        }
-        return response
-      } catch (error) {
-        if (error instanceof KafkaError && error.retriable) metadata.controllerId = -1
-        throw error
-      }
-    })
-  }
-
-  /** A broker's own configuration is asked of that broker, everything else of any. */
-  private async perResource<R extends ConfigResource, T extends ConfigResource & { error: KafkaError | null }>(
-    resources: readonly R[],
-    ask: (connection: Connection, resources: readonly R[]) => Promise<T[]>,
-  ): Promise<T[]> {
-    const groups = Map.groupBy(resources, (r) => (r.type.startsWith('broker') && r.name !== '' ? r.name : ''))
-    const answers = await Promise.all(
-      [...groups].map(([broker, some]) =>
-        this.retrying(async () => {
-          const connection = await (broker === '' ? this.cluster.pool.any() : this.toBroker(Number(broker)))
-          return ask(connection, some)
-        }),
-      ),
-    )
-    const all = answers.flat()
-    return resources.map((r) => all.find((a) => a.type === r.type && a.name === r.name) as T)
-  }
-}
-
-interface Answered {
-  readonly errorCode: number
-  readonly errorMessage?: string | null
-}
-
-function resourceName(type: ResourceType, name: string): string {
-  return name === '' ? `${type} defaults` : `${type} ${name}`
-}
-
-function itemResult(name: string, what: string, item: Answered | undefined): ItemResult {
-  return { name, error: resultError(what, item) }
-}
-
-function resultError(what: string, item: Answered | undefined): KafkaError | null {
-  if (item === undefined)
-    return new BrokerError(ErrorCode.UNKNOWN_SERVER_ERROR, what, 'the broker did not answer for it')
-  return item.errorCode === 0 ? null : new BrokerError(item.errorCode, what, item.errorMessage)
-}
-
-function findResource<T extends { resourceType: number; resourceName: string }>(
-  results: readonly T[],
-  type: ResourceType,
-  name: string,
-): T | undefined {
-  return results.find((r) => r.resourceType === resourceTypes[type] && r.resourceName === name)
-}
-
-function namesNotController(response: object): boolean {
-  return Object.values(response).some(
-    (list) => Array.isArray(list) && list.some((i) => i?.errorCode === ErrorCode.NOT_CONTROLLER),
-  )
-}
-
-function asKafkaError(error: unknown): KafkaError {
-  if (error instanceof KafkaError) return error
-  throw error
 }

@@ -1,4 +1,7 @@
-import type { KafkaError } from '../errors.ts'
+import { describeLogDirsApi } from '../apis.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import { BrokerError, type KafkaError } from '../errors.ts'
+import { toBroker } from './routing.ts'
 
 export interface LogDirReplica {
   readonly topic: string
@@ -18,4 +21,49 @@ export interface LogDir {
   readonly replicas: readonly LogDirReplica[]
   /** Of the directory, e.g. offline. */
   readonly error: KafkaError | null
+}
+
+/** The log directories of these brokers; those that cannot be asked fail the call. */
+export async function describeLogDirs(
+  cluster: Cluster,
+  ids: readonly number[],
+  names: readonly string[] | undefined,
+): Promise<LogDir[]> {
+  const topics =
+    names === undefined
+      ? null
+      : await Promise.all(
+          names.map(async (topic) => {
+            const info = await cluster.metadata.topic(topic)
+            return { topic, partitions: info.partitions.map((p) => p.partition) }
+          }),
+        )
+  const perBroker = await Promise.all(
+    ids.map(async (brokerId) => {
+      const response = await cluster.metadata.retrying(async () => {
+        const connection = await toBroker(cluster, brokerId)
+        return connection.call(describeLogDirsApi, { topics })
+      })
+      if (response.errorCode !== 0) throw new BrokerError(response.errorCode, `log directories of broker ${brokerId}`)
+      return response.results.map((r) => ({
+        brokerId,
+        path: r.logDir,
+        totalBytes: r.totalBytes,
+        usableBytes: r.usableBytes,
+        error: r.errorCode === 0 ? null : new BrokerError(r.errorCode, `directory ${r.logDir} of broker ${brokerId}`),
+        replicas: r.topics
+          .flatMap((t) =>
+            t.partitions.map((p) => ({
+              topic: t.name,
+              partition: p.partitionIndex,
+              sizeBytes: p.partitionSize,
+              offsetLag: p.offsetLag,
+              isFuture: p.isFutureKey,
+            })),
+          )
+          .sort((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1)),
+      }))
+    }),
+  )
+  return perBroker.flat()
 }

@@ -11,13 +11,6 @@ export interface NewTopic {
   readonly configs?: Readonly<Record<string, string>>
 }
 
-/** What one item of a batched call came to. */
-export interface ItemResult {
-  readonly name: string
-  /** Null when it succeeded. */
-  readonly error: KafkaError | null
-}
-
 export interface TopicListing {
   readonly name: string
   readonly topicId: string | null
