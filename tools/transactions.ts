@@ -104,7 +104,10 @@ for (const peer of chosenPeers) {
       version: peer.version,
       port,
       proxied: { port: proxiedPort, advertisedPort: proxy.port },
-      set: { 'transaction.abort.timed.out.transaction.cleanup.interval.ms': '500' },
+      set: {
+        'transaction.abort.timed.out.transaction.cleanup.interval.ms': '500',
+        'group.initial.rebalance.delay.ms': '0',
+      },
     })
   try {
     await drive(peer, start, proxy)

@@ -388,6 +388,17 @@ test('offsets of which some were refused for now: only those go again', () => {
   assert.ok(m.effects.some((e) => e.type === 'offsets-stored'))
 })
 
+test('what a failed transaction takes along neither ends the producer nor fails it again', () => {
+  const m = open(2).enter().do('commit').settled().answer(UNKNOWN_PRODUCER_ID)
+  const [failure] = m.effects.filter((e) => e.type === 'discard')
+  assert.ok(failure.error instanceof TransactionError)
+  const fenced = new TransactionError(new KafkaError('PRODUCER_FENCED', 'x'), { fatal: false, retriable: false })
+  for (const error of [failure.error, fenced]) m.on({ type: 'record-failed', error, numbered: true })
+  assert.equal(m.state, 'failed')
+  const aborted = made.aborting().effects.find((e) => e.type === 'discard')
+  assert.equal(aborted?.error.code, 'TRANSACTION_ABORTED')
+})
+
 test('what was begun is waited for, but offsets of an aborted transaction are not stored any more', () => {
   const m = open(2)
     .on({ type: 'offsets', id: 1, group, offsets })

@@ -221,15 +221,18 @@ test('a record that fails fails the commit, although nobody awaits it', async (t
   const { producer, seen, twists } = await setUp(t, 2)
   const p = producer()
   twists.Produce = [ErrorCode.MESSAGE_TOO_LARGE]
+  let waiting: Promise<unknown> | undefined
   const failed = p.transaction(async (txn) => {
     txn.send('t', { partition: 0, value: 'a' })
     txn.send('t', { partition: 1, value: 'b' })
+    waiting = txn.send('unknown', { value: 'c' })
   })
   await assert.rejects(failed, (error: TransactionError) => {
     assert.ok(error instanceof TransactionError)
     assert.deepEqual([error.code, error.fatal, error.retriable], ['MESSAGE_TOO_LARGE', false, false])
     return true
   })
+  await assert.rejects(waiting!, { name: 'TransactionError', code: /MESSAGE_TOO_LARGE|UNKNOWN_TOPIC/ })
   assert.match(seen().pop()!, /EndTxn v5 abort at 0/)
   await p.transaction((txn) => txn.send('t', { partition: 0, value: 'c' }))
   assert.deepEqual(seen(), ['1 Produce v12 id t-0 1/0+1', '1 EndTxn v5 commit at 1'])
@@ -378,6 +381,9 @@ test('a member that was replaced cannot commit offsets, but its producer goes on
       txn.sendOffsets([{ topic: 'in', partition: 4, offset: 9 }], group)
     })
     await assert.rejects(work, { code, fatal: false })
+    twists.TxnOffsetCommit = [ErrorCode[code]]
+    const awaited = p.transaction((txn) => txn.sendOffsets([{ topic: 'in', partition: 4, offset: 9 }], group))
+    await assert.rejects(awaited, { name: 'TransactionError', code, fatal: false })
   }
   await p.transaction((txn) => txn.sendOffsets([{ topic: 'in', partition: 4, offset: 9 }], group))
 })
@@ -397,7 +403,7 @@ test('what takes too long: an initialisation, offsets, an abort, and a commit wh
   twists.TxnOffsetCommit = [...busy]
   await assert.rejects(
     p.transaction((txn) => txn.sendOffsets([{ topic: 'in', partition: 4, offset: 9 }], 'g')),
-    { code: /TIMEOUT|TRANSACTION_ABORTED/ },
+    { name: 'TransactionError', code: 'TIMEOUT', fatal: false, retriable: true },
   )
   twists.TxnOffsetCommit = []
   twists.EndTxn = [...busy]
@@ -449,4 +455,15 @@ test('a broker too old for how the coordinator runs transactions is named', asyn
   const p = producer()
   const work = p.transaction((txn) => txn.send('t', { partition: 0, value: 'a' }))
   await assert.rejects(work, { code: 'UNSUPPORTED_VERSION', fatal: true, message: /KIP-890/ })
+})
+
+test('a level that was changed while connections are open is noticed by the next producer', async (t) => {
+  const { brokers, producer, seen } = await setUp(t, 1)
+  for (const level of [1, 2, 1]) {
+    for (const broker of brokers) broker.features = level === 1 ? {} : { 'transaction.version': 2 }
+    const p = producer()
+    await p.transaction((txn) => txn.send('t', { partition: 0, value: 'a' }))
+    assert.match(seen().pop()!, level === 1 ? /EndTxn v4 commit/ : /EndTxn v5 commit/)
+    await p.close()
+  }
 })

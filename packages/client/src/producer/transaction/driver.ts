@@ -270,6 +270,7 @@ export class TransactionDriver implements TransactionGate {
         return
       case 'retrying': {
         this.lastError = effect.error
+        if (effect.soon) return
         const { transactionalId } = this.settings
         deps.logger.warn('a transaction is held up', {
           transactionalId,

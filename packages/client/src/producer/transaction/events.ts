@@ -89,6 +89,7 @@ export type TransactionEffect =
   /** Records that had to wait may be sent. */
   | { readonly type: 'proceed' }
   | { readonly type: 'offsets-stored'; readonly id: number }
-  | { readonly type: 'retrying'; readonly api: AskedApi; readonly error: KafkaError }
+  /** `soon`: nothing to worry about if it does not last. */
+  | { readonly type: 'retrying'; readonly api: AskedApi; readonly error: KafkaError; readonly soon: boolean }
   /** The state is another. */
   | { readonly type: 'entered'; readonly state: TransactionState }

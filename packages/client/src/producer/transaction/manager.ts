@@ -147,6 +147,8 @@ export class TransactionManager {
       case 'record-failed':
         // A number that was used and given up is missing in the sequence.
         if (event.numbered) this.contents.mustRaise = true
+        // It was the transaction that failed, and took the record along.
+        if (event.error instanceof TransactionError) return
         if (isFatalForRecords(event.error.code)) this.end(event.error)
         else this.fail(event.error)
         return
@@ -190,11 +192,10 @@ export class TransactionManager {
     this.discard(error)
   }
 
-  private discard(cause: KafkaError | null): void {
+  private discard(failure: TransactionError | null): void {
     this.contents.discard()
-    const why = cause === null ? '' : `: ${cause.message}`
-    const what = `not written, since its transaction was aborted${why}`
-    this.effects.push({ type: 'discard', error: new KafkaError('TRANSACTION_ABORTED', what, { cause }) })
+    const error = failure ?? new KafkaError('TRANSACTION_ABORTED', 'not written, since its transaction was aborted')
+    this.effects.push({ type: 'discard', error })
   }
 
   // --------------------------------------------------------------------------------------------------------- asking
@@ -441,7 +442,7 @@ export class TransactionManager {
     this.failures += 1
     const concurrent = error.code === 'CONCURRENT_TRANSACTIONS'
     this.retryAtMs = nowMs + (concurrent ? CONCURRENT_WAIT_MS : this.options.waitMs(this.failures))
-    if (!concurrent) this.effects.push({ type: 'retrying', api: ask.api, error })
+    this.effects.push({ type: 'retrying', api: ask.api, error, soon: concurrent })
   }
 
   private errorOf(api: AskedApi, code: number, what?: string): BrokerError {
@@ -461,6 +462,10 @@ const hints: ReadonlyMap<number, string> = new Map([
   [
     ErrorCode.INVALID_TXN_STATE,
     'the broker has no such open transaction; was it open for longer than transactionTimeoutMs?',
+  ],
+  [
+    ErrorCode.UNSUPPORTED_VERSION,
+    'the broker does not run transactions so any more: was its transaction.version lowered? A new producer adapts',
   ],
 ])
 

@@ -3,6 +3,7 @@ import { ErrorCode } from '@ottla/protocol'
 import {
   addOffsetsToTxnApi,
   addPartitionsToTxnApi,
+  apiVersionsApi,
   endTxnApi,
   INIT_PRODUCER_ID_MAX,
   initProducerIdApi,
@@ -22,6 +23,9 @@ const ADD_PARTITIONS_LATEST = 3
 /** The first versions that go with transactions that have an epoch each (KIP-890). */
 const END_TXN_IMPLICIT = 5
 const OFFSET_COMMIT_IMPLICIT = 5
+/** As connections say it of themselves. */
+const SOFTWARE_NAME = 'ottla'
+const SOFTWARE_VERSION = '0.1.0'
 /** From here on TxnOffsetCommit says for which member (KIP-447). */
 const OFFSET_COMMIT_MEMBER = 3
 
@@ -68,6 +72,7 @@ async function initProducerId(
 ): Promise<Answer> {
   const { versions } = connection
   const version = versions.pick(initProducerIdApi, INIT_PRODUCER_ID_MAX)
+  const level = await currentLevel(connection)
   const { transactionalId, transactionTimeoutMs } = settings
   const current = identity === null ? {} : { producerId: identity.id, producerEpoch: identity.epoch }
   const response = await connection.call(
@@ -75,14 +80,31 @@ async function initProducerId(
     { transactionalId, transactionTimeoutMs, ...current },
     { version },
   )
-  const finalized = versions.features.get('transaction.version')?.maxLevel ?? 0
   return {
     api: 'InitProducerId',
     errorCode: response.errorCode,
     identity: { id: response.producerId, epoch: response.producerEpoch },
-    level: finalized >= 2 && versions.highest(endTxnApi) >= END_TXN_IMPLICIT ? 2 : 1,
+    level,
     canRaise: version >= RAISING_VERSION,
   }
+}
+
+/**
+ * Asks anew: an operator may have changed the level since the connection was made, and a coordinator whose level was
+ * lowered cannot run transactions of the higher one.
+ */
+async function currentLevel(connection: Connection): Promise<TransactionLevel> {
+  const { versions } = connection
+  if (versions.highest(endTxnApi) < END_TXN_IMPLICIT) return 1
+  const version = versions.highest(apiVersionsApi)
+  const response = await connection.call(
+    apiVersionsApi,
+    { clientSoftwareName: SOFTWARE_NAME, clientSoftwareVersion: SOFTWARE_VERSION },
+    { version },
+  )
+  if (response.finalizedFeaturesEpoch < 0) return 1
+  const feature = response.finalizedFeatures.find(({ name }) => name === 'transaction.version')
+  return feature !== undefined && feature.maxVersionLevel >= 2 ? 2 : 1
 }
 
 async function addPartitions(

@@ -37,7 +37,7 @@ export class Witness {
   }
 
   /** The broker may have been started again since. */
-  private async connection(): Promise<Connection> {
+  async connection(): Promise<Connection> {
     if (this.last === null || this.last.closed) {
       const { host, port } = this
       this.last = await Connection.open({ host, port, clientId: 'witness' }, nodeRuntime())

@@ -1,7 +1,8 @@
 /** What a transactional producer promises, tried against a broker: any that speaks Kafka's protocol. */
 import assert from 'node:assert/strict'
 import { setTimeout as wait } from 'node:timers/promises'
-import { Kafka, type KafkaError, TransactionError } from '../../../src/index.ts'
+import { type GroupMetadata, Kafka, type KafkaError, TransactionError } from '../../../src/index.ts'
+import { joinClassic, joinConsumerGroup } from './members.ts'
 import type { Witness } from './read-committed.ts'
 
 export interface Ground {
@@ -162,6 +163,35 @@ async function offsetsOfStrangers({ bootstrap, witness }: Ground): Promise<strin
   return `a stranger's offsets: ${refused.code}`
 }
 
+/** Only the present member of a group commits its offsets (KIP-447). */
+async function offsetsOfMembers({ bootstrap, witness }: Ground): Promise<string> {
+  await using kafka = new Kafka({ bootstrap })
+  const topic = await newTopic(kafka, 1)
+  const producer = kafka.producer({ transactionalId: topic })
+  const commit = (group: GroupMetadata, offset: number) =>
+    fails(() => producer.transaction((txn) => txn.sendOffsets([{ topic, partition: 0, offset }], group)))
+  const classic = `${topic}-classic`
+  assert.equal(await witness.committedOffset(classic, topic, 0), -1)
+  const first = await joinClassic(await witness.connection(), classic)
+  assert.equal(await commit(first, 1), null)
+  const second = await joinClassic(await witness.connection(), classic, first)
+  assert.equal(second.generationId, first.generationId + 1)
+  const late = await commit(first, 2)
+  assert.ok(late?.code === 'ILLEGAL_GENERATION' && !(late as TransactionError).fatal, String(late))
+  assert.equal((await commit({ ...second, memberId: 'other' }, 2))?.code, 'UNKNOWN_MEMBER_ID')
+  assert.equal(await commit(second, 3), null)
+  assert.equal(await witness.committedOffset(classic, topic, 0), 3)
+  const modern = `${topic}-consumer`
+  assert.equal(await witness.committedOffset(modern, topic, 0), -1)
+  const member = await joinConsumerGroup(await witness.connection(), modern, topic)
+  if (member === null) return 'no group of KIP-848 there'
+  assert.equal(await commit(member, 4), null)
+  const stale = await commit({ ...member, generationId: member.generationId + 5 }, 5)
+  assert.ok(stale instanceof TransactionError && !stale.fatal, String(stale))
+  assert.equal(await witness.committedOffset(modern, topic, 0), 4)
+  return `a wrong member epoch: ${stale.code}`
+}
+
 const INPUT_RECORDS = 200
 
 /** Input becomes output once each, though every third transaction is aborted and every fifth producer dies. */
@@ -304,6 +334,7 @@ export const scenarios: readonly Scenario[] = [
   { name: 'a zombie that commits', run: fencingAtCommit },
   { name: 'timeouts', run: timeouts },
   { name: 'offsets', run: offsetsOfStrangers },
+  { name: 'offsets of members', run: offsetsOfMembers },
   { name: 'consume, transform, produce', run: consumeTransformProduce },
   { name: 'cut connections', run: storm },
   { name: 'a broker that is killed', run: killed },
