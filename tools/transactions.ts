@@ -1,10 +1,10 @@
 /**
- * Tries what a transactional producer promises against Apache Kafka, whose own versions of the protocol for transactions
- * differ: 4.3.1 as it comes (KIP-890), the same with transaction.version 0, and 3.9.2.
+ * Tries what a transactional producer promises against our broker and against Apache Kafka, whose own versions of the protocol
+ * for transactions differ: 4.3.1 as it comes (KIP-890), the same with transaction.version 0, and 3.9.2.
  *
  *   node tools/transactions.ts                     all of it
  *   node tools/transactions.ts --only timeouts     the scenarios with that in their name
- *   node tools/transactions.ts --broker 3.9.2      only that one: 4.3.1, 4.3.1-downgraded or 3.9.2
+ *   node tools/transactions.ts --broker 3.9.2      only that one: ottla, 4.3.1, 4.3.1-downgraded or 3.9.2
  *   node tools/transactions.ts --seed 7            other choices
  *
  * Needs `node tools/peers/install.ts kafka-4.3.1 kafka-3.9.2`. Ends with one line of totals, 0 or 1.
@@ -17,15 +17,18 @@ import { Witness } from '../packages/client/test/support/transactions/read-commi
 import { scenarios } from '../packages/client/test/support/transactions/scenarios.ts'
 import { refuse, toolArguments } from './arguments.ts'
 import { type ApacheKafkaVersion, runKafkaTool, startApacheKafka } from './peers/apache-kafka.ts'
+import { startOttla } from './peers/ottla.ts'
 import { exitOnSignals, freePort, type RunningBroker } from './peers/running-broker.ts'
 
 interface Peer {
   readonly name: string
-  readonly version: ApacheKafkaVersion
+  /** Null: our own. */
+  readonly version: ApacheKafkaVersion | null
   readonly implicit: boolean
 }
 
 const peers: readonly Peer[] = [
+  { name: 'ottla', version: null, implicit: true },
   { name: '4.3.1', version: '4.3.1', implicit: true },
   { name: '4.3.1-downgraded', version: '4.3.1', implicit: false },
   { name: '3.9.2', version: '3.9.2', implicit: false },
@@ -98,17 +101,14 @@ for (const peer of chosenPeers) {
   const proxiedPort = await freePort()
   const proxy = await FrameProxy.listen(() => proxiedPort)
   const port = await freePort()
+  const proxied = { port: proxiedPort, advertisedPort: proxy.port }
+  const set = {
+    'transaction.abort.timed.out.transaction.cleanup.interval.ms': '500',
+    'group.initial.rebalance.delay.ms': '0',
+  }
+  const { version } = peer
   const start = () =>
-    startApacheKafka({
-      dir,
-      version: peer.version,
-      port,
-      proxied: { port: proxiedPort, advertisedPort: proxy.port },
-      set: {
-        'transaction.abort.timed.out.transaction.cleanup.interval.ms': '500',
-        'group.initial.rebalance.delay.ms': '0',
-      },
-    })
+    version === null ? startOttla({ dir, port, proxied, set }) : startApacheKafka({ dir, version, port, proxied, set })
   try {
     await drive(peer, start, proxy)
   } finally {

@@ -4,8 +4,11 @@ import { ClusterMetadata } from './cluster-metadata.ts'
 import { type BrokerConfig, effectiveTopicConfig, type ListenerConfig } from './config/index.ts'
 import { LiveConfig } from './config/live-config.ts'
 import { Groups } from './coordinators/group-coordinator.ts'
+import { Transactions } from './coordinators/transaction-coordinator.ts'
+import { TransactionGuard } from './coordinators/transaction-guard.ts'
 import { FetchSessionCache } from './fetch/fetch-session.ts'
 import { handlerTable } from './handler-table.ts'
+import { type CoordinatorTopic, KeyType } from './handlers/find-coordinator.ts'
 import { brokerMetrics } from './metrics/broker-metrics.ts'
 import { renderPrometheus } from './metrics/prometheus.ts'
 import { ProducerIds } from './producer-ids.ts'
@@ -69,6 +72,7 @@ export class Broker {
   private readonly endpoints = new Endpoints()
   private readonly guard: DiskGuard
   private readonly groups: Groups
+  private readonly transactions: Transactions
   private readonly startedMs: number
   private readonly machineName: string
   private state: 'starting' | 'running' | 'closing' | 'closed' = 'starting'
@@ -176,17 +180,16 @@ export class Broker {
       },
     )
     const { topics } = this
-    this.groups = new Groups({
-      clock,
-      timers,
-      replicas,
-      logger,
-      topics,
-      turns,
-      config: live,
-      secureRandom,
-      brokers: () => 1,
+    const brokers = (): number => 1
+    const coordinating = { clock, timers, replicas, logger, topics, turns, config: live, brokers }
+    const producerIds = new ProducerIds(() => metadata.reserveProducerIds())
+    this.groups = new Groups({ ...coordinating, secureRandom })
+    this.transactions = new Transactions({
+      ...coordinating,
+      markerOwner: this.groups.markerOwner,
+      nextProducerId: () => producerIds.next(),
     })
+    const transactions = this.transactions.coordinator
     this.interceptor = new Interceptor(timers, () => this.handlers.values())
     const sessions = new FetchSessionCache(config.get('max.incremental.fetch.session.cache.slots'), clock, random)
     let altering: Promise<unknown> = Promise.resolve()
@@ -216,14 +219,24 @@ export class Broker {
         },
       },
       groups: this.groups.coordinator,
-      coordinatorTopics: new Map([[0, this.groups.hosted]]),
+      offsetsTopic: this.groups.hosted,
+      transactions,
+      transactionGuard: new TransactionGuard({
+        transactions,
+        verifies: () => live.current.get('transaction.partition.verification.enable'),
+      }),
+      markers: this.transactions.markers,
+      coordinatorTopics: new Map<number, CoordinatorTopic>([
+        [KeyType.GROUP, this.groups.hosted],
+        [KeyType.TRANSACTION, this.transactions.hosted],
+      ]),
       endpoints: this.endpoints,
       nodeId: this.nodeId,
       clusterId: this.clusterId,
       rack: config.get('broker.rack'),
       partitionsPerPageMax: config.get('max.request.partition.size.limit'),
       maxBytes: config.get('fetch.max.bytes'),
-      producerIds: new ProducerIds(() => metadata.reserveProducerIds()),
+      producerIds,
       autoCreate: () => live.current.get('auto.create.topics.enable'),
       partitionsOfNewTopic: () => live.current.get('num.partitions'),
       deleteEnabled: () => live.current.get('delete.topic.enable'),
@@ -238,6 +251,7 @@ export class Broker {
     if (this.logs.recoveredFromCrash) await this.metadata.startNewLeaderEpochs()
     this.topics.hostAll()
     this.groups.start()
+    this.transactions.start()
     this.guard.start()
     const bound: BoundListener[] = []
     for (const listener of options.config.listening.listeners) bound.push(await this.listen(listener))
@@ -316,6 +330,7 @@ export class Broker {
     const answered = this.server.close(CLOSE_GRACE_MS)
     // Members that wait for a round to end are told to look for their coordinator.
     this.groups.stop()
+    this.transactions.stop()
     // Fetches that wait for data are answered with what there is: nobody waits for a consumer that waits.
     this.replicas.wakeReaders()
     await answered
@@ -338,6 +353,7 @@ export class Broker {
     this.state = 'closed'
     this.guard.stop()
     this.groups.stop()
+    this.transactions.stop()
     this.topics.stop()
     this.interceptor.abandon()
     this.server.destroyConnections()

@@ -1,3 +1,6 @@
+import type { MarkerWriter } from './coordinators/marker-writer.ts'
+import { type AddOffsetsToTxnDeps, addOffsetsToTxnHandler } from './handlers/add-offsets-to-txn.ts'
+import { type AddPartitionsToTxnDeps, addPartitionsToTxnHandler } from './handlers/add-partitions-to-txn.ts'
 import { alterConfigsHandler } from './handlers/alter-configs.ts'
 import { type ApiVersionsDeps, apiVersionsHandler } from './handlers/api-versions.ts'
 import type { ConfigResourceDeps } from './handlers/config-resources.ts'
@@ -15,16 +18,19 @@ import {
   type DescribeTopicPartitionsDeps,
   describeTopicPartitionsHandler,
 } from './handlers/describe-topic-partitions.ts'
+import { describeTransactionsHandler } from './handlers/describe-transactions.ts'
+import { endTxnHandler } from './handlers/end-txn.ts'
 import { type FetchHandlerDeps, fetchHandler } from './handlers/fetch.ts'
 import { type FindCoordinatorDeps, findCoordinatorHandler } from './handlers/find-coordinator.ts'
 import { heartbeatHandler } from './handlers/heartbeat.ts'
 import { incrementalAlterConfigsHandler } from './handlers/incremental-alter-configs.ts'
-import { initProducerIdHandler } from './handlers/init-producer-id.ts'
+import { type InitProducerIdDeps, initProducerIdHandler } from './handlers/init-producer-id.ts'
 import { joinGroupHandler } from './handlers/join-group.ts'
 import { leaveGroupHandler } from './handlers/leave-group.ts'
 import { listConfigResourcesHandler } from './handlers/list-config-resources.ts'
 import { listGroupsHandler } from './handlers/list-groups.ts'
 import { listOffsetsHandler } from './handlers/list-offsets.ts'
+import { listTransactionsHandler } from './handlers/list-transactions.ts'
 import { type MetadataHandlerDeps, metadataHandler } from './handlers/metadata.ts'
 import { type OffsetCommitDeps, offsetCommitHandler } from './handlers/offset-commit.ts'
 import { offsetDeleteHandler } from './handlers/offset-delete.ts'
@@ -32,13 +38,16 @@ import { offsetFetchHandler } from './handlers/offset-fetch.ts'
 import { offsetForLeaderEpochHandler } from './handlers/offset-for-leader-epoch.ts'
 import { type ProduceHandlerDeps, produceHandler } from './handlers/produce.ts'
 import { syncGroupHandler } from './handlers/sync-group.ts'
-import type { ProducerIds } from './producer-ids.ts'
+import { type TxnOffsetCommitDeps, txnOffsetCommitHandler } from './handlers/txn-offset-commit.ts'
+import { writeTxnMarkersHandler } from './handlers/write-txn-markers.ts'
 import type { Handler } from './server/handler.ts'
 import type { TurnBudget } from './server/turn-budget.ts'
 
 /** Everything any handler takes; each takes its part. */
 export interface HandlerDeps
   extends Omit<ApiVersionsDeps, 'handlers'>,
+    AddOffsetsToTxnDeps,
+    AddPartitionsToTxnDeps,
     ConfigResourceDeps,
     CreateTopicsDeps,
     DescribeClusterDeps,
@@ -47,10 +56,12 @@ export interface HandlerDeps
     DescribeTopicPartitionsDeps,
     FetchHandlerDeps,
     FindCoordinatorDeps,
+    InitProducerIdDeps,
     MetadataHandlerDeps,
     OffsetCommitDeps,
-    ProduceHandlerDeps {
-  readonly producerIds: ProducerIds
+    ProduceHandlerDeps,
+    TxnOffsetCommitDeps {
+  readonly markers: MarkerWriter
   readonly turns: TurnBudget
   /** `delete.topic.enable`. */
   readonly deleteEnabled: () => boolean
@@ -79,6 +90,11 @@ export function handlerTable(deps: HandlerDeps): ReadonlyMap<number, Handler> {
     deleteRecordsHandler(deps),
     initProducerIdHandler(deps),
     offsetForLeaderEpochHandler(deps),
+    addPartitionsToTxnHandler(deps),
+    addOffsetsToTxnHandler(deps),
+    endTxnHandler(deps),
+    writeTxnMarkersHandler(deps),
+    txnOffsetCommitHandler(deps),
     describeConfigsHandler(deps),
     alterConfigsHandler(deps),
     describeLogDirsHandler(deps),
@@ -88,6 +104,8 @@ export function handlerTable(deps: HandlerDeps): ReadonlyMap<number, Handler> {
     offsetDeleteHandler(deps),
     describeClusterHandler(deps),
     describeProducersHandler(deps),
+    describeTransactionsHandler(deps),
+    listTransactionsHandler(deps),
     listConfigResourcesHandler(deps),
     describeTopicPartitionsHandler(deps),
   ]

@@ -127,7 +127,7 @@ test('a producer id is given out once, over every version, kill and restart', as
   assert.equal(seen.size, given)
 })
 
-test('a transactional id needs a coordinator; half an identity is refused', async (t) => {
+test('a transactional id has no coordinator before somebody has asked for it; half an identity is refused', async (t) => {
   const { connect } = await startBroker(t)
   const client = await connect()
   const ask = async (body: object) => {
@@ -137,14 +137,14 @@ test('a transactional id needs a coordinator; half an identity is refused', asyn
     if (errorCode !== ErrorCode.NONE) assert.deepEqual([producerId, producerEpoch], [-1, -1])
     return errorCode
   }
-  assert.equal(await ask({ transactionalId: 'tx' }), ErrorCode.COORDINATOR_NOT_AVAILABLE)
+  assert.equal(await ask({ transactionalId: 'tx' }), ErrorCode.NOT_COORDINATOR)
   assert.equal(await ask({ transactionalId: '' }), ErrorCode.INVALID_REQUEST)
   assert.equal(await ask({ producerId: 5 }), ErrorCode.INVALID_REQUEST)
   assert.equal(await ask({ producerEpoch: 5 }), ErrorCode.INVALID_REQUEST)
   assert.equal(await ask({ producerId: 5, producerEpoch: 0 }), ErrorCode.NONE)
 })
 
-test('a transactional batch is refused: nobody could end its transaction', async (t) => {
+test('a transactional batch without a transactional id is refused: nobody could end its transaction', async (t) => {
   const { connect } = await startBroker(t)
   const client = await connect()
   await createTopic(client, 'orders')

@@ -171,6 +171,13 @@ export class PartitionLog {
     return Math.min(Math.max(unstable, this.#core.logStartOffset), this.#writtenEndOffset)
   }
 
+  /** Whether this producer has a transaction open here, under this epoch. */
+  isInTransaction(producerId: number, producerEpoch: number): boolean {
+    const producers = this.#core.loadedProducers ?? this.#attempt(() => this.#core.producers(), null)
+    const entry = producers?.get(producerId)
+    return entry !== undefined && entry.epoch === producerEpoch && entry.currentTxnFirstOffset >= 0
+  }
+
   activeProducers(): ActiveProducer[] {
     const producers = this.#attempt(() => this.#core.producers(), null)
     if (producers === null) return []

@@ -9,6 +9,7 @@ import type { SecureRandom } from '@ottla/runtime'
 import type { LiveConfig } from '../config/live-config.ts'
 import type { Topics } from '../topics/topics.ts'
 import { HostedCoordinator, type HostedCoordinatorDeps, type InternalTopic } from './hosted-coordinator.ts'
+import type { MarkerOwner } from './marker-writer.ts'
 
 export interface GroupCoordinatorDeps extends HostedCoordinatorDeps {
   readonly config: LiveConfig
@@ -36,6 +37,12 @@ export class Groups {
     })
     this.hosted = new HostedCoordinator(kind, offsetsTopic(deps.config, deps.brokers), deps)
     this.coordinator = new GroupCoordinator(this.hosted.runtime, (groupId) => this.hosted.partitionOf(groupId), config)
+  }
+
+  /** Markers of transactions decide of offsets too. */
+  get markerOwner(): MarkerOwner {
+    const { runtime, name } = this.hosted
+    return { topic: name, endTransaction: (partition, marker, done) => runtime.endTransaction(partition, marker, done) }
   }
 
   start(): void {

@@ -61,6 +61,11 @@ export class HostedCoordinator<M extends CoordinatorMachine> {
     this.runtime.unloadAll()
   }
 
+  /** Of the topic. */
+  get name(): string {
+    return this.#topic.name
+  }
+
   /** Whether the topic is there. */
   get exists(): boolean {
     return this.#topicId !== null

@@ -34,10 +34,30 @@ export function apiVersionsHandler(deps: ApiVersionsDeps): Handler {
         body.clusterId !== null &&
         (body.clusterId !== deps.clusterId || (body.nodeId >= 0 && body.nodeId !== deps.nodeId))
       if (meansAnother) return { errorCode: ErrorCode.REBOOTSTRAP_REQUIRED }
-      return { apiKeys: advertised(deps.handlers()), finalizedFeaturesEpoch: 0 }
+      return { apiKeys: advertised(deps.handlers()), ...features(request.apiVersion) }
     },
     refuse: (_body, errorCode) => ({ errorCode }),
   })
+}
+
+/** What clients read of the cluster's features: whether every transaction has an epoch of its own (KIP-890). */
+const FEATURES: readonly {
+  readonly name: string
+  readonly min: number
+  readonly max: number
+  readonly level: number
+}[] = [{ name: 'transaction.version', min: 0, max: 2, level: 2 }]
+
+/** Clients of before version 4 do not expect ranges that begin at 0 (KAFKA-17011). */
+const ZERO_RANGE_VERSION = 4
+
+function features(version: number) {
+  const supported = FEATURES.filter(({ min }) => min > 0 || version >= ZERO_RANGE_VERSION)
+  return {
+    supportedFeatures: supported.map(({ name, min, max }) => ({ name, minVersion: min, maxVersion: max })),
+    finalizedFeaturesEpoch: 0,
+    finalizedFeatures: FEATURES.map(({ name, level }) => ({ name, minVersionLevel: level, maxVersionLevel: level })),
+  }
 }
 
 function advertised(handlers: Iterable<Handler>): { apiKey: number; minVersion: number; maxVersion: number }[] {

@@ -11,7 +11,7 @@ import { defineHandler, type Handler } from '../server/handler.ts'
  */
 
 /** What a coordinator keeps, by `FindCoordinatorRequest.CoordinatorType`. */
-const KeyType = { GROUP: 0, TRANSACTION: 1, SHARE: 2 } as const
+export const KeyType = { GROUP: 0, TRANSACTION: 1, SHARE: 2 } as const
 
 const NOBODY = { nodeId: -1, host: '', port: -1 }
 

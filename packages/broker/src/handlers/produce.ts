@@ -1,6 +1,8 @@
 import { ErrorCode, type InputOf, type MessageOf, ProduceRequest, ProduceResponse } from '@ottla/protocol'
+import { batch } from '@ottla/protocol/records'
 import type { Clock, Timers } from '@ottla/runtime'
 import type { AppendResult } from '@ottla/storage'
+import { produceErrorOf, type TransactionalWrite, type TransactionGuard } from '../coordinators/transaction-guard.ts'
 import type { AppendWaiter, Partition } from '../replica-manager/partition.ts'
 import type { ReplicaManager } from '../replica-manager/replica-manager.ts'
 import { defineHandler, type Handler } from '../server/handler.ts'
@@ -14,7 +16,8 @@ import { type AwaitingWrite, PRODUCE_TIMEOUT_MS_MIN, ProduceDeadlines } from './
  * - 3: record batch v2; 5: log start offset; 7: zstd; 8: record errors; 9: flexible; 10: leader hints; 13: topics by id.
  * - Versions 0 to 2 answer UNSUPPORTED_VERSION per partition. They are advertised because librdkafka before 2.11.1
  *   compresses only when the advertised range starts at 0 (KAFKA-18659).
- * - Transactional batches are refused with INVALID_TXN_STATE until there is a coordinator.
+ * - Transactional batches are taken while their transaction is open and knows of the partition (KIP-890); from version 12 on they
+ *   enter it by themselves.
  * - acks 0: no answer, and the connection is closed on an error, which is the only way to tell; 1: once written here;
  *   -1 (all): once the high watermark has passed. Others: INVALID_REQUIRED_ACKS.
  * - Internal topics are written by their coordinators alone: INVALID_TOPIC_EXCEPTION, but for Kafka's administrative client.
@@ -27,6 +30,7 @@ type Response = InputOf<typeof ProduceResponse>
 
 const FIRST_BATCH_V2_VERSION = 3
 const ZSTD_VERSION = 7
+const IMPLICIT_ADD_VERSION = 12
 const TOPIC_ID_VERSION = 13
 const NO_OFFSET = -1
 /** Of a record batch, the low byte of its attributes. */
@@ -41,6 +45,7 @@ export interface ProduceHandlerDeps {
   readonly clock: Clock
   readonly timers: Timers
   readonly replicas: ReplicaManager
+  readonly transactionGuard: TransactionGuard
 }
 
 interface PartitionAnswer {
@@ -103,6 +108,8 @@ class ProduceOperation implements AppendWaiter, AwaitingWrite {
   /** By slot; what is still being written has its answer already and lacks only the certainty. */
   private readonly answers: PartitionAnswer[] = []
   private unsettled = 0
+  /** What the coordinator said of the partitions that were to enter the transaction. */
+  private entered: number = ErrorCode.NONE
 
   constructor(request: Request, body: Body, deps: ProduceHandlerDeps, deadlines: ProduceDeadlines) {
     this.request = request
@@ -113,6 +120,18 @@ class ProduceOperation implements AppendWaiter, AwaitingWrite {
   }
 
   start(): void {
+    const entering = this.entering()
+    if (entering.length === 0) {
+      this.appendAll()
+      return
+    }
+    this.deps.transactionGuard.add(entering, (errorCode) => {
+      this.entered = errorCode
+      this.appendAll()
+    })
+  }
+
+  private appendAll(): void {
     const { topicData, acks } = this.body
     const nowMs = this.deps.clock.nowMs()
     let firstError = ErrorCode.NONE as number
@@ -159,11 +178,12 @@ class ProduceOperation implements AppendWaiter, AwaitingWrite {
   }
 
   private resolve(name: string, topicId: string, index: number, records: Buffer | null): Partition | number {
-    const { replicas } = this.deps
-    const byId = this.request.apiVersion >= TOPIC_ID_VERSION
-    const partition = byId ? replicas.partitionById(topicId, index) : replicas.partition(name, index)
+    const partition = this.partitionOf(name, topicId, index)
     if (partition === undefined) {
-      return byId && !replicas.hasTopicId(topicId) ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+      const byId = this.request.apiVersion >= TOPIC_ID_VERSION
+      return byId && !this.deps.replicas.hasTopicId(topicId)
+        ? ErrorCode.UNKNOWN_TOPIC_ID
+        : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
     }
     if (isInternalTopic(partition.topic) && this.request.clientId !== ADMIN_CLIENT_ID) {
       return ErrorCode.INVALID_TOPIC_EXCEPTION
@@ -174,10 +194,52 @@ class ProduceOperation implements AppendWaiter, AwaitingWrite {
       if (this.request.apiVersion < ZSTD_VERSION && (attributes & CODEC_BITS) === ZSTD) {
         return ErrorCode.UNSUPPORTED_COMPRESSION_TYPE
       }
-      // Nobody could ever end the transaction, and readers of committed records would wait for it for good.
-      if ((attributes & TRANSACTIONAL_BIT) !== 0) return ErrorCode.INVALID_TXN_STATE
+      if ((attributes & TRANSACTIONAL_BIT) !== 0) return this.admit(partition, records)
     }
     return partition
+  }
+
+  /** Nobody could ever end a transaction that is not open, and readers of committed records would wait for it for good. */
+  private admit(partition: Partition, records: Buffer): Partition | number {
+    const write = this.transactionalWrite(partition, records)
+    if (write === null) return ErrorCode.INVALID_TXN_STATE
+    if (this.entered !== ErrorCode.NONE && !this.deps.transactionGuard.isKnown(write)) {
+      return produceErrorOf(this.entered, this.request.apiVersion)
+    }
+    if (this.request.apiVersion >= IMPLICIT_ADD_VERSION) return partition
+    const errorCode = this.deps.transactionGuard.verify(write)
+    return errorCode === ErrorCode.NONE ? partition : produceErrorOf(errorCode, this.request.apiVersion)
+  }
+
+  private transactionalWrite(partition: Partition, records: Buffer): TransactionalWrite | null {
+    const { transactionalId } = this.body
+    if (transactionalId === null || records.length < batch.HEADER_BYTES) return null
+    const producerId = batch.producerId(records, 0)
+    return { transactionalId, producerId, producerEpoch: batch.producerEpoch(records, 0), partition }
+  }
+
+  /** What is to enter its transaction by this request (KIP-890); all of one producer. */
+  private entering(): TransactionalWrite[] {
+    const writes: TransactionalWrite[] = []
+    if (this.request.apiVersion < IMPLICIT_ADD_VERSION || this.body.transactionalId === null) return writes
+    for (const { name, topicId, partitionData } of this.body.topicData) {
+      for (const { index, records } of partitionData) {
+        const partition = this.partitionOf(name, topicId, index)
+        if (partition === undefined || records === null || records.length < batch.HEADER_BYTES) continue
+        if (!batch.isTransactional(batch.attributes(records, 0))) continue
+        const write = this.transactionalWrite(partition, records)
+        if (write === null || this.deps.transactionGuard.isKnown(write)) continue
+        const isSame = writes.length === 0 || isOfOneProducer(writes[0], write)
+        if (isSame) writes.push(write)
+      }
+    }
+    return writes
+  }
+
+  private partitionOf(name: string, topicId: string, index: number): Partition | undefined {
+    const { replicas } = this.deps
+    const byId = this.request.apiVersion >= TOPIC_ID_VERSION
+    return byId ? replicas.partitionById(topicId, index) : replicas.partition(name, index)
   }
 
   private failed(index: number, errorCode: number, result: AppendResult | null): PartitionAnswer {
@@ -217,6 +279,10 @@ class ProduceOperation implements AppendWaiter, AwaitingWrite {
   private respond(): void {
     this.request.respond({ responses: this.responses } satisfies Response)
   }
+}
+
+function isOfOneProducer(a: TransactionalWrite, b: TransactionalWrite): boolean {
+  return a.producerId === b.producerId && a.producerEpoch === b.producerEpoch
 }
 
 function settle(answer: PartitionAnswer, errorCode: number): void {

@@ -16,5 +16,5 @@ export const describeProducersApi = api(m.DescribeProducersRequest, m.DescribePr
 export const writeTxnMarkersApi = api(m.WriteTxnMarkersRequest, m.WriteTxnMarkersResponse)
 
 /** From these versions on topics are named by id, which an operator's calls have no need for. */
-export const GROUP_OFFSETS_MAX = 9
-export const ALTER_OFFSETS_MAX = 9
+export const GROUP_OFFSETS_LAST = 9
+export const ALTER_OFFSETS_LAST = 9

@@ -3,7 +3,7 @@ import { ErrorCode } from '@ottla/protocol'
 import type { TopicPartition } from '../cluster/by-leader.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { BrokerError, type KafkaError } from '../errors.ts'
-import { ALTER_OFFSETS_MAX, alterOffsetsApi, deleteOffsetsApi, GROUP_OFFSETS_MAX, groupOffsetsApi } from './apis.ts'
+import { ALTER_OFFSETS_LAST, alterOffsetsApi, deleteOffsetsApi, GROUP_OFFSETS_LAST, groupOffsetsApi } from './apis.ts'
 import { askCoordinator, askCoordinators } from './by-coordinator.ts'
 import { byPartition } from './groups.ts'
 import { type ItemResult, leftOut, resultError } from './results.ts'
@@ -76,7 +76,7 @@ async function fetchOffsets(
   partitionsOf: (groupId: string) => readonly TopicPartition[] | null,
   requireStable: boolean,
 ): Promise<(Answered | KafkaError)[]> {
-  const version = connection.versions.pick(groupOffsetsApi, GROUP_OFFSETS_MAX)
+  const version = connection.versions.pick(groupOffsetsApi, GROUP_OFFSETS_LAST)
   const unsupported = (what: string) => groupIds.map(() => new BrokerError(ErrorCode.UNSUPPORTED_VERSION, what))
   if (requireStable && version < REQUIRE_STABLE) return unsupported('stable offsets')
   if (version < ALL_PARTITIONS && groupIds.some((id) => partitionsOf(id) === null)) {
@@ -141,7 +141,7 @@ export async function alterGroupOffsets(
 ): Promise<AlteredOffset[]> {
   if (offsets.length === 0) return []
   return askCoordinator<AlteredOffset[]>(cluster, 'group', groupId, async (connection) => {
-    const version = connection.versions.pick(alterOffsetsApi, ALTER_OFFSETS_MAX)
+    const version = connection.versions.pick(alterOffsetsApi, ALTER_OFFSETS_LAST)
     const response = await connection.call(
       alterOffsetsApi,
       {

@@ -6,6 +6,7 @@ import {
   type OffsetDeleteRequest,
 } from '@ottla/protocol'
 import type { CoordinatorKind, CoordinatorRuntime } from '../runtime/coordinator-runtime.ts'
+import type { MachineContext } from '../runtime/shard.ts'
 import type { Caller, JoinBody, LeaveBody, LeaveReply } from './classic/classic-groups.ts'
 import { type JoinReply, joinRefusal, type SyncReply } from './classic/member.ts'
 import type { HeartbeatBody } from './classic/membership.ts'
@@ -18,9 +19,7 @@ import { type CommitBody, type CommitReply, refuseCommit, type TxnCommitBody } f
 import type { FetchedOffsets, OffsetQuery } from './offsets/fetch.ts'
 
 /** How the machines of groups are made, for their runtime. */
-export function groupCoordinatorKind(
-  common: Omit<GroupContext, 'partition' | 'timeline' | 'timers'>,
-): CoordinatorKind<GroupMachine> {
+export function groupCoordinatorKind(common: Omit<GroupContext, keyof MachineContext>): CoordinatorKind<GroupMachine> {
   return {
     name: 'group',
     recordTypes: groupRecordTypes,

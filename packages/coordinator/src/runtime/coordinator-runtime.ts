@@ -56,8 +56,8 @@ export interface ShardLoader {
   finish(endOffset: number): void
 }
 
-/** How long a timer whose records could not be appended waits before it is tried again. */
-const TIMER_RETRY_MS = 500
+/** How long what nobody waits for is put off when its records could not be appended. */
+const RETRY_MS = 500
 
 /**
  * Runs coordinators, one shard per partition of their internal topic (`CoordinatorRuntime` in Apache Kafka).
@@ -99,8 +99,11 @@ export class CoordinatorRuntime<M extends CoordinatorMachine> {
   load(partition: number): ShardLoader {
     this.unload(partition)
     const timeline = new Timeline()
-    const timers = new ShardTimers(this.#host, (key, onExpired) => this.#timerExpired(shard, key, onExpired))
-    const machine = this.#kind.create({ partition, timeline, timers })
+    let submitted = 0
+    const timers = new ShardTimers(this.#host, (key, onExpired) => this.#runUntilAppended(shard, key, onExpired))
+    const submit: MachineContext['submit'] = (operation) =>
+      this.#runUntilAppended(shard, `submitted ${++submitted}`, operation)
+    const machine = this.#kind.create({ partition, timeline, timers, submit })
     const shard: Shard<M> = { partition, timeline, timers, machine, deferred: new Deferred(), state: 'loading' }
     this.#shards.set(partition, shard)
     return {
@@ -302,7 +305,8 @@ export class CoordinatorRuntime<M extends CoordinatorMachine> {
     this.committed(shard.partition, this.#host.committedOffset(shard.partition))
   }
 
-  #timerExpired(shard: Shard<M>, key: string, onExpired: (nowMs: number) => Outcome<void>): void {
+  /** What nobody waits for: a timer, or what the outside has answered. */
+  #runUntilAppended(shard: Shard<M>, key: string, onExpired: (nowMs: number) => Outcome<void>): void {
     if (shard.state !== 'active') return
     this.#write(
       shard,
@@ -313,7 +317,7 @@ export class CoordinatorRuntime<M extends CoordinatorMachine> {
           onAppended: (errorCode) => {
             outcome.onAppended?.(errorCode)
             const retries = errorCode !== ErrorCode.NONE && shard.state === 'active' && !shard.timers.isScheduled(key)
-            if (retries) shard.timers.schedule(key, TIMER_RETRY_MS, onExpired)
+            if (retries) shard.timers.schedule(key, RETRY_MS, onExpired)
           },
         }
       },

@@ -1,3 +1,4 @@
+import type { Outcome } from './outcome.ts'
 import type { CoordinatorRecord } from './record.ts'
 import type { Timeline } from './timeline.ts'
 import type { CoordinatorTimers } from './timers.ts'
@@ -21,4 +22,9 @@ export interface MachineContext {
   readonly partition: number
   readonly timeline: Timeline
   readonly timers: CoordinatorTimers
+  /**
+   * Carries out `operation` as soon as what is going on is done, and again after a while where its records cannot be appended: for
+   * what follows from an answer of the outside. Nothing happens when the shard is gone by then.
+   */
+  readonly submit: (operation: (nowMs: number) => Outcome<void>) => void
 }
