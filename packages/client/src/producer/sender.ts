@@ -17,7 +17,7 @@ import {
   type Sent,
 } from './produce-request.ts'
 import type { TransactionGate } from './transaction/gate.ts'
-import { CONCURRENT_WAIT_MS, sequenceErrors } from './transaction/outcomes.ts'
+import { concurrentWaitMs, sequenceErrors } from './transaction/outcomes.ts'
 
 /** One broker as this producer sees it. */
 interface Node {
@@ -350,7 +350,7 @@ export class Sender {
     }
     const waitMs =
       error.code === 'CONCURRENT_TRANSACTIONS'
-        ? CONCURRENT_WAIT_MS
+        ? concurrentWaitMs(batch.attempts)
         : backOffMs(batch.attempts - 1, random, this.cluster.settings.backOff)
     const atMs = clock.monotonicMs() + waitMs
     const late = atMs >= batch.createdMs + this.settings.deliveryTimeoutMs

@@ -381,7 +381,7 @@ test('offsets of which some were refused for now: only those go again', () => {
   m.ask = null
   const failures = [{ topic: 't', partition: 1, errorCode: CONCURRENT_TRANSACTIONS }]
   m.on({ type: 'answer', answer: { api: 'TxnOffsetCommit', failures } })
-  assert.equal(m.untilMs, m.nowMs + 20)
+  assert.equal(m.untilMs, m.nowMs + 2)
   m.wait()
   assert.deepEqual((m.ask as (Ask & { api: 'TxnOffsetCommit' }) | null)?.offsets, [both[1]])
   m.answer()
@@ -422,6 +422,11 @@ test('a transaction that waits longer and longer starts from the shortest wait a
     m.wait()
     assert.deepEqual(m.ask, { api: 'FindCoordinator', kind: 'transaction', key: 'id' })
     m.answer()
+  }
+  for (const waitMs of [16, 20, 20]) {
+    m.answer(CONCURRENT_TRANSACTIONS)
+    assert.equal(m.untilMs, m.nowMs + waitMs)
+    m.wait()
   }
   m.answer()
   m.manager.admits('t', 1)

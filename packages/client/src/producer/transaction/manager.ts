@@ -14,7 +14,7 @@ import type {
 } from './events.ts'
 import {
   type AskedApi,
-  CONCURRENT_WAIT_MS,
+  concurrentWaitMs,
   isFatalForRecords,
   mayGoThroughAgain,
   type Outcome,
@@ -441,7 +441,7 @@ export class TransactionManager {
   private later(ask: Ask, error: KafkaError, nowMs: number): void {
     this.failures += 1
     const concurrent = error.code === 'CONCURRENT_TRANSACTIONS'
-    this.retryAtMs = nowMs + (concurrent ? CONCURRENT_WAIT_MS : this.options.waitMs(this.failures))
+    this.retryAtMs = nowMs + (concurrent ? concurrentWaitMs(this.failures) : this.options.waitMs(this.failures))
     this.effects.push({ type: 'retrying', api: ask.api, error, soon: concurrent })
   }
 

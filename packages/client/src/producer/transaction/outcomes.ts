@@ -24,8 +24,17 @@ export type AskedApi =
   | 'TxnOffsetCommit'
   | 'EndTxn'
 
-/** After CONCURRENT_TRANSACTIONS: the end of the transaction before is soon written. In ms, as in Apache Kafka's client. */
-export const CONCURRENT_WAIT_MS = 20
+/** Ms, at first and in the end: Apache Kafka's client always waits for the latter. */
+const CONCURRENT_FIRST_WAIT_MS = 2
+const CONCURRENT_LONGEST_WAIT_MS = 20
+
+/**
+ * Ms to wait after CONCURRENT_TRANSACTIONS has been answered `times` times in a row (at least 1): the end of the
+ * transaction before is just being written, which mostly takes less than a wait that is meant for trouble.
+ */
+export function concurrentWaitMs(times: number): number {
+  return Math.min(CONCURRENT_LONGEST_WAIT_MS, CONCURRENT_FIRST_WAIT_MS * 2 ** Math.min(times - 1, 10))
+}
 
 const {
   COORDINATOR_NOT_AVAILABLE,
