@@ -219,6 +219,7 @@ export class Broker {
         },
       },
       groups: this.groups.coordinator,
+      consumerProtocolEnabled: () => live.current.get('group.coordinator.rebalance.protocols').includes('consumer'),
       offsetsTopic: this.groups.hosted,
       transactions,
       transactionGuard: new TransactionGuard({

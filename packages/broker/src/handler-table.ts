@@ -4,6 +4,8 @@ import { type AddPartitionsToTxnDeps, addPartitionsToTxnHandler } from './handle
 import { alterConfigsHandler } from './handlers/alter-configs.ts'
 import { type ApiVersionsDeps, apiVersionsHandler } from './handlers/api-versions.ts'
 import type { ConfigResourceDeps } from './handlers/config-resources.ts'
+import { consumerGroupDescribeHandler } from './handlers/consumer-group-describe.ts'
+import { type ConsumerGroupHeartbeatDeps, consumerGroupHeartbeatHandler } from './handlers/consumer-group-heartbeat.ts'
 import { createPartitionsHandler } from './handlers/create-partitions.ts'
 import { type CreateTopicsDeps, createTopicsHandler } from './handlers/create-topics.ts'
 import { deleteGroupsHandler } from './handlers/delete-groups.ts'
@@ -49,6 +51,7 @@ export interface HandlerDeps
     AddOffsetsToTxnDeps,
     AddPartitionsToTxnDeps,
     ConfigResourceDeps,
+    ConsumerGroupHeartbeatDeps,
     CreateTopicsDeps,
     DescribeClusterDeps,
     DescribeConfigsDeps,
@@ -108,6 +111,8 @@ export function handlerTable(deps: HandlerDeps): ReadonlyMap<number, Handler> {
     listTransactionsHandler(deps),
     listConfigResourcesHandler(deps),
     describeTopicPartitionsHandler(deps),
+    consumerGroupHeartbeatHandler(deps),
+    consumerGroupDescribeHandler(deps),
   ]
   for (const handler of handlers) table.set(handler.request.key, handler)
   return table

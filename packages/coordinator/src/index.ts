@@ -1,5 +1,8 @@
 export type { Caller } from './group/classic/classic-groups.ts'
 export type { GroupConfig } from './group/config.ts'
+export type { ConsumerGroupConfig } from './group/consumer/config.ts'
+export type { ConsumerGroupDescription } from './group/consumer/describe.ts'
+export type { HeartbeatReply as ConsumerHeartbeatReply } from './group/consumer/heartbeats.ts'
 export type { GroupContext } from './group/context.ts'
 export { type Described, GroupCoordinator, groupCoordinatorKind } from './group/group-coordinator.ts'
 export { GroupMachine } from './group/group-machine.ts'

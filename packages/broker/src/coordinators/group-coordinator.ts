@@ -81,6 +81,20 @@ function groupConfig(config: LiveConfig): GroupConfig {
     get offsetsCheckIntervalMs() {
       return config.current.get('offsets.retention.check.interval.ms')
     },
+    consumer: {
+      get sessionTimeoutMs() {
+        return config.current.get('group.consumer.session.timeout.ms')
+      },
+      get heartbeatIntervalMs() {
+        return config.current.get('group.consumer.heartbeat.interval.ms')
+      },
+      get membersMax() {
+        return config.current.get('group.consumer.max.size')
+      },
+      get assignors() {
+        return config.current.get('group.consumer.assignors')
+      },
+    },
   }
 }
 

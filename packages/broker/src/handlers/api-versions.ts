@@ -40,13 +40,19 @@ export function apiVersionsHandler(deps: ApiVersionsDeps): Handler {
   })
 }
 
-/** What clients read of the cluster's features: whether every transaction has an epoch of its own (KIP-890). */
+/**
+ * What clients read of the cluster's features: whether every transaction has an epoch of its own (KIP-890), and whether there
+ * are groups of the consumer protocol (KIP-848).
+ */
 const FEATURES: readonly {
   readonly name: string
   readonly min: number
   readonly max: number
   readonly level: number
-}[] = [{ name: 'transaction.version', min: 0, max: 2, level: 2 }]
+}[] = [
+  { name: 'transaction.version', min: 0, max: 2, level: 2 },
+  { name: 'group.version', min: 0, max: 1, level: 1 },
+]
 
 /** Clients of before version 4 do not expect ranges that begin at 0 (KAFKA-17011). */
 const ZERO_RANGE_VERSION = 4

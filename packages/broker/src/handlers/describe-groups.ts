@@ -11,7 +11,7 @@ import { defineHandler, type Handler } from '../server/handler.ts'
 
 /** No authorizer: every operation on a group is allowed (bits of `AclOperation`). */
 export const GROUP_OPERATIONS = 0b1101_0100_1000
-const NOT_ASKED = -0x8000_0000
+export const NOT_ASKED = -0x8000_0000
 const NOT_FOUND_VERSION = 6
 
 export function describeGroupsHandler({ groups }: { readonly groups: GroupCoordinator }): Handler {

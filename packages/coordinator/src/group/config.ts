@@ -1,3 +1,5 @@
+import type { ConsumerGroupConfig } from './consumer/config.ts'
+
 /** What the broker's configuration says about groups; read anew each time, since some of it may change. */
 export interface GroupConfig {
   /** `group.initial.rebalance.delay.ms` */
@@ -14,6 +16,7 @@ export interface GroupConfig {
   readonly offsetsRetentionMs: number
   /** `offsets.retention.check.interval.ms` */
   readonly offsetsCheckIntervalMs: number
+  readonly consumer: ConsumerGroupConfig
 }
 
 /** How long a member that has never been in a generation may wait for its first one (Kafka: five minutes). */

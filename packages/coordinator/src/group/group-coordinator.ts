@@ -12,6 +12,9 @@ import { type JoinReply, joinRefusal, type SyncReply } from './classic/member.ts
 import type { HeartbeatBody } from './classic/membership.ts'
 import { type SyncBody, syncRefusal } from './classic/rounds.ts'
 import type { GroupConfig } from './config.ts'
+import type { ConsumerGroupDescription } from './consumer/describe.ts'
+import { type HeartbeatReply, heartbeatRefusal } from './consumer/heartbeats.ts'
+import type { HeartbeatBody as ConsumerHeartbeatBody } from './consumer/validation.ts'
 import type { GroupContext } from './context.ts'
 import { type DeleteOffsetsReply, GroupMachine, groupRecordTypes } from './group-machine.ts'
 import type { GroupDescription, GroupListing } from './listing.ts'
@@ -67,6 +70,14 @@ export class GroupCoordinator {
     else if (sessionTimeoutMs < sessionTimeoutMsMin || sessionTimeoutMs > sessionTimeoutMsMax) {
       done(refused(ErrorCode.INVALID_SESSION_TIMEOUT))
     } else this.#runtime.write(this.#partitionOf(groupId), (m, now) => m.join(caller, body, now), refused, done)
+  }
+
+  consumerHeartbeat(caller: Caller, body: ConsumerHeartbeatBody, done: (reply: HeartbeatReply) => void): void {
+    const { groupId } = body
+    const refused = (errorCode: number): HeartbeatReply => heartbeatRefusal(errorCode)
+    if (groupId === '') done(heartbeatRefusal(ErrorCode.INVALID_REQUEST, "GroupId can't be empty."))
+    else
+      this.#runtime.write(this.#partitionOf(groupId), (m, now) => m.consumerHeartbeat(caller, body, now), refused, done)
   }
 
   sync(body: SyncBody, done: (reply: SyncReply) => void): void {
@@ -140,6 +151,16 @@ export class GroupCoordinator {
       this.#partitionOf(groupId),
       (m) => ({ groupId, errorCode: ErrorCode.NONE, group: m.describe(groupId) }),
       (errorCode) => ({ groupId, errorCode, group: null }),
+    )
+  }
+
+  /** `group` is null with an error, and for what is no group of the consumer protocol. */
+  describeConsumer(groupId: string): { readonly errorCode: number; readonly group: ConsumerGroupDescription | null } {
+    if (groupId === '') return { errorCode: ErrorCode.INVALID_GROUP_ID, group: null }
+    return this.#runtime.read<{ errorCode: number; group: ConsumerGroupDescription | null }>(
+      this.#partitionOf(groupId),
+      (m) => ({ errorCode: ErrorCode.NONE, group: m.describeConsumer(groupId) }),
+      (errorCode) => ({ errorCode, group: null }),
     )
   }
 

@@ -4,20 +4,31 @@ import { type CoordinatorRecord, RecordTypes } from '../runtime/record.ts'
 import type { CoordinatorMachine } from '../runtime/shard.ts'
 import type { ClassicGroup } from './classic/classic-group.ts'
 import { type Caller, ClassicGroups, type JoinBody, type LeaveBody, type LeaveReply } from './classic/classic-groups.ts'
-import type { JoinReply, SyncReply } from './classic/member.ts'
+import { type JoinReply, joinRefusal, type SyncReply } from './classic/member.ts'
 import type { HeartbeatBody } from './classic/membership.ts'
 import type { SyncBody } from './classic/rounds.ts'
 import { isSubscribed } from './classic/subscription.ts'
+import { ConsumerGroups } from './consumer/consumer-groups.ts'
+import { type ConsumerGroupDescription, describeConsumer, listedConsumer } from './consumer/describe.ts'
+import { type HeartbeatReply, Heartbeats, heartbeatRefusal } from './consumer/heartbeats.ts'
+import * as consumerOffsets from './consumer/offsets.ts'
+import { consumerRecordTypes } from './consumer/records.ts'
+import type { HeartbeatBody as ConsumerHeartbeatBody } from './consumer/validation.ts'
 import type { GroupContext } from './context.ts'
 import { describeClassic, type GroupDescription, type GroupListing, listed } from './listing.ts'
 import { type CommitBody, type CommitReply, commitOffsets, refuseCommit, type TxnCommitBody } from './offsets/commit.ts'
 import { deleteRecord } from './offsets/committed-offset.ts'
-import { expiredOffsets } from './offsets/expiry.ts'
+import { expiredOffsets, type GroupInUse } from './offsets/expiry.ts'
 import { type FetchedOffsets, fetchOffsets, type OffsetQuery } from './offsets/fetch.ts'
 import { OffsetStore } from './offsets/offset-store.ts'
 import { groupMetadata, legacyOffsetCommit, offsetCommit } from './records.ts'
 
-export const groupRecordTypes = new RecordTypes([legacyOffsetCommit, offsetCommit, groupMetadata])
+export const groupRecordTypes = new RecordTypes([
+  legacyOffsetCommit,
+  offsetCommit,
+  groupMetadata,
+  ...consumerRecordTypes,
+])
 
 const EXPIRY_KEY = 'expiry'
 /** From here on a commit to a group that does not exist is told so. */
@@ -27,11 +38,15 @@ const GROUP_ID_NOT_FOUND_VERSION = 9
 export class GroupMachine implements CoordinatorMachine {
   readonly #context: GroupContext
   readonly classic: ClassicGroups
+  readonly consumer: ConsumerGroups
   readonly offsets: OffsetStore
+  readonly #consumerHeartbeats: Heartbeats
 
   constructor(context: GroupContext) {
     this.#context = context
     this.classic = new ClassicGroups(context)
+    this.consumer = new ConsumerGroups(context)
+    this.#consumerHeartbeats = new Heartbeats(context, this.consumer)
     this.offsets = new OffsetStore(context.timeline)
   }
 
@@ -49,6 +64,7 @@ export class GroupMachine implements CoordinatorMachine {
         this.classic.replay(key.group, value)
         return
       default:
+        if (this.consumer.replay(record)) return
         throw new Error(`no replay for records of type ${type.id}`)
     }
   }
@@ -59,6 +75,7 @@ export class GroupMachine implements CoordinatorMachine {
 
   loaded(_nowMs: number): void {
     this.classic.loaded()
+    this.#consumerHeartbeats.sessions.loaded()
     this.#scheduleExpiry()
   }
 
@@ -69,7 +86,33 @@ export class GroupMachine implements CoordinatorMachine {
   // ---- membership
 
   join(caller: Caller, body: JoinBody, nowMs: number): Outcome<JoinReply> {
-    return this.classic.join(caller, body, nowMs)
+    const { groupId, memberId } = body
+    const consumer = this.consumer.get(groupId)
+    if (consumer === undefined) return this.classic.join(caller, body, nowMs)
+    if (!consumer.isEmpty) return replyOnly(joinRefusal(memberId, ErrorCode.INCONSISTENT_GROUP_PROTOCOL))
+    // An empty group may change its protocol.
+    const { records, ...outcome } = this.classic.join(caller, body, nowMs)
+    return { ...outcome, records: [...this.consumer.tombstones(consumer), ...records] }
+  }
+
+  consumerHeartbeat(caller: Caller, body: ConsumerHeartbeatBody, nowMs: number): Outcome<HeartbeatReply> {
+    const { groupId, memberEpoch } = body
+    const classic = this.classic.get(groupId)
+    if (classic === undefined || this.consumer.get(groupId) !== undefined) {
+      return this.#consumerHeartbeats.heartbeat(caller, body, nowMs)
+    }
+    if (memberEpoch !== 0 || !classic.is('Empty') || classic.pendingJoin.size > 0) {
+      const why = `Group ${groupId} is not a consumer group.`
+      return replyOnly(heartbeatRefusal(ErrorCode.GROUP_ID_NOT_FOUND, why))
+    }
+    const outcome = this.#consumerHeartbeats.heartbeat(caller, body, nowMs)
+    if (outcome.records.length === 0) return outcome
+    const stored = this.classic.stored.get(groupId) !== undefined ? [this.classic.tombstone(groupId)] : []
+    const forgotten = this.classic.forget(groupId, nowMs)
+    const onAppended = (errorCode: number): void => {
+      if (errorCode !== ErrorCode.NONE) forgotten.undo()
+    }
+    return { ...outcome, records: [...stored, ...outcome.records], onAppended }
   }
 
   sync(body: SyncBody, nowMs: number): Outcome<SyncReply> {
@@ -88,6 +131,12 @@ export class GroupMachine implements CoordinatorMachine {
 
   commit(body: CommitBody, apiVersion: number, nowMs: number): Outcome<CommitReply> {
     const { groupId, memberId, groupInstanceId, generationIdOrMemberEpoch, topics } = body
+    const consumer = this.consumer.get(groupId)
+    if (consumer !== undefined) {
+      const code = consumerOffsets.commitProblem(consumer, body, apiVersion, this.#context.topics())
+      if (code !== ErrorCode.NONE) return replyOnly(refuseCommit(topics, code))
+      return commitOffsets(groupId, topics, body.retentionTimeMs, this.#context.config, nowMs)
+    }
     const group = this.#groupForCommit(groupId, generationIdOrMemberEpoch, nowMs)
     if (group === undefined) {
       const code =
@@ -102,6 +151,12 @@ export class GroupMachine implements CoordinatorMachine {
 
   commitInTransaction(body: TxnCommitBody, nowMs: number): Outcome<CommitReply> {
     const { groupId, memberId, groupInstanceId, generationIdOrMemberEpoch, topics } = body
+    const consumer = this.consumer.get(groupId)
+    if (consumer !== undefined) {
+      const code = consumerOffsets.commitProblem(consumer, body, null, this.#context.topics())
+      if (code !== ErrorCode.NONE) return replyOnly(refuseCommit(topics, code))
+      return commitOffsets(groupId, topics, -1, this.#context.config, nowMs)
+    }
     const group = this.#groupForCommit(groupId, generationIdOrMemberEpoch, nowMs)
     const problem =
       group === undefined
@@ -118,7 +173,11 @@ export class GroupMachine implements CoordinatorMachine {
   }
 
   fetch(query: OffsetQuery): FetchedOffsets {
-    return fetchOffsets(this.offsets, query)
+    const { groupId, memberId, memberEpoch } = query
+    const consumer = this.consumer.committed(groupId)
+    const errorCode =
+      consumer === undefined ? ErrorCode.NONE : consumerOffsets.fetchProblem(consumer, memberId, memberEpoch)
+    return errorCode === ErrorCode.NONE ? fetchOffsets(this.offsets, query) : { groupId, errorCode, topics: [] }
   }
 
   /** Of topics that no member reads. */
@@ -126,27 +185,32 @@ export class GroupMachine implements CoordinatorMachine {
     groupId: string,
     topics: readonly { readonly name: string; readonly partitions: readonly { readonly partitionIndex: number }[] }[],
   ): Outcome<DeleteOffsetsReply> {
-    const group = this.#find(groupId)
-    if (group === undefined)
-      return replyOnly<DeleteOffsetsReply>({ errorCode: ErrorCode.GROUP_ID_NOT_FOUND, topics: [] })
-    const hasMembers = !group.is('Empty', 'Dead')
-    if (hasMembers && group.protocolType !== 'consumer') {
-      return replyOnly<DeleteOffsetsReply>({ errorCode: ErrorCode.NON_EMPTY_GROUP, topics: [] })
-    }
+    const isRead = this.#readers(groupId)
+    if (typeof isRead === 'number') return replyOnly<DeleteOffsetsReply>({ errorCode: isRead, topics: [] })
     const records: CoordinatorRecord[] = []
     const answered = topics.map(({ name, partitions }) => {
-      const isRead = hasMembers && isSubscribed(group, name)
+      const hasReader = isRead(name)
       return {
         name,
         partitions: partitions.map(({ partitionIndex }) => {
           const place = { group: groupId, topic: name, partition: partitionIndex }
           const isThere = this.offsets.latest(place) !== undefined || this.offsets.hasPending(place)
-          if (!isRead && isThere) records.push(deleteRecord(place))
-          return { partitionIndex, errorCode: isRead ? ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC : ErrorCode.NONE }
+          if (!hasReader && isThere) records.push(deleteRecord(place))
+          return { partitionIndex, errorCode: hasReader ? ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC : ErrorCode.NONE }
         }),
       }
     })
     return { records, reply: { errorCode: ErrorCode.NONE, topics: answered } }
+  }
+
+  /** Tells whether some member reads a topic; or why that cannot be said. */
+  #readers(groupId: string): ((topic: string) => boolean) | number {
+    const consumer = this.consumer.get(groupId)
+    if (consumer !== undefined) return (topic) => consumerOffsets.isSubscribedTo(consumer, topic)
+    const group = this.#find(groupId)
+    if (group === undefined) return ErrorCode.GROUP_ID_NOT_FOUND
+    if (group.is('Empty', 'Dead')) return () => false
+    return group.protocolType === 'consumer' ? (topic) => isSubscribed(group, topic) : ErrorCode.NON_EMPTY_GROUP
   }
 
   /** The offsets of topics that have been deleted. */
@@ -162,6 +226,12 @@ export class GroupMachine implements CoordinatorMachine {
 
   /** One without members, with its offsets. */
   deleteGroup(groupId: string, nowMs: number): Outcome<number> {
+    const consumer = this.consumer.get(groupId)
+    if (consumer !== undefined) {
+      if (!consumer.isEmpty) return replyOnly<number>(ErrorCode.NON_EMPTY_GROUP)
+      const offsets = this.offsets.placesOf(groupId).map(deleteRecord)
+      return { records: [...offsets, ...this.consumer.tombstones(consumer)], reply: ErrorCode.NONE }
+    }
     const group = this.#find(groupId)
     if (group === undefined || group.is('Dead')) return replyOnly<number>(ErrorCode.GROUP_ID_NOT_FOUND)
     if (!group.is('Empty')) return replyOnly<number>(ErrorCode.NON_EMPTY_GROUP)
@@ -178,6 +248,8 @@ export class GroupMachine implements CoordinatorMachine {
   list(): GroupListing[] {
     const groups = new Map<string, GroupListing>()
     for (const group of this.classic.all()) groups.set(group.groupId, listed(group))
+    for (const group of this.consumer.allCommitted())
+      groups.set(group.groupId, listedConsumer(group, group.committed()!))
     for (const groupId of this.offsets.groups()) {
       if (!groups.has(groupId)) groups.set(groupId, { groupId, protocolType: '', state: 'Empty', type: 'Classic' })
     }
@@ -188,8 +260,14 @@ export class GroupMachine implements CoordinatorMachine {
   describe(groupId: string): GroupDescription | null {
     const group = this.classic.get(groupId)
     if (group !== undefined && !group.is('Dead')) return describeClassic(group)
-    if (!this.offsets.hasAny(groupId)) return null
+    if (!this.offsets.hasAny(groupId) || this.consumer.committed(groupId) !== undefined) return null
     return { state: 'Empty', protocolType: '', protocol: '', members: [] }
+  }
+
+  /** Null: there is no such group of the consumer protocol. */
+  describeConsumer(groupId: string): ConsumerGroupDescription | null {
+    const view = this.consumer.committed(groupId)?.committed() ?? null
+    return view === null ? null : describeConsumer(view, this.#context)
   }
 
   /** A group that has nothing but offsets is one without members. */
@@ -213,9 +291,19 @@ export class GroupMachine implements CoordinatorMachine {
     this.offsets.sweep()
     const records: CoordinatorRecord[] = []
     const forgotten: { undo(): void }[] = []
-    for (const groupId of this.offsets.allGroups()) this.#find(groupId)
+    this.consumer.sweep()
+    const { offsetsRetentionMs } = this.#context.config
+    for (const group of this.consumer.all()) {
+      const inUse = { groupId: group.groupId, isInUse: !group.isEmpty, leftMs: group.leftMs }
+      const expired = expiredOffsets(this.offsets, inUse, offsetsRetentionMs, nowMs)
+      records.push(...expired.records)
+      if (group.isEmpty && expired.isBare) records.push(...this.consumer.tombstones(group))
+    }
+    for (const groupId of this.offsets.allGroups()) {
+      if (this.consumer.get(groupId) === undefined) this.#find(groupId)
+    }
     for (const group of [...this.classic.all()]) {
-      const expired = expiredOffsets(this.offsets, group, this.#context.config.offsetsRetentionMs, nowMs)
+      const expired = expiredOffsets(this.offsets, inUseOf(group), offsetsRetentionMs, nowMs)
       records.push(...expired.records)
       if (!group.is('Empty') || group.pendingJoin.size > 0 || !expired.isBare) continue
       if (this.classic.stored.get(group.groupId) !== undefined) records.push(this.classic.tombstone(group.groupId))
@@ -234,6 +322,15 @@ export interface DeleteOffsetsReply {
     readonly name: string
     readonly partitions: readonly { readonly partitionIndex: number; readonly errorCode: number }[]
   }[]
+}
+
+function inUseOf(group: ClassicGroup): GroupInUse {
+  const hadMembers = group.protocolType !== null && group.stateTimestampMs >= 0
+  return {
+    groupId: group.groupId,
+    isInUse: !group.is('Empty') || group.pendingJoin.size > 0,
+    leftMs: hadMembers ? group.stateTimestampMs : -1,
+  }
 }
 
 /** Who may commit for the group; see the table in `classic/state.ts`. */

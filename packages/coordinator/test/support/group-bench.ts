@@ -69,8 +69,15 @@ export class GroupBench {
     offsetMetadataBytesMax: 4096,
     offsetsRetentionMs: 7 * 24 * 3_600_000,
     offsetsCheckIntervalMs: 600_000,
+    consumer: {
+      sessionTimeoutMs: 45_000,
+      heartbeatIntervalMs: 5_000,
+      membersMax: 1000,
+      assignors: ['uniform', 'range'],
+    },
   } satisfies GroupConfig as { -readonly [K in keyof GroupConfig]: GroupConfig[K] }
   readonly topics = new Map<string, TopicImage>()
+  topicsVersion = 0
   readonly runtime: CoordinatorRuntime<GroupMachine>
   readonly groups: GroupCoordinator
   machine: GroupMachine | null = null
@@ -80,7 +87,7 @@ export class GroupBench {
     const kind = groupCoordinatorKind({
       config: this.config,
       topics: () => ({
-        version: 0,
+        version: this.topicsVersion,
         topic: (name) => this.topics.get(name),
         topicById: (id) => [...this.topics.values()].find(({ topicId }) => topicId === id),
         names: () => this.topics.keys(),

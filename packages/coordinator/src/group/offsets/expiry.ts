@@ -1,7 +1,15 @@
 import type { CoordinatorRecord } from '../../runtime/record.ts'
-import type { ClassicGroup } from '../classic/classic-group.ts'
 import { type CommittedOffset, deleteRecord } from './committed-offset.ts'
 import type { OffsetStore } from './offset-store.ts'
+
+/** A group as far as its offsets' expiry depends on it. */
+export interface GroupInUse {
+  readonly groupId: string
+  /** Somebody is a member, or about to be. */
+  readonly isInUse: boolean
+  /** ms since the epoch of the last member's leaving; -1 if there never was one, or where it is not known. */
+  readonly leftMs: number
+}
 
 /**
  * The records that delete what an empty group has kept for longer than `retentionMs` since it was left, or, where it never had
@@ -10,7 +18,7 @@ import type { OffsetStore } from './offset-store.ts'
  */
 export function expiredOffsets(
   store: OffsetStore,
-  group: ClassicGroup,
+  group: GroupInUse,
   retentionMs: number,
   nowMs: number,
 ): { readonly records: CoordinatorRecord[]; readonly isBare: boolean } {
@@ -19,22 +27,17 @@ export function expiredOffsets(
   for (const place of store.placesOf(group.groupId)) {
     const committed = store.latest(place)
     const isExpired =
-      group.is('Empty') &&
-      group.pendingJoin.size === 0 &&
+      !group.isInUse &&
       committed !== undefined &&
       !store.hasPending(place) &&
-      isOver(committed, group, retentionMs, nowMs)
+      isOver(committed, group.leftMs, retentionMs, nowMs)
     if (isExpired) records.push(deleteRecord(place))
     else kept++
   }
   return { records, isBare: kept === 0 }
 }
 
-function isOver(committed: CommittedOffset, group: ClassicGroup, retentionMs: number, nowMs: number): boolean {
+function isOver(committed: CommittedOffset, leftMs: number, retentionMs: number, nowMs: number): boolean {
   if (committed.expireTimestampMs >= 0) return nowMs >= committed.expireTimestampMs
-  const hadMembers = group.protocolType !== null && group.stateTimestampMs >= 0
-  const sinceMs = hadMembers
-    ? Math.max(group.stateTimestampMs, committed.commitTimestampMs)
-    : committed.commitTimestampMs
-  return nowMs - sinceMs >= retentionMs
+  return nowMs - Math.max(leftMs, committed.commitTimestampMs) >= retentionMs
 }
