@@ -20,6 +20,9 @@ const ordered: readonly (readonly [NumericKey, NumericKey])[] = [
   ['log.cleaner.min.compaction.lag.ms', 'log.cleaner.max.compaction.lag.ms'],
 ]
 
+/** Of the consumer protocol. */
+const assignors: readonly string[] = ['uniform', 'range']
+
 /** -1 is "never" and 0 would delete everything at once. */
 const neverOrPositive: readonly NumericKey[] = ['log.retention.ms', 'log.retention.minutes', 'log.retention.hours']
 
@@ -44,6 +47,13 @@ export function checkRelations(config: BrokerConfig): void {
   const roles = config.get('process.roles')
   if (roles.length > 0 && !roles.includes('broker')) {
     throw new ConfigError('process.roles', 'process.roles=controller is not allowed: this program is always a broker')
+  }
+  const unknown = config.get('group.consumer.assignors').find((name) => !assignors.includes(name))
+  if (unknown !== undefined) {
+    throw new ConfigError(
+      'group.consumer.assignors',
+      `group.consumer.assignors=${unknown} is not allowed: there are ${assignors.join(' and ')}, and no classes can be loaded`,
+    )
   }
   checkLog(config)
   checkNetwork(config)

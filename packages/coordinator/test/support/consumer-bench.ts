@@ -135,13 +135,9 @@ export class ConsumerBench extends GroupBench {
   describe(group = 'g') {
     return this.groups.describeConsumer(group).group
   }
-
-  /** What is in the coordinator now, committed or not, in a form to compare. */
-  state(): unknown {
-    return stateOf(this)
-  }
 }
 
+/** The groups of the consumer protocol that are in the coordinator now, committed or not, in a form to compare. */
 export function stateOf(bench: GroupBench): unknown {
   const groups = [...bench.machine!.consumer.all()].map((group) => ({
     groupId: group.groupId,

@@ -51,7 +51,7 @@ export const groupProperties = {
   'group.coordinator.rebalance.protocols': list(['classic', 'consumer', 'streams'], 'medium',
     { oneOf: ['consumer', 'classic', 'share', 'streams'] },
     'Group protocols that are offered.'),
-  'group.consumer.assignors': list(['uniform', 'range'], 'medium', { oneOf: ['uniform', 'range'] },
+  'group.consumer.assignors': list(['uniform', 'range'], 'medium', {},
     'Assignors of the consumer protocol, the default one first.'),
   'group.consumer.heartbeat.interval.ms': int(5000, 'medium', { min: 1 },
     'Time in ms between heartbeats, told to members.'),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ErrorCode } from '@ottla/protocol'
-import { ConsumerBench } from '../../support/consumer-bench.ts'
+import { ConsumerBench, stateOf } from '../../support/consumer-bench.ts'
 
 function bench(partitions = 6): ConsumerBench {
   const made = new ConsumerBench()
@@ -309,7 +309,7 @@ test('a failed append leaves no trace, and what was done is done again', () => {
   b.host.appendError = ErrorCode.NOT_ENOUGH_REPLICAS
   assert.equal(a.beat()!.errorCode, ErrorCode.COORDINATOR_NOT_AVAILABLE)
   assert.equal(b.describe(), null)
-  assert.deepEqual(b.state(), [])
+  assert.deepEqual(stateOf(b), [])
   b.host.appendError = 0
   a.epoch = 0
   a.beat()

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ErrorCode } from '@ottla/protocol'
+import type { CurrentAssignment } from '../../../src/group/consumer/current-assignment.ts'
 import { ConsumerBench, type ConsumerClient, PARTITION, stateOf } from '../../support/consumer-bench.ts'
 import { Seeded } from '../../support/seeded.ts'
 
@@ -126,10 +127,10 @@ class History {
     if (group === undefined) return
     const owners = new Map<string, string>()
     for (const memberId of group.subscriptions.keys()) {
-      const { assigned, pendingRevocation } = group.current(memberId)
+      const { assigned, pendingRevocation }: CurrentAssignment = group.current(memberId)
       for (const [topicId, partitions] of [...assigned, ...pendingRevocation]) {
         for (const partition of partitions.keys()) {
-          const key = `${topicId}:${partition}`
+          const key: string = `${topicId}:${partition}`
           assert.equal(owners.get(key), undefined, `${key} has two owners`)
           owners.set(key, memberId)
           assert.ok(group.isOwned(topicId, partition))
