@@ -249,9 +249,14 @@ async function storm({ bootstrap, witness, cut, uncut, seed }: Ground): Promise<
   let cuts = 0
   for (let i = 0; i < STORM_TRANSACTIONS; i++) {
     if (below(3) > 0) {
-      void cut(API_KEYS[below(API_KEYS.length)], below(2) === 0 ? 'before' : 'after').then(() => {
-        cuts += 1
-      })
+      const met = cut(API_KEYS[below(API_KEYS.length)], below(2) === 0 ? 'before' : 'after')
+      // One that no request has met is told so when the broker closes.
+      void met.then(
+        () => {
+          cuts += 1
+        },
+        () => {},
+      )
     }
     const aborts = below(4) === 0
     const failure = await fails(() =>
