@@ -27,9 +27,9 @@ import {
  * another and no request of one transaction is left when the next begins.
  *
  * state \ event   init          begin  partition, offsets  commit      abort      failure    fatal   done
- * uninitialized   initializing  –      –                   –           –          –          fatal   –
- * initializing    same          –      –                   –           –          –          fatal   ready (InitProducerId)
- * ready           same          open   –                   –           –          –          fatal   –
+ * uninitialized   initializing  –      –                   –           –          same       fatal   –
+ * initializing    same          –      –                   –           –          same       fatal   ready (InitProducerId)
+ * ready           same          open   –                   –           –          same       fatal   –
  * open            –             –      same                committing  aborting   failed     fatal   –
  * failed          –             –      –                   –           aborting   same       fatal   –
  * committing      –             –      same (partition)    –           –          failed     fatal   ready (EndTxn)
