@@ -196,7 +196,9 @@ function judgeOld(stored: StoredTransaction, { producerId, producerEpoch, commit
 function judgeNew(stored: StoredTransaction, { producerId, producerEpoch, commit }: EndRequest): EndReply | 'prepare' {
   if (stored.producerId !== producerId && stored.previousProducerId !== producerId) return unknown
   const isCurrent = stored.producerId === producerId && stored.producerEpoch === producerEpoch
-  const isRepeat = stored.producerId === producerId && stored.producerEpoch === producerEpoch + 1
+  // Where the end did not raise the epoch, somebody's InitProducerId did: what looks like a repeat is one who was fenced.
+  const hasRaised = stored.clientTransactionVersion >= EPOCH_PER_TRANSACTION
+  const isRepeat = hasRaised && stored.producerId === producerId && stored.producerEpoch === producerEpoch + 1
   const isRepeatOverRotation =
     stored.previousProducerId === producerId && producerEpoch === PRODUCER_EPOCH_LAST && stored.producerEpoch === 0
   switch (stored.transactionStatus) {

@@ -8,6 +8,7 @@ import {
   type TransactionMachine,
   transactionCoordinatorKind,
 } from '@ottla/coordinator'
+import { transactionRecord } from '../../src/transaction/records.ts'
 import { MockHost } from './mock-host.ts'
 
 export const PARTITION = 0
@@ -33,6 +34,8 @@ export class TransactionBench {
   readonly asked: Markers[] = []
   open: OpenMarkers[] = []
   writesAtOnce = true
+  /** Told as they are asked for. */
+  onMarkers: (markers: Markers) => void = () => undefined
   nextProducerId = 1000
 
   constructor() {
@@ -40,6 +43,7 @@ export class TransactionBench {
       config: this.config,
       writeMarkers: (_partition, markers, done) => {
         this.asked.push(markers)
+        this.onMarkers(markers)
         if (this.writesAtOnce) done()
         else this.open.push({ ...markers, done })
       },
@@ -119,6 +123,14 @@ export class TransactionBench {
     return this.transactions.end({ transactionalId, producerId, producerEpoch, commit, transactionVersion })
   }
 
+  /** As if all epochs up to this one had been used. */
+  useUpEpochs(producerEpoch: number, transactionalId = 'tx'): { producerId: number; producerEpoch: number } {
+    const stored = { ...(this.stored(transactionalId) as StoredTransaction), producerEpoch }
+    const records = [transactionRecord.put({ transactionalId }, stored)]
+    this.runtime.write<number>(PARTITION, () => ({ records, reply: 0 }), same, same)
+    return { producerId: stored.producerId, producerEpoch }
+  }
+
   stored(transactionalId = 'tx'): StoredTransaction | null {
     return this.transactions.describe(transactionalId).stored
   }
@@ -134,4 +146,8 @@ export class TransactionBench {
     const { transactions } = this.transactions.list({ states: [], producerIds: [], openForMs: -1, pattern: null })
     return transactions.map(({ transactionalId }) => [transactionalId, this.stored(transactionalId)]).sort()
   }
+}
+
+function same(code: number): number {
+  return code
 }
