@@ -58,7 +58,7 @@ export interface CommandModule {
    */
   readonly shares?: SharedOptions
   /** What completion offers as its arguments. Default: nothing, so that the shell offers files. */
-  readonly completes?: 'topics' | readonly string[]
+  readonly completes?: 'topics' | 'groups' | 'transactions' | readonly string[]
   /** Declares arguments, options and help; the global options are there already. */
   configure(command: Command): void
   /** Ends normally, or with the exit code it returns. Throws `UsageError`, `CommandError` or the client's errors. */

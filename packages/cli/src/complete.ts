@@ -32,11 +32,12 @@ export async function complete(words: readonly string[]): Promise<string[]> {
     return [...long, '--help'].filter((o) => o.startsWith(last))
   }
   const { completes = [] } = command
-  const candidates = completes === 'topics' ? await topics(before) : completes
+  const candidates = typeof completes === 'string' ? await namesOf(completes, before) : completes
   return candidates.filter((candidate) => candidate.startsWith(last))
 }
 
-async function topics(words: readonly string[]): Promise<string[]> {
+/** What the cluster has of them now. */
+async function namesOf(what: 'topics' | 'groups' | 'transactions', words: readonly string[]): Promise<string[]> {
   const { Command } = await import('commander')
   const parser = new Command().allowUnknownOption().allowExcessArguments().exitOverride()
   addGlobalOptions(parser)
@@ -47,9 +48,17 @@ async function topics(words: readonly string[]): Promise<string[]> {
     bootstrapTimeoutMs: BROKER_TIMEOUT_MS,
     connectTimeoutMs: BROKER_TIMEOUT_MS,
     requestTimeoutMs: BROKER_TIMEOUT_MS,
+    apiTimeoutMs: BROKER_TIMEOUT_MS,
   })
   try {
-    return (await kafka.admin.listTopics()).map((t) => t.name)
+    switch (what) {
+      case 'topics':
+        return (await kafka.admin.listTopics()).map((t) => t.name)
+      case 'groups':
+        return (await kafka.admin.listGroups()).groups.map((g) => g.groupId)
+      case 'transactions':
+        return (await kafka.admin.listTransactions()).transactions.map((t) => t.transactionalId)
+    }
   } finally {
     await kafka.close()
   }

@@ -33,7 +33,18 @@ export function explain(error: unknown): { message: string; exitCode: number } {
     case 'UNKNOWN_TOPIC_OR_PARTITION':
     case 'UNKNOWN_TOPIC_ID':
     case 'BROKER_NOT_AVAILABLE':
+    case 'TRANSACTIONAL_ID_NOT_FOUND':
       return { message: error.message, exitCode: exitCodes.notFound }
+    case 'GROUP_ID_NOT_FOUND':
+      return { message: `${error.message}: \`ottla group list\` shows those that do`, exitCode: exitCodes.notFound }
+    case 'NON_EMPTY_GROUP':
+      return {
+        message: `${error.message}: stop them first (\`ottla group members\` shows them)`,
+        exitCode: exitCodes.failed,
+      }
+    case 'UNSUPPORTED_API':
+    case 'UNSUPPORTED_VERSION':
+      return { message: `${error.message}: the broker cannot do this`, exitCode: exitCodes.failed }
     case 'RECORD_TOO_LARGE':
       return { message: `${error.message}: -X max.request.size=… raises it`, exitCode: exitCodes.failed }
     case 'ENOENT':

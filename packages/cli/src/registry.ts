@@ -12,6 +12,8 @@ export interface Entry {
 /** What stands before several commands, e.g. `topic`. */
 export const nouns: Readonly<Record<string, string>> = {
   topic: 'List, describe, create, alter and delete topics',
+  group: 'Look at consumer groups, move their offsets, delete them',
+  txn: 'Look at transactions, and abort those that hang',
   config: 'Read and change the configuration of topics and brokers',
   cluster: 'Look at the brokers',
   log: 'Look into the files of a log',
@@ -44,6 +46,48 @@ export const registry: readonly Entry[] = [
     load: () => import('./commands/produce.ts'),
   },
   { path: ['consume'], summary: 'Read records', load: () => import('./commands/consume.ts') },
+  { path: ['group', 'list'], summary: 'List consumer groups', load: () => import('./commands/group/list.ts') },
+  {
+    path: ['group', 'describe'],
+    summary: 'Show state, offsets and lag of groups by partition',
+    load: () => import('./commands/group/describe.ts'),
+  },
+  {
+    path: ['group', 'members'],
+    summary: 'Show who is in a group, and who is idle',
+    load: () => import('./commands/group/members.ts'),
+  },
+  {
+    path: ['group', 'lag'],
+    summary: 'Show how far groups are behind, once or all the time',
+    load: () => import('./commands/group/lag.ts'),
+  },
+  {
+    path: ['group', 'seek'],
+    summary: 'Move the offsets of a group; a dry run first',
+    load: () => import('./commands/group/seek.ts'),
+  },
+  {
+    path: ['group', 'delete'],
+    summary: 'Delete groups, or their offsets of some topics',
+    load: () => import('./commands/group/delete.ts'),
+  },
+  { path: ['txn', 'list'], summary: 'List transactional ids', load: () => import('./commands/txn/list.ts') },
+  {
+    path: ['txn', 'describe'],
+    summary: 'Show what transactions have open, and since when',
+    load: () => import('./commands/txn/describe.ts'),
+  },
+  {
+    path: ['txn', 'producers'],
+    summary: 'Show the producers that partitions remember',
+    load: () => import('./commands/txn/producers.ts'),
+  },
+  {
+    path: ['txn', 'abort'],
+    summary: 'Abort a transaction, also one that hangs',
+    load: () => import('./commands/txn/abort.ts'),
+  },
   {
     path: ['config', 'describe'],
     summary: 'Show the configuration of topics or brokers',

@@ -96,7 +96,13 @@ test('configs are set, shown and put back', async () => {
 
 test('lines are produced with keys and headers, and consumed by place and format', async () => {
   await ok('topic create lines --partitions 2')
-  assert.equal(await ok('produce lines -K : -p 1 -H src=test --timestamp 2026-01-31T00:00:00Z', 'a:1\nb:2\n:3\nx'), '')
+  assert.equal(await ok('produce lines -K : -p 1 -H src=test --timestamp 2026-01-31T00:00:00Z', 'a:1\nb:2\n:3'), '')
+  assert.equal(await ok('produce lines -p 1 -H src=test --timestamp 2026-01-31T00:00:00Z', 'x'), '')
+  const keyless = await run('produce lines -K : -p 0', 'x\n')
+  assert.deepEqual(
+    [keyless.code, keyless.stderr],
+    [2, 'ottla: standard input, line 1: no ":" in it to end the key (-K)\n'],
+  )
   assert.equal(
     await ok(['consume', 'lines', '-f', '%p/%o %d{iso} [%k] %v %h\\n']),
     '1/0 2026-01-31T00:00:00.000Z [a] 1 src=test\n' +
@@ -115,6 +121,7 @@ test('lines are produced with keys and headers, and consumed by place and format
   assert.equal(await ok('consume lines --offset +2 --max 1'), '3\n')
   assert.equal(await ok('consume lines --offset @2026-01-31'), '1\n2\n3\nx\n')
   assert.equal(await ok('consume lines --offset @2026-02-01'), '')
+  assert.equal(await ok('consume lines --offset @0:end'), '1\n2\n3\nx\n')
   assert.equal(await ok('consume lines -p 0'), '')
   assert.equal(await ok('consume lines --offset end'), '')
   const places = await ok('produce lines -p 0 -o jsonl --acks 1 -z lz4', 'y\n')
@@ -153,12 +160,13 @@ test('what consume prints as JSON lines, produce writes as it was', async () => 
 test('every output format holds the same', async () => {
   await ok('topic create formats -c retention.ms=-1')
   await ok('produce formats --timestamp 1700000000000 -k k', 'v\n')
-  const record = { topic: 'formats', partition: 0, offset: 0, timestamp: 1700000000000, key: 'k', value: 'v' }
+  const at = { topic: 'formats', partition: 0, offset: 0, timestamp: 1700000000000 }
+  const record = { ...at, time: '2023-11-14T22:13:20.000Z', key: 'k', value: 'v' }
   assert.deepEqual(JSON.parse(await ok('consume formats -o json')), [record])
   assert.deepEqual(JSON.parse(await ok('consume formats -o jsonl')), record)
   assert.equal(
     await ok('consume formats -o yaml'),
-    '- topic: formats\n  partition: 0\n  offset: 0\n  timestamp: 1700000000000\n  key: k\n  value: v\n',
+    '- topic: formats\n  partition: 0\n  offset: 0\n  timestamp: 1700000000000\n  time: "2023-11-14T22:13:20.000Z"\n  key: k\n  value: v\n',
   )
   assert.equal(
     await ok('consume formats -o table'),
@@ -593,6 +601,6 @@ test('bench measures and cleans up', async () => {
     rows.map((r: { what: string }) => r.what),
     ['produce', 'consume', 'end to end'],
   )
-  assert.equal(rows[1].records, 2001)
+  assert.equal(rows[1].records, 2000)
   assert.doesNotMatch(await ok('topic list'), /ottla-bench/)
 })

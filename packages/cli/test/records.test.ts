@@ -80,6 +80,12 @@ test('times and durations', () => {
   assert.equal(parseTime('1700000000', NOW), 1_700_000_000_000)
   assert.equal(parseTime('1700000000123', NOW), 1_700_000_000_123)
   assert.equal(parseTime('1700000000123456789', NOW), 1_700_000_000_123)
+  assert.equal(parseTime('0', NOW), 0)
+  assert.equal(parseTime('86400', NOW), 86_400_000)
+  assert.equal(parseTime('86400000000', NOW), 86_400_000_000)
+  assert.equal(parseTime('1700000000123456', NOW), 1_700_000_000_123)
+  // A date without its hyphens would be a day in August 1970.
+  assert.equal(parseTime('20260131', NOW), null)
   assert.equal(parseTime('2026-01-31 10:20', NOW), Date.parse('2026-01-31T10:20:00Z'))
   assert.equal(parseTime('2026-01-31T10:20:00+02:00', NOW), Date.parse('2026-01-31T08:20:00Z'))
   assert.equal(parseTime('2026-13-01', NOW), null)

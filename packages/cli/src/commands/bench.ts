@@ -74,8 +74,12 @@ async function run(context: CommandContext): Promise<undefined> {
   signal.addEventListener('abort', onAbort, { once: true })
   try {
     signal.throwIfAborted()
+    const producer = newProducer()
+    const value = valueOfSize(options.size)
+    // The first one connects, and counts for nothing.
+    await producer.send(topic, { value })
     const before = await kafka.admin.topicOffsets(topic, 'latest')
-    const rows = [await produce(newProducer(), topic, options.records, options.size)]
+    const rows = [await produce(producer, topic, options.records, value)]
     signal.throwIfAborted()
     rows.push(
       await consume(
@@ -105,10 +109,12 @@ async function run(context: CommandContext): Promise<undefined> {
   return undefined
 }
 
-async function produce(producer: Producer, topic: string, records: number, size: number): Promise<Row> {
-  // Half of it random: neither all zeros nor noise for the codecs.
-  const value = Buffer.concat([randomBytes(size >> 1), Buffer.alloc(size - (size >> 1), 'ottla')])
-  await producer.send(topic, { value })
+/** Half of it random: neither all zeros nor noise for the codecs. */
+function valueOfSize(size: number): Buffer {
+  return Buffer.concat([randomBytes(size >> 1), Buffer.alloc(size - (size >> 1), 'ottla')])
+}
+
+async function produce(producer: Producer, topic: string, records: number, value: Buffer): Promise<Row> {
   const progress = new Progress('producing', records)
   let failure: Error | null = null
   const measured = stopwatch()
@@ -127,7 +133,7 @@ async function produce(producer: Producer, topic: string, records: number, size:
   if (failure === null) await producer.flush()
   progress.end()
   if (failure !== null) throw failure
-  const row = measured('produce', records, size)
+  const row = measured('produce', records, value.length)
   await producer.close()
   return row
 }

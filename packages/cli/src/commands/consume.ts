@@ -8,6 +8,7 @@ import { printable } from '../output/printable.ts'
 import { Progress } from '../output/progress.ts'
 import { isPiped } from '../output/terminal.ts'
 import { toYaml } from '../output/yaml.ts'
+import { parsePartitions } from '../partition-list.ts'
 import { batchFactsOf } from '../records/batch-facts.ts'
 import { compileFormat, FORMAT_HELP } from '../records/format.ts'
 import { recordToJson } from '../records/jsonl.ts'
@@ -67,7 +68,7 @@ async function run(context: CommandContext): Promise<number | undefined> {
   const topics = [...new Set(topicsOf(context))]
   if (topics.length === 0) throw new UsageError('name the topic to read')
   const range = parseOffsetRange(options.fromBeginning ? 'start' : options.offset, Date.now(), context.globals.local)
-  const wanted = partitionsOf(options.partition)
+  const wanted = parsePartitions(options.partition)
   const follow = options.follow === true
   const max = (options.max ?? options.maxMessages ?? Number.POSITIVE_INFINITY) as number
   const writer = new Writer(context, topics)
@@ -136,19 +137,6 @@ function byLeader(
   return { led: wanted.filter(isLed), leaderless: wanted.filter((one) => !isLed(one)) }
 }
 
-function partitionsOf(texts: readonly string[] | undefined): number[] | null {
-  if (texts === undefined) return null
-  const partitions = new Set<number>()
-  for (const part of texts.flatMap((text) => text.split(','))) {
-    const match = /^(\d+)(?:-(\d+))?$/.exec(part.trim())
-    const to = Number(match?.[2] ?? match?.[1])
-    if (match === null || to > 100_000)
-      throw new UsageError(`--partition is a number or 5-7, not ${JSON.stringify(part)}`)
-    for (let p = Number(match[1]); p <= to; p++) partitions.add(p)
-  }
-  return [...partitions].sort((a, b) => a - b)
-}
-
 /** Prints records, one write for each batch. */
 class Writer {
   private readonly context: CommandContext
@@ -172,14 +160,14 @@ class Writer {
         break
       }
       case 'jsonl':
-        this.print = (record) => `${JSON.stringify(recordToJson(record))}\n`
+        this.print = (record) => `${JSON.stringify(recordToJson(record, globals.local))}\n`
         break
       case 'json':
         this.print = (record, number) =>
-          `${number === 1 ? '\n' : ',\n'}${indent(JSON.stringify(recordToJson(record), null, 2))}`
+          `${number === 1 ? '\n' : ',\n'}${indent(JSON.stringify(recordToJson(record, globals.local), null, 2))}`
         break
       case 'yaml':
-        this.print = (record) => toYaml([recordToJson(record)])
+        this.print = (record) => toYaml([recordToJson(record, globals.local)])
         break
       case 'table':
         this.print = ({ timestamp, topic, partition, offset, key, value }) =>

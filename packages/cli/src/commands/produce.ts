@@ -170,11 +170,11 @@ class Run {
           number += 1
           if (this.context.signal.aborted) return
           if (input === 'text') {
-            await this.send(topic as string, this.fromText(line))
+            await this.send(topic as string, this.fromText(line, file, number))
             continue
           }
           if (line.length === 0) continue
-          const where = `${file === '-' ? 'standard input' : file}, line ${number}`
+          const where = placeOf(file, number)
           const record = recordFromJson(line.toString(), where)
           const target = topic ?? record.topic
           if (target === undefined)
@@ -187,10 +187,18 @@ class Run {
     }
   }
 
-  private fromText(line: Buffer): InputRecord {
-    const at = this.delimiter === null ? -1 : line.indexOf(this.delimiter)
-    const key = at < 0 ? null : line.subarray(0, at)
-    const value = at < 0 ? line : line.subarray(at + (this.delimiter as Buffer).length)
+  private fromText(line: Buffer, file: string, number: number): InputRecord {
+    let key: Buffer | null = null
+    let value = line
+    if (this.delimiter !== null) {
+      const at = line.indexOf(this.delimiter)
+      if (at < 0) {
+        const delimiter = JSON.stringify(this.delimiter.toString())
+        throw new UsageError(`${placeOf(file, number)}: no ${delimiter} in it to end the key (-K)`)
+      }
+      key = line.subarray(0, at)
+      value = line.subarray(at + this.delimiter.length)
+    }
     return { key, value: this.context.options.null && value.length === 0 ? null : value, headers: [] }
   }
 
@@ -266,6 +274,10 @@ class Run {
     if (process.stderr.isTTY) process.stderr.write(`${formatRecords(this.written)} written\n`)
     return undefined
   }
+}
+
+function placeOf(file: string, line: number): string {
+  return `${file === '-' ? 'standard input' : file}, line ${line}`
 }
 
 function parseHeader(text: string): { key: string; value: Buffer | null } {

@@ -1,17 +1,20 @@
 import { isUtf8 } from 'node:buffer'
 import { UsageError } from '../command.ts'
+import { formatTime } from '../output/output.ts'
 import type { ShownRecord } from './record.ts'
 
 /**
  * A record as one JSON object, which `produce` reads back as it was: bytes that are no UTF-8 are written in base64 under
- * another name (`valueBase64` for `value`), null stays null.
+ * another name (`valueBase64` for `value`), null stays null. `time` is the timestamp for a reader, UTC or of this
+ * machine's zone with `local`; it is not read back.
  */
-export function recordToJson(record: ShownRecord): Record<string, unknown> {
+export function recordToJson(record: ShownRecord, local: boolean): Record<string, unknown> {
   const json: Record<string, unknown> = {
     topic: record.topic,
     partition: record.partition,
     offset: record.offset,
     timestamp: record.timestamp,
+    time: record.timestamp < 0 ? null : formatTime(record.timestamp, local),
   }
   putBytes(json, 'key', record.key)
   putBytes(json, 'value', record.value)

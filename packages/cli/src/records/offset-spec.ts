@@ -35,14 +35,19 @@ export const OFFSET_HELP = `Where to read (as rpk's):
 
 /**
  * Reads `--offset`. Throws `UsageError`. `nowMs` is what relative times count from; with `local`, times without a zone
- * are of this machine's.
+ * are of this machine's. `option` is what errors call it.
  */
-export function parseOffsetRange(text: string, nowMs: number, local = false): OffsetRange {
-  const range = rangeOf(text, nowMs, local)
-  if (range.until !== null && isBefore(range.until, range.from)) {
-    throw new UsageError(`--offset ${JSON.stringify(text)} ends before it begins: a range is written from:until`)
+export function parseOffsetRange(text: string, nowMs: number, local = false, option = '--offset'): OffsetRange {
+  try {
+    const range = rangeOf(text, nowMs, local)
+    if (range.until !== null && isBefore(range.until, range.from)) {
+      throw new UsageError(`${JSON.stringify(text)} ends before it begins: a range is written from:until`)
+    }
+    return range
+  } catch (error) {
+    if (error instanceof UsageError) throw new UsageError(`${option} ${error.message}`)
+    throw error
   }
-  return range
 }
 
 /** Whether `a` lies before `b` whatever the log holds; false where that depends on it. */
@@ -135,7 +140,7 @@ function plus(from: Position, records: number, text: string): Position {
     case 'before-end':
       return records >= from.records ? { kind: 'end' } : { kind: 'before-end', records: from.records - records }
     default:
-      throw new UsageError(`--offset ${JSON.stringify(text)}: a count of records needs an offset to count from`)
+      throw new UsageError(`${JSON.stringify(text)}: a count of records needs an offset to count from`)
   }
 }
 
@@ -146,7 +151,5 @@ function safe(digits: string, text: string): number {
 }
 
 function wrong(text: string): UsageError {
-  return new UsageError(
-    `--offset ${JSON.stringify(text)} is no offset: try start, end, 42, -10, 5:10, @-1h or @2026-01-31`,
-  )
+  return new UsageError(`${JSON.stringify(text)} is no offset: try start, end, 42, -10, 5:10, @-1h or @2026-01-31`)
 }

@@ -16,13 +16,15 @@ export function parseDuration(text: string): number | null {
 }
 
 /**
- * A point in time as ms since the epoch: 9 or 10 digits are seconds, 13 ms, 19 ns; a date or ISO 8601 (UTC, or this
- * machine's zone with `local`, unless it says otherwise); `-15m` before now; `now`. Null if it is none.
+ * A point in time as ms since the epoch: up to 10 digits are seconds, 11 to 15 ms, 16 µs, 19 ns, but 8 could be a date
+ * and are refused; a date or ISO 8601 (UTC, or this machine's zone with `local`, unless it says otherwise); `-15m` before
+ * now; `now`. Null if it is none.
  */
 export function parseTime(text: string, nowMs: number, local = false): number | null {
   if (text === 'now') return nowMs
-  if (/^\d{9,10}$/.test(text)) return Number(text) * 1000
-  if (/^\d{13}$/.test(text)) return Number(text)
+  if (/^(\d{1,7}|\d{9,10})$/.test(text)) return Number(text) * 1000
+  if (/^\d{11,15}$/.test(text)) return Number(text)
+  if (/^\d{16}$/.test(text)) return Math.floor(Number(text) / 1000)
   if (/^\d{19}$/.test(text)) return Number(BigInt(text) / 1_000_000n)
   const relative = /^([+-])(.+)$/.exec(text)
   if (relative !== null) {

@@ -198,7 +198,10 @@ class Dump {
         const what = control === null ? `${printable(record.key)}\t${printable(record.value)}` : `(${control} marker)`
         await output.line(`${record.offset}\t${output.time(record.timestamp)}\t${what}`)
       } else {
-        await this.list.add({ ...recordToJson(shown), ...(control === null ? {} : { control }) })
+        await this.list.add({
+          ...recordToJson(shown, this.context.globals.local),
+          ...(control === null ? {} : { control }),
+        })
       }
     }
   }

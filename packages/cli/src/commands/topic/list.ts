@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { type CommandContext, type CommandModule, UsageError } from '../../command.ts'
+import { matcherOf } from '../../glob.ts'
 import { addHidden, addRefused } from '../../globals.ts'
 
 export const command: CommandModule = {
@@ -19,9 +20,9 @@ export const command: CommandModule = {
       throw new UsageError('give either --internal or --exclude-internal')
     }
     const kafka = await context.kafka()
-    const patterns = context.args.map(globOf)
-    const topics = (await kafka.admin.listTopics({ internal: context.options.internal === true })).filter(
-      (t) => patterns.length === 0 || patterns.some((p) => p.test(t.name)),
+    const matches = matcherOf(context.args)
+    const topics = (await kafka.admin.listTopics({ internal: context.options.internal === true })).filter((t) =>
+      matches(t.name),
     )
     if (context.options.names) {
       await context.output.write(topics.map((t) => `${t.name}\n`).join(''))
@@ -33,12 +34,4 @@ export const command: CommandModule = {
       { title: 'replicas', value: (t) => t.replicationFactor, align: 'right' },
     ])
   },
-}
-
-function globOf(pattern: string): RegExp {
-  const escaped = pattern
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.')
-  return new RegExp(`^${escaped}$`)
 }
