@@ -22,8 +22,8 @@ export const command: CommandModule = {
     command.addHelpText(
       'after',
       `
-By its id, an open transaction is aborted through its coordinator, and its producer
-is fenced: whatever it does next fails.
+By its id, an open transaction is aborted through its coordinator, and its
+producer is fenced: whatever it does next fails.
 
 A transaction hangs when a partition still waits for its end though the
 coordinator has ended or forgotten it: \`ottla txn producers TOPIC --open\` shows

@@ -38,8 +38,8 @@ export const command: CommandModule = {
     command.addHelpText(
       'after',
       `
-A transaction is Ongoing while it is open, and Empty or Complete… when the producer
-has none open. One that is Ongoing for longer than its timeout hangs.
+A transaction is Ongoing while it is open, and Empty or Complete… when its
+producer has none open. One that stays Ongoing beyond its timeout hangs.
 
 Examples:
   ottla txn list
