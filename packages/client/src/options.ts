@@ -1,4 +1,5 @@
 import type { BackOffOptions } from '@ottla/net'
+import { checkOptions, LARGEST_INT32, milliseconds, type OptionRule, whole } from './check-options.ts'
 import { ConfigError } from './errors.ts'
 
 export interface KafkaOptions {
@@ -52,7 +53,29 @@ export interface Settings extends ConnectionSettings {
 
 export const PORT_DEFAULT = 9092
 
+const isText = (value: unknown) => typeof value === 'string'
+
+const rules: Readonly<Record<keyof KafkaOptions, OptionRule>> = {
+  bootstrap: {
+    allowed: "'host:port', or a list of them",
+    accepts: (value) => isText(value) || (Array.isArray(value) && value.every(isText)),
+  },
+  clientId: { allowed: 'a text', accepts: isText },
+  connectTimeoutMs: milliseconds(1),
+  requestTimeoutMs: milliseconds(1),
+  apiTimeoutMs: milliseconds(1),
+  bootstrapTimeoutMs: milliseconds(0),
+  retryBackOffMs: milliseconds(0),
+  retryBackOffMaxMs: milliseconds(0),
+  metadataMaxAgeMs: milliseconds(0),
+  unknownTopicRetries: whole(0),
+  maxResponseBytes: whole(1, LARGEST_INT32, 'bytes'),
+}
+
+/** Throws `ConfigError`, which names the option, its value, and what is allowed. */
 export function settingsOf(options: KafkaOptions): Settings {
+  checkOptions('a client', options, rules)
+  if (options.bootstrap === undefined) throw new ConfigError('bootstrap is missing: give at least one host:port')
   const apiTimeoutMs = options.apiTimeoutMs ?? 60_000
   return {
     bootstrap: parseBootstrap(options.bootstrap),

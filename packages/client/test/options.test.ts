@@ -123,3 +123,21 @@ test('properties of a transactional producer', () => {
   assert.throws(() => producerOptionsFrom(properties), { code: 'CONFIG', message: /transactional.id/ })
   assert.throws(() => transactionalProducerOptionsFrom(new Map()), { code: 'CONFIG', message: /is missing/ })
 })
+
+test('a client’s options are checked likewise', () => {
+  const refuse = (options: unknown, message: RegExp) => {
+    assert.throws(() => new Kafka(options as never), { code: 'CONFIG', message })
+  }
+  const bootstrap = 'localhost:1'
+  refuse(undefined, /^the options of a client are an object, not undefined$/)
+  refuse({}, /^bootstrap is missing/)
+  refuse({ bootstrap: '' }, /^bootstrap names no broker/)
+  refuse({ bootstrap: 9092 }, /^bootstrap is 'host:port', or a list of them, not 9092$/)
+  refuse({ brokers: ['localhost:1'] }, /^a client has no option "brokers"; it has bootstrap, clientId, /)
+  refuse({ bootstrap, clientid: 'x' }, /did you mean clientId\?$/)
+  refuse({ bootstrap, clientId: 5 }, /^clientId is a text, not 5$/)
+  refuse({ bootstrap, requestTimeoutMs: '5' }, /^requestTimeoutMs is a number of ms from 1 to 2147483647, not '5'$/)
+  refuse({ bootstrap, retryBackOffMs: -1 }, /^retryBackOffMs is .*, not -1$/)
+  refuse({ bootstrap, unknownTopicRetries: 0.5 }, /^unknownTopicRetries is a whole number of at least 0, not 0.5$/)
+  refuse({ bootstrap, maxResponseBytes: 2 ** 31 }, /^maxResponseBytes is .*, not 2147483648$/)
+})
