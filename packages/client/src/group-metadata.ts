@@ -11,3 +11,10 @@ export interface GroupMetadata {
   /** `group.instance.id` of a static member. */
   readonly groupInstanceId: string | null
 }
+
+/** A group consumer, as far as a transaction needs one: where it reads on, and for whom. */
+export interface OffsetsSource {
+  /** Of each partition the offset of the next record its reader gets; null while that is not known. */
+  positions(): Iterable<{ readonly topic: string; readonly partition: number; readonly offset: number | null }>
+  groupMetadata(): GroupMetadata
+}

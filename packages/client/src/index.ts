@@ -65,7 +65,7 @@ export {
   TransactionError,
   UnknownTopicError,
 } from './errors.ts'
-export type { GroupMetadata } from './group-metadata.ts'
+export type { GroupMetadata, OffsetsSource } from './group-metadata.ts'
 export { Kafka } from './kafka.ts'
 export { type KafkaOptions, parseBootstrap } from './options.ts'
 export type { Delivery, RecordMetadata } from './producer/batch.ts'

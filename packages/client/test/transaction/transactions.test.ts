@@ -198,6 +198,23 @@ test('at level 2 nothing is announced, and each transaction has an epoch', async
   }
 })
 
+test('a consumer gives its offsets and its group', async (t) => {
+  const { producer, seen } = await setUp(t, 2)
+  const consumer = {
+    positions: () => [
+      { topic: 'in', partition: 0, offset: 5, lag: 0 },
+      { topic: 'in', partition: 1, offset: null, lag: null },
+      { topic: 'in', partition: 2, offset: 7, lag: 1 },
+    ],
+    groupMetadata: () => group,
+  }
+  await producer().transaction((txn) => txn.sendOffsets(consumer))
+  assert.deepEqual(
+    seen().filter((line) => /TxnOffsetCommit/.test(line)),
+    ['2 TxnOffsetCommit v5 g m/3 in-0=5,in-2=7'],
+  )
+})
+
 test('what throws is aborted, and what was not sent never is', async (t) => {
   for (const level of [1, 2] as const) {
     const { producer, seen } = await setUp(t, level)
@@ -247,6 +264,11 @@ test('what is no record, no offset or in no open transaction is refused, and spo
     [/CONFIG/, (txn) => txn.sendOffsets(5 as never, 'g')],
     [/CONFIG/, (txn) => txn.sendOffsets([{ topic: 't', partition: 0, offset: -1 }], 'g')],
     [/CONFIG/, (txn) => txn.sendOffsets([], undefined as never)],
+    [/CONFIG/, (txn) => txn.sendOffsets([], null as never)],
+    [/CONFIG/, (txn) => txn.sendOffsets(undefined as never)],
+    [/CONFIG/, (txn) => txn.sendOffsets([null] as never, 'g')],
+    [/CONFIG/, (txn) => txn.sendOffsets([{ topic: 't', partition: 2 ** 31, offset: 1 }], 'g')],
+    [/CONFIG/, (txn) => txn.sendOffsets([], { ...group, generationId: 2 ** 31 })],
     [/RECORD_TOO_LARGE/, (txn) => txn.send('t', { value: Buffer.alloc(2000) })],
     [/UNKNOWN_TOPIC_OR_PARTITION/, (txn) => txn.send('t', { partition: 9, value: 'x' })],
     [/CONFIG/, (txn) => txn.produce('t', { value: 'x', timestamp: 0.5 })],

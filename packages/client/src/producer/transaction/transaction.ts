@@ -1,7 +1,8 @@
+import { LARGEST_INT32 } from '../../check-options.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import { sleep } from '../../cluster/retry.ts'
 import { ConfigError, KafkaError, TransactionError } from '../../errors.ts'
-import type { GroupMetadata } from '../../group-metadata.ts'
+import type { GroupMetadata, OffsetsSource } from '../../group-metadata.ts'
 import type { Delivery, RecordMetadata } from '../batch.ts'
 import type { Producer } from '../producer.ts'
 import type { ProducerRecord } from '../record.ts'
@@ -69,19 +70,22 @@ export class Transaction implements AsyncDisposable {
 
   /**
    * Makes offsets of a group part of the transaction: the group has them once it is committed. `offset` is that of the
-   * next record to read. `group` is what the group's consumer says of itself (`consumer.groupMetadata()`), so that a
-   * member that has been replaced can no longer commit (KIP-447); a group's id alone checks nothing.
+   * next record to read. `group` is what the group's consumer says of itself, so that a member that has been replaced can
+   * no longer commit (KIP-447); a group's id alone checks nothing. A consumer gives both: where it reads on is what has
+   * been read of it, so every record that its reader was given counts as processed.
    *
    * Rejects with a `KafkaError`; the transaction can then only be aborted.
    */
-  sendOffsets(offsets: Iterable<OffsetToCommit>, group: GroupMetadata | string): Promise<void> {
+  sendOffsets(consumer: OffsetsSource): Promise<void>
+  sendOffsets(offsets: Iterable<OffsetToCommit>, group: GroupMetadata | string): Promise<void>
+  sendOffsets(from: OffsetsSource | Iterable<OffsetToCommit>, group?: GroupMetadata | string): Promise<void> {
     return this.kept(() => {
-      const list = Symbol.iterator in Object(offsets) ? [...offsets] : null
-      const whose: GroupMetadata =
-        typeof group === 'string' ? { groupId: group, generationId: -1, memberId: '', groupInstanceId: null } : group
+      const given = isSource(from) ? offsetsOf(from) : { offsets: from, group }
+      const list = Symbol.iterator in Object(given.offsets) ? [...given.offsets] : null
+      const whose = typeof given.group === 'string' ? nobodyOf(given.group) : given.group
       const problem = problemOf(list, whose)
       if (problem !== null) return this.misused(problem)
-      return list!.length === 0 ? Promise.resolve() : this.driver.sendOffsets(whose, list!)
+      return list!.length === 0 ? Promise.resolve() : this.driver.sendOffsets(whose!, list!)
     })
   }
 
@@ -162,19 +166,53 @@ export class Transaction implements AsyncDisposable {
   }
 }
 
+function isSource(from: OffsetsSource | Iterable<OffsetToCommit>): from is OffsetsSource {
+  return typeof (from as Partial<OffsetsSource> | null | undefined)?.groupMetadata === 'function'
+}
+
+function offsetsOf(consumer: OffsetsSource): { offsets: OffsetToCommit[]; group: GroupMetadata } {
+  const offsets: OffsetToCommit[] = []
+  for (const { topic, partition, offset } of consumer.positions()) {
+    if (offset !== null) offsets.push({ topic, partition, offset })
+  }
+  return { offsets, group: consumer.groupMetadata() }
+}
+
+/** A group without checking for which member. */
+function nobodyOf(groupId: string): GroupMetadata {
+  return { groupId, generationId: -1, memberId: '', groupInstanceId: null }
+}
+
+/** Kafka's own bound. */
+const TOPIC_NAME_CHARS = 249
+
+function isInt32(value: unknown, least: number): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= LARGEST_INT32
+}
+
 /** What is wrong with what a program without types has given. */
-function problemOf(offsets: readonly OffsetToCommit[] | null, group: GroupMetadata): string | null {
-  if (typeof group?.groupId !== 'string' || !Number.isSafeInteger(group.generationId)) {
-    return "sendOffsets takes the group's id, or what consumer.groupMetadata() gives"
+function problemOf(offsets: readonly OffsetToCommit[] | null, group: GroupMetadata | undefined): string | null {
+  const { groupId, generationId, memberId, groupInstanceId } = Object(group) as Partial<GroupMetadata>
+  const texts = [groupId, memberId, groupInstanceId === null ? '' : groupInstanceId]
+  if (!isInt32(generationId, -1) || texts.some((text) => typeof text !== 'string')) {
+    return "sendOffsets takes the group's id, or what its consumer says of itself"
   }
   if (offsets === null) return 'sendOffsets takes a list of { topic, partition, offset }'
-  for (const { topic, partition, offset, leaderEpoch = -1, metadata = null } of offsets) {
+  for (const given of offsets) {
+    const {
+      topic,
+      partition,
+      offset = -1,
+      leaderEpoch = -1,
+      metadata = null,
+    } = Object(given) as Partial<OffsetToCommit>
     const right =
       typeof topic === 'string' &&
-      Number.isSafeInteger(partition) &&
+      topic.length <= TOPIC_NAME_CHARS &&
+      isInt32(partition, 0) &&
       Number.isSafeInteger(offset) &&
       offset >= 0 &&
-      Number.isSafeInteger(leaderEpoch) &&
+      isInt32(leaderEpoch, -1) &&
       (metadata === null || typeof metadata === 'string')
     if (!right) return `{ topic: ${topic}, partition: ${partition}, offset: ${offset} } is no offset to commit`
   }
