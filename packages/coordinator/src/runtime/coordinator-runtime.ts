@@ -256,7 +256,13 @@ export class CoordinatorRuntime<M extends CoordinatorMachine> {
     const host = this.#host
     const bytesMax = separable === true ? host.batchBytesMax(partition) : Number.POSITIVE_INFINITY
     let from = 0
-    for (const { batch, count } of batchesOf(records, nowMs, transaction, bytesMax)) {
+    let batches: ReturnType<typeof batchesOf>
+    try {
+      batches = batchesOf(records, nowMs, transaction, bytesMax)
+    } catch (error) {
+      return this.#codeOf(shard, error)
+    }
+    for (const { batch, count } of batches) {
       const before = host.endOffset(partition)
       timeline.begin(before + count)
       try {

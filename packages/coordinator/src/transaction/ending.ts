@@ -3,7 +3,7 @@ import { Later } from '../runtime/later.ts'
 import { NOTHING, type Outcome, replyOnly } from '../runtime/outcome.ts'
 import type { TimelineMap } from '../runtime/timeline-map.ts'
 import type { TransactionContext } from './context.ts'
-import { PRODUCER_EPOCH_LAST } from './init-producer.ts'
+import { PRODUCER_EPOCH_FENCE, PRODUCER_EPOCH_LAST } from './init-producer.ts'
 import { type StoredTransaction, transactionRecord } from './records.ts'
 import { TxnStatus } from './state.ts'
 
@@ -97,7 +97,8 @@ export class Ending {
     const prepared: StoredTransaction = {
       ...ongoing,
       transactionStatus: TxnStatus.PrepareAbort,
-      producerEpoch: ongoing.producerEpoch + 1,
+      // Nobody has the last of all epochs, but Kafka's log may have it open.
+      producerEpoch: Math.min(ongoing.producerEpoch + 1, PRODUCER_EPOCH_FENCE),
       transactionLastUpdateTimestampMs: nowMs,
     }
     return {
@@ -194,13 +195,17 @@ function judgeOld(stored: StoredTransaction, { producerId, producerEpoch, commit
 
 /** Of a producer whose every transaction has an epoch of its own: the epoch before is that of a repeat (KIP-890). */
 function judgeNew(stored: StoredTransaction, { producerId, producerEpoch, commit }: EndRequest): EndReply | 'prepare' {
-  if (stored.producerId !== producerId && stored.previousProducerId !== producerId) return unknown
-  const isCurrent = stored.producerId === producerId && stored.producerEpoch === producerEpoch
+  const isSameId = stored.producerId === producerId
+  const isCurrent = isSameId && stored.producerEpoch === producerEpoch && producerEpoch <= PRODUCER_EPOCH_LAST
   // Where the end did not raise the epoch, somebody's InitProducerId did: what looks like a repeat is one who was fenced.
   const hasRaised = stored.clientTransactionVersion >= EPOCH_PER_TRANSACTION
-  const isRepeat = hasRaised && stored.producerId === producerId && stored.producerEpoch === producerEpoch + 1
+  const isRepeat = hasRaised && isSameId && stored.producerEpoch === producerEpoch + 1
   const isRepeatOverRotation =
-    stored.previousProducerId === producerId && producerEpoch === PRODUCER_EPOCH_LAST && stored.producerEpoch === 0
+    hasRaised &&
+    stored.previousProducerId === producerId &&
+    producerEpoch === PRODUCER_EPOCH_LAST &&
+    stored.producerEpoch === 0
+  if (!isSameId && !isRepeatOverRotation) return unknown
   switch (stored.transactionStatus) {
     case TxnStatus.Ongoing:
       return isCurrent ? 'prepare' : refused(ErrorCode.PRODUCER_FENCED)
@@ -214,6 +219,8 @@ function judgeNew(stored: StoredTransaction, { producerId, producerEpoch, commit
     default: {
       if (isRepeat || isRepeatOverRotation) {
         if (!isSameResult(stored, commit)) return refused(ErrorCode.INVALID_TXN_STATE)
+        // It was aborted under the last of all epochs, which nobody gets: its producer has to begin anew.
+        if (stored.producerEpoch > PRODUCER_EPOCH_LAST) return refused(ErrorCode.PRODUCER_FENCED)
         return { errorCode: ErrorCode.NONE, producerId: stored.producerId, producerEpoch: stored.producerEpoch }
       }
       if (!isCurrent) return refused(ErrorCode.PRODUCER_FENCED)

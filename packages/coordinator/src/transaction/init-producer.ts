@@ -25,6 +25,7 @@ type InitStep =
 
 /** The last epoch that a producer is given: the one after it is for fencing alone (`TransactionMetadata.isEpochExhausted`). */
 export const PRODUCER_EPOCH_LAST = 0x7fff - 1
+export const PRODUCER_EPOCH_FENCE = 0x7fff
 const NO_EPOCH = -1
 const NO_PRODUCER_ID = -1
 

@@ -5,7 +5,7 @@ import type { CoordinatorMachine } from '../runtime/shard.ts'
 import { TimelineMap } from '../runtime/timeline-map.ts'
 import type { TopicPartitions, TransactionContext } from './context.ts'
 import { Ending, type EndReply, type EndRequest } from './ending.ts'
-import { type InitReply, type InitRequest, initProducer } from './init-producer.ts'
+import { type InitReply, type InitRequest, initProducer, PRODUCER_EPOCH_LAST } from './init-producer.ts'
 import { hasPartition, withPartitions } from './partitions.ts'
 import { type StoredTransaction, transactionRecord } from './records.ts'
 import { statusName, TxnStatus } from './state.ts'
@@ -55,9 +55,8 @@ export class TransactionMachine implements CoordinatorMachine {
     else this.#transactions.set(key.transactionalId, value)
   }
 
-  replayEndTransaction(): void {
-    throw new Error('no transaction writes into __transaction_state')
-  }
+  /** WriteTxnMarkers may name any partition, this one too: such a marker means nothing here. */
+  replayEndTransaction(): void {}
 
   /** What was decided is carried out. */
   loaded(_nowMs: number): void {
@@ -128,7 +127,19 @@ export class TransactionMachine implements CoordinatorMachine {
   }
 
   end(request: EndRequest, newProducerId: number | null, nowMs: number): Outcome<EndReply> {
-    return this.#ending.end(request, newProducerId, nowMs)
+    const outcome = this.#ending.end(request, newProducerId, nowMs)
+    const { transactionalId, producerEpoch, transactionVersion } = request
+    if (outcome.records.length === 0 || transactionVersion < 2) return outcome
+    // Its epoch is raised: InitProducerId by who has not heard the answer is as good as a repeat.
+    const before = this.#epochsBefore.get(transactionalId) ?? -1
+    this.#epochsBefore.set(transactionalId, producerEpoch)
+    return {
+      ...outcome,
+      onAppended: (errorCode) => {
+        if (errorCode !== ErrorCode.NONE) this.#epochsBefore.set(transactionalId, before)
+        outcome.onAppended?.(errorCode)
+      },
+    }
   }
 
   /** What is committed; undefined: there is no such transactional id. */
@@ -206,5 +217,6 @@ function isOver(stored: StoredTransaction, nowMs: number): boolean {
 
 function producerProblem(stored: StoredTransaction | undefined, producerId: number, producerEpoch: number): number {
   if (stored === undefined || stored.producerId !== producerId) return ErrorCode.INVALID_PRODUCER_ID_MAPPING
-  return stored.producerEpoch === producerEpoch ? ErrorCode.NONE : ErrorCode.PRODUCER_FENCED
+  const isCurrent = stored.producerEpoch === producerEpoch && producerEpoch <= PRODUCER_EPOCH_LAST
+  return isCurrent ? ErrorCode.NONE : ErrorCode.PRODUCER_FENCED
 }

@@ -126,9 +126,14 @@ export class TransactionBench {
   /** As if all epochs up to this one had been used. */
   useUpEpochs(producerEpoch: number, transactionalId = 'tx'): { producerId: number; producerEpoch: number } {
     const stored = { ...(this.stored(transactionalId) as StoredTransaction), producerEpoch }
-    const records = [transactionRecord.put({ transactionalId }, stored)]
-    this.runtime.write<number>(PARTITION, () => ({ records, reply: 0 }), same, same)
+    this.store(stored, transactionalId)
     return { producerId: stored.producerId, producerEpoch }
+  }
+
+  /** As if a history had led to this state. */
+  store(state: StoredTransaction, transactionalId = 'tx'): void {
+    const records = [transactionRecord.put({ transactionalId }, state)]
+    this.runtime.write<number>(PARTITION, () => ({ records, reply: 0 }), same, same)
   }
 
   stored(transactionalId = 'tx'): StoredTransaction | null {
