@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { type TestContext, test } from 'node:test'
 import { ErrorCode } from '@ottla/protocol'
 import {
@@ -9,7 +10,8 @@ import {
 } from '../../client/src/admin/apis.ts'
 import { findCoordinatorApi, initProducerIdApi, metadataApi } from '../../client/src/apis.ts'
 import { FakeBroker, metadataOf } from '../../client/test/support/fake-broker.ts'
-import { ottla } from './support/run.ts'
+import { startBroker } from '../src/index.ts'
+import { bin, ottla } from './support/run.ts'
 
 /** A broker on which `open` has a transaction in `t`, `idle` none, and the producer 9 one that hangs. */
 async function withTransactions(t: TestContext) {
@@ -151,5 +153,53 @@ test('an open transaction is aborted by its id, one that hangs in its partition'
   assert.equal((await run(kafkas)).stdout, 'aborted the transaction of producer 5 in t-1\n')
   for (const args of ['', 't -p 0', '--start-offset 4 x', 't u -p 0 --start-offset 4']) {
     assert.equal((await run(`txn abort ${args}`.trim())).code, 2, args)
+  }
+})
+
+test('produce writes in transactions: so many records each, and nothing of one that is interrupted', async (t) => {
+  const broker = await startBroker()
+  t.after(() => broker.close())
+  const run = (args: string, input?: string) =>
+    ottla(args.split(' '), { input, env: { OTTLA_BOOTSTRAP: broker.bootstrap } })
+  await run('topic create t')
+  const write = 'produce t --transactional-id import'
+  const three = await run(`${write} --commit-every 2 -o jsonl`, 'a\nb\nc\nd\ne\n')
+  // Each transaction ends with a marker, which takes an offset.
+  assert.deepEqual(
+    three.stdout.split('\n', 5).map((line) => JSON.parse(line).offset),
+    [0, 1, 3, 4, 6],
+  )
+  assert.deepEqual([three.code, three.stderr], [0, ''])
+  const states = async () => JSON.parse((await run('txn list -o json')).stdout)[0].state
+  const wrong = await run(`${write} -i jsonl`, '{"value":"x"}\nnonsense\n')
+  assert.equal(wrong.code, 2)
+  assert.match(
+    wrong.stderr,
+    /^ottla: 0 records committed, the transaction of 1 record aborted\nottla: .*line 2: not JSON/,
+  )
+
+  const child = spawn(process.execPath, [bin, ...write.split(' ')], {
+    env: { ...process.env, OTTLA_BOOTSTRAP: broker.bootstrap },
+  })
+  let stderr = ''
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk
+  })
+  const ended = new Promise((resolve) => child.once('close', resolve))
+  child.stdin.write('y\n')
+  while ((await states()) !== 'Ongoing') if (child.exitCode !== null) assert.fail(stderr)
+  child.kill('SIGINT')
+  assert.equal(await ended, 130)
+  assert.equal(stderr, 'ottla: 0 records committed, the transaction of 1 record aborted\n')
+  assert.match(await states(), /Abort|Empty/)
+
+  for (const [args, message] of [
+    [`${write} -a 1`, /--acks is all/],
+    [`${write} --commit-every 0`, /--commit-every is a number of records or a time/],
+    ['produce t --commit-every 5', /give --transactional-id as well/],
+  ] as const) {
+    const refused = await run(args, 'x\n')
+    assert.equal(refused.code, 2)
+    assert.match(refused.stderr, message)
   }
 })

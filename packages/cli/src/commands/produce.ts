@@ -1,16 +1,17 @@
 import fs from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
-import type { Producer, ProducerOptions, RecordMetadata } from '@ottla/client'
+import type { RecordMetadata } from '@ottla/client'
 import type { Command } from 'commander'
 import { ACKS, addChoice, addSuggested, CODECS } from '../choices.ts'
 import { type CommandContext, type CommandModule, interruption, UsageError } from '../command.ts'
 import { explain } from '../errors.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { addHidden, append } from '../globals.ts'
-import { formatCount, formatRecords, Progress } from '../output/progress.ts'
+import { formatCount, formatNumber, formatRecords, Progress } from '../output/progress.ts'
 import { type InputRecord, recordFromJson } from '../records/jsonl.ts'
 import { linesOf } from '../records/lines.ts'
-import { parseTime } from '../records/time.ts'
+import { type CommitEvery, plainSink, type RecordSink, TransactionSink } from '../records/sink.ts'
+import { parseDuration, parseTime } from '../records/time.ts'
 import { wholeNumber } from './topic/shared.ts'
 
 const inputs = ['text', 'jsonl', 'raw'] as const
@@ -37,6 +38,8 @@ export const command: CommandModule = {
       .option('-Z, --null', 'an empty text value is null, a tombstone')
       .option('--timestamp <time>', 'timestamp of all records')
       .option('--rate <n>', 'at most so many records a second')
+      .option('--transactional-id <id>', 'write in a transaction')
+      .option('--commit-every <n>', 'in several: of so many records, or a time like 5s')
     const levels = '0 never asked, 1 the leader has it, all (or -1) in-sync replicas have it'
     addSuggested(command, '-a, --acks <n>', levels, ACKS)
     addChoice(command, '-z, --compression <codec>', CODECS.join(', '), CODECS)
@@ -48,10 +51,15 @@ export const command: CommandModule = {
       `
 With -o json or jsonl the place of each record is printed.
 
+With --transactional-id all is written or nothing: whatever fails, and Ctrl-C,
+abort the transaction that is open. --commit-every makes several of it. One may
+be open for -X transaction.timeout.ms=60000 (ms); then the broker aborts it.
+
 Examples:
   echo hello | ottla produce greetings
   ottla produce orders -K : < orders.txt
-  ottla consume orders -o jsonl | ottla produce copy -i jsonl`,
+  ottla consume orders -o jsonl | ottla produce copy -i jsonl
+  ottla produce orders --transactional-id import-1 --commit-every 1000 < all.txt`,
     )
   },
 
@@ -59,36 +67,62 @@ Examples:
 }
 
 async function run(context: CommandContext): Promise<number | undefined> {
-  const { options } = context
+  const { signal } = context
   const { topic, files, input } = sources(context)
-  const { producerOptionsFrom } = await import('@ottla/client')
-  const fromFlags = {
-    ...(acksOf(options.acks ?? options.requestRequiredAcks) as ProducerOptions | undefined),
-    ...producerOptionsFrom(
-      new Map(
-        (options.compression ?? options.compressionCodec)
-          ? [['compression.type', options.compression ?? options.compressionCodec]]
-          : [],
-      ),
-    ),
-  }
-  const kafka = await context.kafka()
-  const producer = kafka.producer({ ...producerOptionsFrom(context.globals.properties), ...fromFlags })
   const typed = files.includes('-') && process.stdin.isTTY
-  const run = new Run(context, producer, typed)
+  const run = new Run(context, typed)
+  const sink = await sinkOf(context, run)
   if (typed && process.stderr.isTTY) {
     process.stderr.write(`type ${input === 'raw' ? 'one record' : 'a record a line'}; Ctrl-D ends\n`)
   }
   const abort = new Promise<void>((resolve) => {
-    if (context.signal.aborted) resolve()
-    context.signal.addEventListener('abort', () => resolve(), { once: true })
+    if (signal.aborted) resolve()
+    signal.addEventListener('abort', () => resolve(), { once: true })
   })
-  await Promise.race([run.read(topic, files, input).then(() => producer.flush()), abort])
+  try {
+    await Promise.race([run.read(sink, topic, files, input), abort])
+  } catch (error) {
+    if (sink instanceof TransactionSink) {
+      await sink.stop(FINISH_MS)
+      run.tellAborted()
+    }
+    throw error
+  }
   // A terminal that nobody writes on any more would keep the process.
-  if (context.signal.aborted) process.stdin.destroy()
-  if (context.signal.reason === interruption) run.tellWhatWaits()
-  if (context.signal.aborted) await producer.close({ timeoutMs: FINISH_MS })
+  if (signal.aborted) process.stdin.destroy()
+  if (signal.reason === interruption) run.tellWhatWaits()
+  if (signal.aborted) await sink.stop(FINISH_MS)
   return run.finish()
+}
+
+async function sinkOf(context: CommandContext, run: Run): Promise<RecordSink> {
+  const { options, globals } = context
+  const { producerOptionsFrom, transactionalProducerOptionsFrom } = await import('@ottla/client')
+  const codec = options.compression ?? options.compressionCodec
+  const acks = acksOf(options.acks ?? options.requestRequiredAcks)
+  const { compression } = producerOptionsFrom(new Map(codec ? [['compression.type', codec]] : []))
+  const compressed = compression === undefined ? {} : { compression }
+  const properties = new Map(globals.properties)
+  if (options.transactionalId !== undefined) properties.set('transactional.id', options.transactionalId)
+  const every = commitEveryOf(options.commitEvery)
+  const kafka = await context.kafka()
+  if (!properties.has('transactional.id')) {
+    if (every !== null) throw new UsageError('--commit-every is of transactions: give --transactional-id as well')
+    return plainSink(kafka.producer({ ...producerOptionsFrom(properties), ...acks, ...compressed }))
+  }
+  if (acks !== undefined && acks.acks !== 'all') throw new UsageError('--acks is all where records are in transactions')
+  const producer = kafka.producer({ ...transactionalProducerOptionsFrom(properties), ...compressed })
+  return new TransactionSink(producer, every, () => run.onCommitted())
+}
+
+function commitEveryOf(text: string | undefined): CommitEvery {
+  if (text === undefined) return null
+  if (/^\d+$/.test(text) && Number.isSafeInteger(Number(text)) && Number(text) > 0) return { records: Number(text) }
+  const ms = parseDuration(text)
+  if (ms === null || ms === 0) {
+    throw new UsageError(`--commit-every is a number of records or a time like 5s, not ${JSON.stringify(text)}`)
+  }
+  return { ms }
 }
 
 type Input = (typeof inputs)[number]
@@ -121,24 +155,28 @@ interface Common {
 
 class Run {
   private readonly context: CommandContext
-  private readonly producer: Producer
+  private readonly inTransactions: boolean
   private readonly common: Common
   private readonly delimiter: Buffer | null
   private readonly progress: Progress
   private readonly perSecond: number
   private readonly startMs: number = performance.now()
   private sent = 0
+  /** Written by the broker, but not committed yet. */
+  private uncommitted: RecordMetadata[] = []
+  private uncommittedCount = 0
   private written = 0
+  private transactions = 0
   private failed = 0
   private firstError: Error | null = null
   /** Places of records, printed in the order in which they are known. */
   private places: RecordMetadata[] = []
 
   /** `typed`: a person writes the records, on the terminal where progress would be shown. */
-  constructor(context: CommandContext, producer: Producer, typed: boolean) {
-    const { options } = context
+  constructor(context: CommandContext, typed: boolean) {
+    const { options, globals } = context
     this.context = context
-    this.producer = producer
+    this.inTransactions = options.transactionalId !== undefined || globals.properties.has('transactional.id')
     if (options.keyDelimiter === '') throw new UsageError('--key-delimiter is a text that is not empty')
     this.delimiter = options.keyDelimiter === undefined ? null : Buffer.from(unescaped(options.keyDelimiter))
     const timestamp =
@@ -155,13 +193,14 @@ class Run {
     this.progress = new Progress('written', null, typed)
   }
 
-  async read(topic: string | null, files: readonly string[], input: Input): Promise<void> {
+  /** Resolves when everything is written, and committed. */
+  async read(sink: RecordSink, topic: string | null, files: readonly string[], input: Input): Promise<void> {
     for (const file of files) {
       const stream = (file === '-' ? process.stdin : fs.createReadStream(file)) as AsyncIterable<Buffer>
       if (input === 'raw') {
         const chunks: Buffer[] = []
         for await (const chunk of stream) chunks.push(chunk)
-        await this.send(topic as string, { key: null, value: Buffer.concat(chunks), headers: [] })
+        await this.send(sink, topic as string, { key: null, value: Buffer.concat(chunks), headers: [] })
         continue
       }
       let number = 0
@@ -170,7 +209,7 @@ class Run {
           number += 1
           if (this.context.signal.aborted) return
           if (input === 'text') {
-            await this.send(topic as string, this.fromText(line, file, number))
+            await this.send(sink, topic as string, this.fromText(line, file, number))
             continue
           }
           if (line.length === 0) continue
@@ -180,11 +219,12 @@ class Run {
           if (target === undefined)
             throw new UsageError(`${where}: the record names no topic, nor does the command line`)
           if (!this.context.options.keepPartition) record.partition = undefined
-          await this.send(target, record)
+          await this.send(sink, target, record)
         }
         await this.print()
       }
     }
+    await sink.finish()
   }
 
   private fromText(line: Buffer, file: string, number: number): InputRecord {
@@ -202,10 +242,15 @@ class Run {
     return { key, value: this.context.options.null && value.length === 0 ? null : value, headers: [] }
   }
 
-  private async send(topic: string, record: InputRecord): Promise<void> {
+  private async send(sink: RecordSink, topic: string, record: InputRecord): Promise<void> {
     const { common } = this
     if (this.perSecond !== Number.POSITIVE_INFINITY) await this.pace()
-    const room = this.producer.produce(
+    const admission = sink.admits()
+    if (admission !== null) {
+      await admission
+      if (this.context.signal.aborted) return
+    }
+    const room = sink.produce(
       topic,
       {
         key: record.key ?? common.key,
@@ -217,9 +262,9 @@ class Run {
       (error, place) => this.onDelivery(error, place),
     )
     this.sent += 1
-    if (!room) await this.producer.ready()
-    // The first refusal ends the reading: a wrong topic would be refused for every line.
-    if (this.firstError !== null && this.written === 0) throw this.firstError
+    if (!room) await sink.ready()
+    // The first refusal ends the reading: a wrong topic would be refused for every line, and a transaction is lost.
+    if (this.firstError !== null && (this.written === 0 || this.inTransactions)) throw this.firstError
   }
 
   private async pace(): Promise<void> {
@@ -232,11 +277,26 @@ class Run {
     if (error !== null) {
       this.failed += 1
       this.firstError ??= error
-    } else {
-      this.written += 1
-      this.progress.update(this.written)
-      if (this.context.globals.format !== null && place !== null) this.places.push(place)
+      return
     }
+    const isShown = this.context.globals.format !== null && place !== null
+    if (this.inTransactions) {
+      this.uncommittedCount += 1
+      if (isShown) this.uncommitted.push(place)
+      return
+    }
+    this.written += 1
+    this.progress.update(this.written)
+    if (isShown) this.places.push(place)
+  }
+
+  onCommitted(): void {
+    this.transactions += 1
+    this.written += this.uncommittedCount
+    for (const place of this.uncommitted) this.places.push(place)
+    this.uncommittedCount = 0
+    this.uncommitted = []
+    this.progress.update(this.written)
   }
 
   private async print(): Promise<void> {
@@ -245,9 +305,18 @@ class Run {
     await this.context.output.data(this.places.splice(0))
   }
 
+  /** After an error, which is told by itself. */
+  tellAborted(): void {
+    if (!this.inTransactions || this.sent === this.written) return
+    this.progress.end()
+    const aborted = formatRecords(this.sent - this.written)
+    process.stderr.write(`ottla: ${formatRecords(this.written)} committed, the transaction of ${aborted} aborted\n`)
+  }
+
   /** Whoever pressed Ctrl-C learns why that was not the end yet. */
   tellWhatWaits(): void {
     this.progress.end()
+    if (this.inTransactions) return
     const waiting = this.sent - this.written - this.failed
     if (waiting === 0) return
     process.stderr.write(`${formatRecords(waiting)} on the way; Ctrl-C again gives up\n`)
@@ -271,7 +340,10 @@ class Run {
       process.stderr.write(`ottla: ${formatCount(this.failed)} of ${formatRecords(this.sent)} failed: ${message}\n`)
       return this.written === 0 ? exitCode : exitCodes.partial
     }
-    if (process.stderr.isTTY) process.stderr.write(`${formatRecords(this.written)} written\n`)
+    if (this.context.signal.aborted) this.tellAborted()
+    if (!process.stderr.isTTY) return undefined
+    const times = this.inTransactions ? ` in ${formatNumber(this.transactions, 'transaction')}` : ''
+    process.stderr.write(`${formatRecords(this.written)} written${times}\n`)
     return undefined
   }
 }
