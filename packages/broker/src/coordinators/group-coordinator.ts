@@ -94,6 +94,9 @@ function groupConfig(config: LiveConfig): GroupConfig {
       get assignors() {
         return config.current.get('group.consumer.assignors')
       },
+      get migrationPolicy() {
+        return config.current.get('group.consumer.migration.policy').toLowerCase()
+      },
     },
   }
 }

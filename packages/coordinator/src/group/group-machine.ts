@@ -4,15 +4,20 @@ import { type CoordinatorRecord, RecordTypes } from '../runtime/record.ts'
 import type { CoordinatorMachine } from '../runtime/shard.ts'
 import type { ClassicGroup } from './classic/classic-group.ts'
 import { type Caller, ClassicGroups, type JoinBody, type LeaveBody, type LeaveReply } from './classic/classic-groups.ts'
-import { type JoinReply, joinRefusal, type SyncReply } from './classic/member.ts'
+import type { JoinReply, SyncReply } from './classic/member.ts'
 import type { HeartbeatBody } from './classic/membership.ts'
 import type { SyncBody } from './classic/rounds.ts'
 import { isSubscribed } from './classic/subscription.ts'
+import { ClassicMembers } from './consumer/classic-members.ts'
+import type { ConsumerGroupConfig } from './consumer/config.ts'
 import { ConsumerGroups } from './consumer/consumer-groups.ts'
+import { Departures } from './consumer/departures.ts'
 import { type ConsumerGroupDescription, describeConsumer, listedConsumer } from './consumer/describe.ts'
 import { type HeartbeatReply, Heartbeats, heartbeatRefusal } from './consumer/heartbeats.ts'
 import * as consumerOffsets from './consumer/offsets.ts'
 import { consumerRecordTypes } from './consumer/records.ts'
+import { ConsumerSessions } from './consumer/sessions.ts'
+import { upgraded } from './consumer/upgrade.ts'
 import type { HeartbeatBody as ConsumerHeartbeatBody } from './consumer/validation.ts'
 import type { GroupContext } from './context.ts'
 import { describeClassic, type GroupDescription, type GroupListing, listed } from './listing.ts'
@@ -40,13 +45,21 @@ export class GroupMachine implements CoordinatorMachine {
   readonly classic: ClassicGroups
   readonly consumer: ConsumerGroups
   readonly offsets: OffsetStore
+  readonly #sessions: ConsumerSessions
   readonly #consumerHeartbeats: Heartbeats
+  readonly #classicMembers: ClassicMembers
 
   constructor(context: GroupContext) {
     this.#context = context
     this.classic = new ClassicGroups(context)
     this.consumer = new ConsumerGroups(context)
-    this.#consumerHeartbeats = new Heartbeats(context, this.consumer)
+    const departures = new Departures(context, this.classic)
+    this.#sessions = new ConsumerSessions(context, this.consumer, (group, memberId, why, nowMs) => {
+      context.log('member is put out of its consumer group', { group: group.groupId, member: memberId, why })
+      return departures.depart(group, [memberId], nowMs)
+    })
+    this.#consumerHeartbeats = new Heartbeats(context, this.consumer, this.#sessions, departures)
+    this.#classicMembers = new ClassicMembers(context, this.#sessions, departures)
     this.offsets = new OffsetStore(context.timeline)
   }
 
@@ -75,7 +88,7 @@ export class GroupMachine implements CoordinatorMachine {
 
   loaded(_nowMs: number): void {
     this.classic.loaded()
-    this.#consumerHeartbeats.sessions.loaded()
+    this.#sessions.loaded()
     this.#scheduleExpiry()
   }
 
@@ -86,10 +99,9 @@ export class GroupMachine implements CoordinatorMachine {
   // ---- membership
 
   join(caller: Caller, body: JoinBody, nowMs: number): Outcome<JoinReply> {
-    const { groupId, memberId } = body
-    const consumer = this.consumer.get(groupId)
+    const consumer = this.consumer.get(body.groupId)
     if (consumer === undefined) return this.classic.join(caller, body, nowMs)
-    if (!consumer.isEmpty) return replyOnly(joinRefusal(memberId, ErrorCode.INCONSISTENT_GROUP_PROTOCOL))
+    if (!consumer.isEmpty) return this.#classicMembers.join(consumer, caller, body, nowMs)
     // An empty group may change its protocol.
     const { records, ...outcome } = this.classic.join(caller, body, nowMs)
     return { ...outcome, records: [...this.consumer.tombstones(consumer), ...records] }
@@ -101,29 +113,47 @@ export class GroupMachine implements CoordinatorMachine {
     if (classic === undefined || this.consumer.get(groupId) !== undefined) {
       return this.#consumerHeartbeats.heartbeat(caller, body, nowMs)
     }
-    if (memberEpoch !== 0 || !classic.is('Empty') || classic.pendingJoin.size > 0) {
+    const { topics, config } = this.#context
+    const isIdle = classic.is('Empty') && classic.pendingJoin.size === 0
+    const records = isIdle
+      ? []
+      : mayBecomeConsumer(classic, config.consumer)
+        ? upgraded(classic, topics(), nowMs)
+        : null
+    if (memberEpoch !== 0 || records === null) {
       const why = `Group ${groupId} is not a consumer group.`
       return replyOnly(heartbeatRefusal(ErrorCode.GROUP_ID_NOT_FOUND, why))
     }
-    const outcome = this.#consumerHeartbeats.heartbeat(caller, body, nowMs)
+    const becoming = isIdle ? null : ConsumerGroups.draft(this.#context, groupId, records)
+    const outcome = this.#consumerHeartbeats.heartbeat(caller, body, nowMs, becoming)
     if (outcome.records.length === 0) return outcome
     const stored = this.classic.stored.get(groupId) !== undefined ? [this.classic.tombstone(groupId)] : []
     const forgotten = this.classic.forget(groupId, nowMs)
+    for (const { memberId, sessionTimeoutMs } of classic.members.values()) {
+      this.#sessions.heardOf(groupId, memberId, sessionTimeoutMs)
+    }
     const onAppended = (errorCode: number): void => {
       if (errorCode !== ErrorCode.NONE) forgotten.undo()
+      this.classic.askAgain(classic)
     }
-    return { ...outcome, records: [...stored, ...outcome.records], onAppended }
+    return { ...outcome, records: [...stored, ...records, ...outcome.records], onAppended }
   }
 
   sync(body: SyncBody, nowMs: number): Outcome<SyncReply> {
+    const consumer = this.consumer.get(body.groupId)
+    if (consumer !== undefined) return this.#classicMembers.sync(consumer, body)
     return this.classic.rounds.sync(this.classic.get(body.groupId), body, nowMs)
   }
 
   heartbeat(body: HeartbeatBody): Outcome<number> {
+    const consumer = this.consumer.get(body.groupId)
+    if (consumer !== undefined) return replyOnly(this.#classicMembers.heartbeat(consumer, body))
     return replyOnly(this.classic.membership.heartbeat(this.classic.get(body.groupId), body))
   }
 
   leave(body: LeaveBody, nowMs: number): Outcome<LeaveReply> {
+    const consumer = this.consumer.get(body.groupId)
+    if (consumer !== undefined) return this.#classicMembers.leave(consumer, body, nowMs)
     return this.classic.leave(body, nowMs)
   }
 
@@ -322,6 +352,10 @@ export interface DeleteOffsetsReply {
     readonly name: string
     readonly partitions: readonly { readonly partitionIndex: number; readonly errorCode: number }[]
   }[]
+}
+
+function mayBecomeConsumer(classic: ClassicGroup, { migrationPolicy, membersMax }: ConsumerGroupConfig): boolean {
+  return ['upgrade', 'bidirectional'].includes(migrationPolicy) && classic.members.size <= membersMax
 }
 
 function inUseOf(group: ClassicGroup): GroupInUse {

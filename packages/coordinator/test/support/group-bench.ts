@@ -74,6 +74,7 @@ export class GroupBench {
       heartbeatIntervalMs: 5_000,
       membersMax: 1000,
       assignors: ['uniform', 'range'],
+      migrationPolicy: 'bidirectional',
     },
   } satisfies GroupConfig as { -readonly [K in keyof GroupConfig]: GroupConfig[K] }
   readonly topics = new Map<string, TopicImage>()

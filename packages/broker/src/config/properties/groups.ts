@@ -68,11 +68,9 @@ export const groupProperties = {
   'group.consumer.max.session.timeout.ms': int(60000, 'medium', { min: 1 },
     'Largest value in ms that a group may set for it.'),
 
-  ...inert('members move between the protocols only while their group is empty', {
   'group.consumer.migration.policy': choice('bidirectional', 'medium', { ignoreCase: true,
     oneOf: ['disabled', 'downgrade', 'upgrade', 'bidirectional'] },
     'Whether groups may move between the classic and the consumer protocol.'),
-  }),
 
   ...inert('a target is assigned at once, with the heartbeat that calls for it', {
   'group.consumer.assignment.interval.ms': int(1000, 'medium', { min: 0, update: 'cluster-wide', only: '4' },

@@ -106,6 +106,28 @@ export class ClassicGroups {
     }
   }
 
+  /** A group that has been one of the consumer protocol, and has this to begin with: its members are to join. */
+  adopt(groupId: string, stored: StoredGroup, nowMs: number): { undo(): void } {
+    const group = ClassicGroup.restore(groupId, stored)
+    this.#live.set(groupId, group)
+    for (const member of group.members.values()) this.#sessions.heardOf(group, member)
+    this.rounds.rebalance(group, nowMs, 'the last member of the consumer protocol has gone')
+    return {
+      undo: () => {
+        group.enter('Dead', nowMs)
+        if (this.#live.get(groupId) === group) this.#live.delete(groupId)
+      },
+    }
+  }
+
+  /** Whoever waits in a group that is one of the consumer protocol now has to join that. */
+  askAgain(group: ClassicGroup): void {
+    for (const member of group.members.values()) {
+      member.awaitingJoin?.settle(joinRefusal(member.memberId, ErrorCode.REBALANCE_IN_PROGRESS))
+      member.awaitingSync?.settle({ errorCode: ErrorCode.REBALANCE_IN_PROGRESS, assignment: Buffer.alloc(0) })
+    }
+  }
+
   // ---- requests
 
   join(caller: Caller, body: JoinBody, nowMs: number): Outcome<JoinReply> {

@@ -8,4 +8,6 @@ export interface ConsumerGroupConfig {
   readonly membersMax: number
   /** `group.consumer.assignors`, the default one first. */
   readonly assignors: readonly string[]
+  /** `group.consumer.migration.policy`, in lower case: `disabled`, `upgrade`, `downgrade` or `bidirectional`. */
+  readonly migrationPolicy: string
 }

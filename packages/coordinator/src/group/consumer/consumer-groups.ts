@@ -6,6 +6,7 @@ import type {
   MessageOf,
 } from '@ottla/protocol'
 import type { CoordinatorRecord } from '../../runtime/record.ts'
+import { Timeline } from '../../runtime/timeline.ts'
 import type { Assignment } from '../assignors/assignor.ts'
 import type { GroupContext } from '../context.ts'
 import { restoreOwned } from './assigned.ts'
@@ -32,6 +33,13 @@ export class ConsumerGroups {
 
   constructor(context: GroupContext) {
     this.#context = context
+  }
+
+  /** A group as these records will make it; nothing of it is in the shard. */
+  static draft(context: GroupContext, groupId: string, records: readonly CoordinatorRecord[]): ConsumerGroup {
+    const groups = new ConsumerGroups({ ...context, timeline: new Timeline() })
+    for (const record of records) groups.replay(record)
+    return groups.getOrCreate(groupId)
   }
 
   get(groupId: string): ConsumerGroup | undefined {

@@ -1,17 +1,16 @@
 import { ErrorCode } from '@ottla/protocol'
 import { CoordinatorError, type Outcome, replyOnly } from '../../runtime/outcome.ts'
-import type { CoordinatorRecord } from '../../runtime/record.ts'
-import { type Assignment, NO_PARTITIONS } from '../assignors/assignor.ts'
 import type { Caller } from '../classic/classic-groups.ts'
 import type { GroupContext } from '../context.ts'
 import { listOf, sameOwned } from './assigned.ts'
 import type { ConsumerGroup } from './consumer-group.ts'
 import type { ConsumerGroups } from './consumer-groups.ts'
-import { type CurrentAssignment, isReconciled, NEWLY_JOINED, reconcile } from './current-assignment.ts'
-import { NextEpoch } from './next-epoch.ts'
-import { currentRecord, memberTombstones, subscriptionRecord, targetRecord } from './records.ts'
-import { ConsumerSessions } from './sessions.ts'
-import { type Subscription, sameSubscription, topicList, wantsOtherTopics } from './subscription.ts'
+import { type CurrentAssignment, NEWLY_JOINED } from './current-assignment.ts'
+import type { Departures } from './departures.ts'
+import { advance, type Found, known, newcomer, successor } from './progress.ts'
+import { currentRecord } from './records.ts'
+import type { ConsumerSessions } from './sessions.ts'
+import { type Subscription, topicList } from './subscription.ts'
 import {
   checkHeartbeat,
   checkMemberEpoch,
@@ -38,17 +37,6 @@ export function heartbeatRefusal(errorCode: number, errorMessage: string | null 
   return { errorCode, errorMessage, memberId: null, memberEpoch: 0, heartbeatIntervalMs: 0, assignment: null }
 }
 
-/** A member as a heartbeat finds it. */
-interface Found {
-  readonly memberId: string
-  /** Null: it is new. */
-  readonly subscription: Subscription | null
-  readonly current: CurrentAssignment
-  readonly target: Assignment
-  /** The member id of the static member whose place it takes. */
-  readonly replaced: string | null
-}
-
 /**
  * The one request of consumer groups: members join, stay, give up and take partitions, and leave by it
  * (`GroupMetadataManager.consumerGroupHeartbeat` in Apache Kafka).
@@ -70,23 +58,28 @@ interface Found {
 export class Heartbeats {
   readonly #context: GroupContext
   readonly #groups: ConsumerGroups
-  readonly sessions: ConsumerSessions
+  readonly #sessions: ConsumerSessions
+  readonly #departures: Departures
 
-  constructor(context: GroupContext, groups: ConsumerGroups) {
+  constructor(context: GroupContext, groups: ConsumerGroups, sessions: ConsumerSessions, departures: Departures) {
     this.#context = context
     this.#groups = groups
-    this.sessions = new ConsumerSessions(context, groups, (group, memberId, why, nowMs) => {
-      context.log('member is put out of its consumer group', { group: group.groupId, member: memberId, why })
-      return { records: this.#without(group, memberId, nowMs), reply: undefined }
-    })
+    this.#sessions = sessions
+    this.#departures = departures
   }
 
-  heartbeat(caller: Caller, body: HeartbeatBody, nowMs: number): Outcome<HeartbeatReply> {
+  /** `becoming`: the group as it will be, where this request makes it one of the consumer protocol. */
+  heartbeat(
+    caller: Caller,
+    body: HeartbeatBody,
+    nowMs: number,
+    becoming: ConsumerGroup | null = null,
+  ): Outcome<HeartbeatReply> {
     try {
       checkHeartbeat(body, caller.apiVersion, this.#context.config.consumer.assignors)
       const { memberEpoch } = body
       if (memberEpoch === LEAVE_EPOCH || memberEpoch === STATIC_LEAVE_EPOCH) return this.#leave(body, nowMs)
-      return this.#stay(caller, body, nowMs)
+      return this.#stay(caller, body, becoming, nowMs)
     } catch (error) {
       if (error instanceof CoordinatorError) return replyOnly(heartbeatRefusal(error.errorCode, error.message))
       throw error
@@ -95,29 +88,16 @@ export class Heartbeats {
 
   // ---- join and stay
 
-  #stay(caller: Caller, body: HeartbeatBody, nowMs: number): Outcome<HeartbeatReply> {
+  #stay(caller: Caller, body: HeartbeatBody, becoming: ConsumerGroup | null, nowMs: number): Outcome<HeartbeatReply> {
     const { groupId, topicPartitions } = body
-    const group = this.#groupOf(body)
+    const group = becoming ?? this.#groupOf(body)
+    this.#checkRoom(group, body)
     const found = this.#find(group, body)
     const { memberId } = found
-    const records = found.replaced === null ? [] : replacement(group, found)
     const subscription = subscribed(caller, body, found.subscription)
-    const isOther = found.subscription === null || !sameSubscription(found.subscription, subscription)
-    if (isOther) records.push(subscriptionRecord(groupId, memberId, subscription))
-
-    const { goal, changes } = this.#goal(group, found, subscription, nowMs)
-    records.push(...changes)
-    const current = isReconciled(found.current, goal.epoch)
-      ? found.current
-      : reconcile(
-          found.current,
-          { ...goal, isOwned: (topicId, partition) => this.#isOwned(group, found, topicId, partition) },
-          topicPartitions,
-        )
-    const isMoved = current !== found.current || found.subscription === null
-    if (isMoved) records.push(currentRecord(groupId, memberId, current))
-    this.sessions.heardOf(groupId, memberId)
-    if (isMoved) this.sessions.awaitRevocation(groupId, memberId, current, subscription.rebalanceTimeoutMs)
+    const { records, current, isMoved } = advance(this.#context, group, found, subscription, topicPartitions, nowMs)
+    this.#sessions.heardOf(groupId, memberId)
+    if (isMoved) this.#sessions.awaitRevocation(groupId, memberId, current, subscription.rebalanceTimeoutMs)
 
     const isFull =
       body.memberEpoch === JOIN_EPOCH ||
@@ -138,31 +118,29 @@ export class Heartbeats {
     }
   }
 
-  #groupOf({ groupId, memberId, memberEpoch, instanceId }: HeartbeatBody): ConsumerGroup {
+  #groupOf({ groupId, memberEpoch }: HeartbeatBody): ConsumerGroup {
     const group = this.#groups.get(groupId)
     if (group === undefined && memberEpoch !== JOIN_EPOCH) throw unknownGroup(groupId)
-    if (group === undefined) return this.#groups.getOrCreate(groupId)
+    return group ?? this.#groups.getOrCreate(groupId)
+  }
+
+  #checkRoom(group: ConsumerGroup, { memberId, instanceId }: HeartbeatBody): void {
     const { membersMax } = this.#context.config.consumer
     const isKnown = group.has(memberId) || (instanceId !== null && group.staticMemberId(instanceId) !== undefined)
-    if (group.subscriptions.size >= membersMax && !isKnown) {
-      throw new CoordinatorError(
-        ErrorCode.GROUP_MAX_SIZE_REACHED,
-        `The consumer group has reached its maximum capacity of ${membersMax} members.`,
-      )
-    }
-    return group
+    if (group.subscriptions.size < membersMax || isKnown) return
+    throw new CoordinatorError(
+      ErrorCode.GROUP_MAX_SIZE_REACHED,
+      `The consumer group has reached its maximum capacity of ${membersMax} members.`,
+    )
   }
 
   #find(group: ConsumerGroup, body: HeartbeatBody): Found {
     const { instanceId, memberEpoch } = body
     if (instanceId !== null) return this.#findStatic(group, body, instanceId)
-    const memberId = body.memberId === '' ? this.#context.newUuid() : body.memberId
-    const subscription = group.subscriptions.get(memberId) ?? null
-    if (subscription === null) {
-      if (memberEpoch !== JOIN_EPOCH) throw unknownMember(group.groupId, memberId)
-      return { memberId, subscription, current: NEWLY_JOINED, target: NO_PARTITIONS, replaced: null }
-    }
-    return known(group, memberId, subscription, body)
+    const memberId = this.#idOf(body)
+    if (group.has(memberId)) return checked(known(group, memberId), body)
+    if (memberEpoch !== JOIN_EPOCH) throw unknownMember(group.groupId, memberId)
+    return newcomer(memberId)
   }
 
   #findStatic(group: ConsumerGroup, body: HeartbeatBody, instanceId: string): Found {
@@ -170,62 +148,25 @@ export class Heartbeats {
     const holder = group.staticMemberId(instanceId)
     if (holder === undefined) {
       if (memberEpoch !== JOIN_EPOCH) throw unknownInstance(instanceId)
-      const memberId = body.memberId === '' ? this.#context.newUuid() : body.memberId
-      return { memberId, subscription: null, current: NEWLY_JOINED, target: NO_PARTITIONS, replaced: null }
+      return newcomer(this.#idOf(body))
     }
-    const subscription = group.subscriptions.get(holder)!
     if (memberEpoch !== JOIN_EPOCH) {
       if (holder !== body.memberId) throw fencedInstance(instanceId, body.memberId, holder)
-      return known(group, holder, subscription, body)
+      return checked(known(group, holder), body)
     }
-    const before = group.current(holder)
-    if (before.memberEpoch !== STATIC_LEAVE_EPOCH) {
+    const isClassic = group.subscriptions.get(holder)!.classic !== null
+    if (!isClassic && group.current(holder).memberEpoch !== STATIC_LEAVE_EPOCH) {
       throw new CoordinatorError(
         ErrorCode.UNRELEASED_INSTANCE_ID,
         `Static member ${body.memberId} with instance id ${instanceId} cannot join the group because the instance id ` +
           `is owned by ${holder} member.`,
       )
     }
-    const memberId = body.memberId === '' ? this.#context.newUuid() : body.memberId
-    return {
-      memberId,
-      subscription,
-      current: { ...NEWLY_JOINED, assigned: before.assigned },
-      target: group.target(holder),
-      replaced: holder,
-    }
+    return successor(group, holder, this.#idOf(body))
   }
 
-  /** What the member is led to, and the records that change it for the group. */
-  #goal(
-    group: ConsumerGroup,
-    found: Found,
-    subscription: Subscription,
-    nowMs: number,
-  ): { goal: { epoch: number; target: Assignment }; changes: readonly CoordinatorRecord[] } {
-    const { memberId } = found
-    const isDue = found.subscription === null || wantsOtherTopics(found.subscription, subscription)
-    const isAssigned = group.epoch === group.targetEpoch
-    if (!isDue && isAssigned && group.checkedVersion === this.#context.topics().version) {
-      return { goal: { epoch: group.targetEpoch, target: found.target }, changes: [] }
-    }
-    const members = new Map(group.subscriptions)
-    if (found.replaced !== null) members.delete(found.replaced)
-    members.set(memberId, subscription)
-    const next = new NextEpoch(this.#context, group, members, nowMs)
-    next.raise(isDue)
-    if (next.epoch === group.targetEpoch) {
-      return { goal: { epoch: group.targetEpoch, target: found.target }, changes: next.records }
-    }
-    const targets = next.assign((id) => (id === memberId ? found.target : group.target(id)))
-    return { goal: { epoch: next.epoch, target: targets.get(memberId)! }, changes: next.records }
-  }
-
-  /** What the one before had is the member's own. */
-  #isOwned(group: ConsumerGroup, found: Found, topicId: string, partition: number): boolean {
-    if (!group.isOwned(topicId, partition)) return false
-    const before = found.replaced === null ? null : group.current(found.replaced)
-    return before?.assigned.get(topicId)?.has(partition) !== true
+  #idOf({ memberId }: HeartbeatBody): string {
+    return memberId === '' ? this.#context.newUuid() : memberId
   }
 
   // ---- leave
@@ -241,34 +182,16 @@ export class Heartbeats {
     const reply = { ...heartbeatRefusal(ErrorCode.NONE), memberId, memberEpoch }
     if (memberEpoch === LEAVE_EPOCH) {
       this.#context.log('member leaves its consumer group', { group: groupId, member: memberId })
-      return { records: this.#without(group, memberId, nowMs), reply }
+      return { ...this.#departures.depart(group, [memberId], nowMs), reply }
     }
     return { records: [currentRecord(groupId, memberId, away(group.current(memberId)))], reply }
   }
-
-  /** The group goes on without the member. */
-  #without(group: ConsumerGroup, memberId: string, nowMs: number): CoordinatorRecord[] {
-    const members = new Map(group.subscriptions)
-    members.delete(memberId)
-    const next = new NextEpoch(this.#context, group, members, nowMs)
-    next.raise(true)
-    // Nobody is left who would ask for a target: this one says since when.
-    if (members.size === 0) next.assign((id) => group.target(id))
-    return [...memberTombstones(group.groupId, memberId), ...next.records]
-  }
 }
 
-function known(
-  group: ConsumerGroup,
-  memberId: string,
-  subscription: Subscription,
-  { memberEpoch, topicPartitions }: HeartbeatBody,
-): Found {
-  const current = group.current(memberId)
-  const found = { memberId, subscription, target: group.target(memberId), replaced: null }
-  // Who begins again has nothing, and says so.
-  if (memberEpoch !== JOIN_EPOCH) checkMemberEpoch(current, memberEpoch, topicPartitions)
-  return { ...found, current }
+/** Who begins again has nothing, and says so; of any other the epoch must be right. */
+function checked(found: Found, { memberEpoch, topicPartitions }: HeartbeatBody): Found {
+  if (memberEpoch !== JOIN_EPOCH) checkMemberEpoch(found.current, memberEpoch, topicPartitions)
+  return found
 }
 
 /** The member's subscription with what the request says of it; what it leaves out is as before. */
@@ -284,17 +207,6 @@ function subscribed(caller: Caller, body: HeartbeatBody, before: Subscription | 
     serverAssignor: body.serverAssignor ?? before?.serverAssignor ?? null,
     classic: null,
   }
-}
-
-/** The records by which a member takes the place of a static one that is away. */
-function replacement(group: ConsumerGroup, { memberId, subscription, current, target, replaced }: Found) {
-  const { groupId } = group
-  return [
-    ...memberTombstones(groupId, replaced!),
-    subscriptionRecord(groupId, memberId, subscription!),
-    targetRecord(groupId, memberId, target),
-    currentRecord(groupId, memberId, current),
-  ]
 }
 
 function away(current: CurrentAssignment): CurrentAssignment {

@@ -9,6 +9,9 @@ export type PutOut = (group: ConsumerGroup, memberId: string, why: string, nowMs
 const sessionKey = (groupId: string, memberId: string): string => `consumer session ${groupId} ${memberId}`
 const revocationKey = (groupId: string, memberId: string): string => `consumer revocation ${groupId} ${memberId}`
 
+const joinKey = (groupId: string, memberId: string): string => `consumer join ${groupId} ${memberId}`
+const syncKey = (groupId: string, memberId: string): string => `consumer sync ${groupId} ${memberId}`
+
 /**
  * How long members may be silent, and how long they may take to give up partitions. A timer that has outlived what it was for
  * does nothing.
@@ -27,19 +30,51 @@ export class ConsumerSessions {
   /** Every member's time begins anew. */
   loaded(): void {
     for (const group of this.#groups.all()) {
-      for (const [memberId, { rebalanceTimeoutMs }] of group.subscriptions) {
-        this.heardOf(group.groupId, memberId)
-        this.awaitRevocation(group.groupId, memberId, group.current(memberId), rebalanceTimeoutMs)
+      for (const [memberId, { rebalanceTimeoutMs, classic }] of group.subscriptions) {
+        this.heardOf(group.groupId, memberId, classic?.sessionTimeoutMs)
+        if (classic === null) this.awaitRevocation(group.groupId, memberId, group.current(memberId), rebalanceTimeoutMs)
       }
     }
   }
 
-  heardOf(groupId: string, memberId: string): void {
-    const { sessionTimeoutMs } = this.#context.config.consumer
-    this.#context.timers.schedule(sessionKey(groupId, memberId), sessionTimeoutMs, (nowMs) => {
+  /** Members of the classic protocol say themselves how long. */
+  heardOf(groupId: string, memberId: string, timeoutMs = this.#context.config.consumer.sessionTimeoutMs): void {
+    this.#schedule(sessionKey(groupId, memberId), groupId, memberId, timeoutMs, 'its session is over')
+  }
+
+  /** A classic member has been told to join again. */
+  awaitJoin(groupId: string, memberId: string, timeoutMs: number): void {
+    const key = joinKey(groupId, memberId)
+    if (this.#context.timers.isScheduled(key)) return
+    this.#schedule(key, groupId, memberId, timeoutMs, 'it did not join again in time')
+  }
+
+  /** A classic member has joined, and is to ask for what it has. */
+  awaitSync(groupId: string, memberId: string, timeoutMs: number): void {
+    this.#context.timers.cancel(joinKey(groupId, memberId))
+    this.#schedule(
+      syncKey(groupId, memberId),
+      groupId,
+      memberId,
+      timeoutMs,
+      'it did not ask for its assignment in time',
+    )
+  }
+
+  synced(groupId: string, memberId: string): void {
+    this.#context.timers.cancel(syncKey(groupId, memberId))
+  }
+
+  /** The member is gone. */
+  forget(groupId: string, memberId: string): void {
+    for (const key of [sessionKey, revocationKey, joinKey, syncKey]) this.#context.timers.cancel(key(groupId, memberId))
+  }
+
+  #schedule(key: string, groupId: string, memberId: string, timeoutMs: number, why: string): void {
+    this.#context.timers.schedule(key, timeoutMs, (nowMs) => {
       const group = this.#groups.get(groupId)
       if (group === undefined || !group.has(memberId)) return NOTHING
-      return this.#putOut(group, memberId, 'its session is over', nowMs)
+      return this.#putOut(group, memberId, why, nowMs)
     })
   }
 

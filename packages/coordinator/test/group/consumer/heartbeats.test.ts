@@ -284,25 +284,6 @@ test('offsets are kept while there are members, then as long as configured from 
   assert.equal(b.describe(), null)
 })
 
-test('a group without members may change its protocol, one with members may not', () => {
-  const b = bench()
-  const a = b.client('a')
-  const { memberId } = b.enter()
-  assert.equal(a.beat()!.errorCode, ErrorCode.GROUP_ID_NOT_FOUND, 'there is a classic member')
-  b.host.advance(0)
-  b.leave({ memberId })
-  b.host.advance(0)
-  assert.equal(a.beat()!.errorCode, ErrorCode.NONE)
-  assert.equal(b.groups.list().groups[0].type, 'Consumer')
-  assert.equal(b.join().reply!.errorCode, ErrorCode.INCONSISTENT_GROUP_PROTOCOL)
-  a.leave()
-  const back = b.enter()
-  b.host.advance(0)
-  assert.equal(back.pending.reply!.errorCode, ErrorCode.NONE)
-  assert.equal(b.describe(), null)
-  assert.equal(b.groups.list().groups[0].type, 'Classic')
-})
-
 test('a failed append leaves no trace, and what was done is done again', () => {
   const b = bench()
   const a = b.client('a')
