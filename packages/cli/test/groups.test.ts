@@ -12,6 +12,7 @@ import {
   describeGroupsApi,
   groupOffsetsApi,
   listGroupsApi,
+  removeMembersApi,
 } from '../../client/src/admin/apis.ts'
 import { findCoordinatorApi, listOffsetsApi, metadataApi } from '../../client/src/apis.ts'
 import { FakeBroker, metadataOf } from '../../client/test/support/fake-broker.ts'
@@ -296,8 +297,12 @@ t              0          4    9    5  has     10.0.0.1  has-id
 test('a group with members is not moved, and it is said who they are', async (t) => {
   const { fake, bootstrap } = await groupsWithMembers(t)
   const who = 'ottla: group old has 2 members (has at 10.0.0.1 and others): '
+  const stay = '; static ones that are stopped stay for a while, `ottla group members --remove` ends that'
   const refused = await run('group seek old --to start --execute', bootstrap)
-  assert.deepEqual([refused.code, refused.stdout, refused.stderr], [1, '', `${who}stop them first, then move it\n`])
+  assert.deepEqual(
+    [refused.code, refused.stdout, refused.stderr],
+    [1, '', `${who}stop them first, then move it${stay}\n`],
+  )
   assert.equal(fake.count('OffsetCommit'), 0)
   const shown = await run('group seek old --to start', bootstrap)
   assert.deepEqual([shown.code, shown.stderr], [0, `${dryRun}${who}--execute is refused until they are stopped\n`])
@@ -312,6 +317,23 @@ test('a group with members is not moved, and it is said who they are', async (t)
   assert.deepEqual(
     [deleted.code, deleted.stderr],
     [1, 'ottla: group old has members: stop them first (`ottla group members` shows them)\n'],
+  )
+})
+
+test('a member is put out by its id, a static one by that of its instance', async (t) => {
+  const { fake, bootstrap } = await groupsWithMembers(t)
+  fake.on(removeMembersApi, ({ members }) => ({ members: members.map((m) => ({ ...m, errorCode: 0 })) }))
+  const removed = await run('group members old --remove i1 --remove has-id --reason test', bootstrap)
+  assert.deepEqual([removed.code, removed.stdout], [0, 'i1 is out of old\nhas-id is out of old\n'])
+  const [{ body }] = fake.requests.filter((r) => r.name === 'LeaveGroup')
+  assert.deepEqual((body as { members: unknown }).members, [
+    { memberId: '', groupInstanceId: 'i1', reason: 'test' },
+    { memberId: 'has-id', groupInstanceId: null, reason: 'test' },
+  ])
+  const absent = await run('group members old --remove i2', bootstrap)
+  assert.deepEqual(
+    [absent.code, absent.stderr],
+    [4, 'ottla: group old has no member or instance i2: nobody was put out\n'],
   )
 })
 

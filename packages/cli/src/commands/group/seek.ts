@@ -190,7 +190,11 @@ function nothingToMove(
 
 function refuseMembers(group: GroupInfo): void {
   if (group.members.length === 0) return
-  throw new CommandError(`${membersOf(group)}: stop them first, then move it`, exitCodes.failed)
+  const isStatic = group.members.some((m) => m.instanceId !== null)
+  const stay = isStatic
+    ? '; static ones that are stopped stay for a while, `ottla group members --remove` ends that'
+    : ''
+  throw new CommandError(`${membersOf(group)}: stop them first, then move it${stay}`, exitCodes.failed)
 }
 
 function membersOf({ groupId, members }: GroupInfo): string {
