@@ -17,6 +17,8 @@ export class ConsumerClient {
   regex: string | null = null
   epoch = 0
   owned: Owned = {}
+  /** What it has been told to have, and has not taken up yet: giving up takes time. */
+  #told: Owned | null = null
 
   constructor(bench: ConsumerBench, memberId: string, topics: readonly string[], more: Partial<ConsumerClient> = {}) {
     this.bench = bench
@@ -29,6 +31,7 @@ export class ConsumerClient {
 
   /** The next heartbeat, in full; null if it is not answered yet. */
   beat(more: Body = {}): ConsumerHeartbeatReply | null {
+    this.#settle()
     return this.take(
       this.bench.beat({
         groupId: this.group,
@@ -42,6 +45,32 @@ export class ConsumerClient {
         ...more,
       }),
     )
+  }
+
+  /** A heartbeat that says only what it has; what its answer takes from the member, or gives it, has to wait for the next one. */
+  beatSlowly(): ConsumerHeartbeatReply | null {
+    this.#settle()
+    const before = this.owned
+    const { group, memberId, epoch, instanceId } = this
+    const reply = this.take(
+      this.bench.beat({
+        groupId: group,
+        memberId,
+        memberEpoch: epoch,
+        instanceId,
+        topicPartitions: this.bench.listOf(this.owned),
+      }),
+    )
+    if (this.epoch > 0 && this.owned !== before) {
+      this.#told = this.owned
+      this.owned = before
+    }
+    return reply
+  }
+
+  #settle(): void {
+    if (this.#told !== null && this.epoch > 0) this.owned = this.#told
+    this.#told = null
   }
 
   take(reply: ConsumerHeartbeatReply | null): ConsumerHeartbeatReply | null {

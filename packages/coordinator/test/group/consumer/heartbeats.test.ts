@@ -163,6 +163,19 @@ test('static members: back in time there is no new epoch; while it is there nobo
   assert.equal(stranger.beat({ memberEpoch: 1 })!.errorCode, ErrorCode.UNKNOWN_MEMBER_ID)
 })
 
+test('a static member comes back wanting something else: what it had goes to the others', () => {
+  const b = bench()
+  b.topic('u', 2)
+  const a = b.client('a', ['t'], { instanceId: 'i' })
+  const c = b.client('c')
+  for (const client of [a, c, a, a, c]) client.beat()
+  a.leave(-2)
+  const next = b.client('n', ['u'], { instanceId: 'i' })
+  for (const client of [next, c, next, c]) client.beat()
+  assert.deepEqual([next.owned, c.owned], [{ u: [0, 1] }, { t: [0, 1, 2, 3, 4, 5] }])
+  assert.equal(b.machine!.consumer.get('g')!.hasTarget('a'), false)
+})
+
 test('a static member that does not come back in time is out', () => {
   const b = bench()
   const a = b.client('a', ['t'], { instanceId: 'i' })

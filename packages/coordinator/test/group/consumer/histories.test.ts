@@ -65,7 +65,8 @@ class History {
       client.beat()
       client.epoch = epoch
       client.owned = owned
-    } else client.beat()
+    } else if (client.epoch > 0 && this.random.chance(50)) client.beatSlowly()
+    else client.beat()
   }
 
   #leave(): void {
