@@ -42,9 +42,6 @@ export function explain(error: unknown): { message: string; exitCode: number } {
         message: `${error.message}: stop them first (\`ottla group members\` shows them)`,
         exitCode: exitCodes.failed,
       }
-    case 'UNSUPPORTED_API':
-    case 'UNSUPPORTED_VERSION':
-      return { message: `${error.message}: the broker cannot do this`, exitCode: exitCodes.failed }
     case 'RECORD_TOO_LARGE':
       return { message: `${error.message}: -X max.request.size=… raises it`, exitCode: exitCodes.failed }
     case 'ENOENT':

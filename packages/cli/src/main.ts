@@ -135,7 +135,13 @@ async function warnings(): Promise<Logger> {
 const verbs: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   topic: { '--list': 'list', '--describe': 'describe', '--create': 'create', '--alter': 'alter', '--delete': 'delete' },
   config: { '--describe': 'describe', '--alter': 'set' },
-  group: { '--list': 'list', '--describe': 'describe', '--reset-offsets': 'seek', '--delete': 'delete' },
+  group: {
+    '--list': 'list',
+    '--describe': 'describe',
+    '--reset-offsets': 'seek',
+    '--delete-offsets': 'delete',
+    '--delete': 'delete',
+  },
 }
 
 /** `topic --create …` as `topic create …`; anything else as it is. */

@@ -191,3 +191,22 @@ test('what kafka-configs knows and ottla does not is one sentence', async () => 
     refused('config --bootstrap-controller c:1 --describe --topic x', `--bootstrap-controller: ${asked}`),
   ])
 })
+
+test('kafka-consumer-groups: its actions and ways of saying where to', async () => {
+  await ok('topic --create --topic moved --partitions 2')
+  await ok('produce moved -p 1 -k k --timestamp 2026-01-01T00:00:00Z')
+  const reset = 'group --reset-offsets --group spelled --topic moved'
+  assert.match(await ok(`${reset} --to-latest --execute`), /moved +1 +- +0 +- +moved/)
+  assert.match(await ok(`${reset}:1 --to-earliest --execute`), /^TOPIC.*\nmoved +1 +0 +0 +0 +unchanged\n$/)
+  const dry = await run(`${reset} --to-offset 0 --dry-run`)
+  assert.deepEqual([dry.code, dry.stdout.split('\n').length], [0, 4])
+  assert.match(await ok('group --list --names'), /^spelled$/m)
+  assert.match(await ok('group --describe --group spelled'), /^Group spelled: Empty, /)
+  assert.match(await ok('group --describe --all-groups'), /^Group spelled: Empty, /m)
+  assert.equal(
+    await ok('group --delete-offsets --group spelled --topic moved'),
+    'deleted the offset of moved-0\ndeleted the offset of moved-1\n',
+  )
+  await refused(`${reset} --by-duration PT1H`, '--by-duration: --to @-1h goes back by an hour')
+  await refused('group --describe --group spelled --members', '--members: `ottla group members` shows them')
+})

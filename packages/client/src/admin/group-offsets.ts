@@ -6,7 +6,7 @@ import { BrokerError, type KafkaError } from '../errors.ts'
 import { ALTER_OFFSETS_LAST, alterOffsetsApi, deleteOffsetsApi, GROUP_OFFSETS_LAST, groupOffsetsApi } from './apis.ts'
 import { askCoordinator, askCoordinators } from './by-coordinator.ts'
 import { byPartition } from './groups.ts'
-import { type ItemResult, leftOut, resultError } from './results.ts'
+import { type ItemResult, leftOut, resultError, tooOld } from './results.ts'
 
 export interface GroupOffsetsQuery {
   readonly groupId: string
@@ -77,7 +77,7 @@ async function fetchOffsets(
   requireStable: boolean,
 ): Promise<(Answered | KafkaError)[]> {
   const version = connection.versions.pick(groupOffsetsApi, GROUP_OFFSETS_LAST)
-  const unsupported = (what: string) => groupIds.map(() => new BrokerError(ErrorCode.UNSUPPORTED_VERSION, what))
+  const unsupported = (what: string) => groupIds.map(() => tooOld(what))
   if (requireStable && version < REQUIRE_STABLE) return unsupported('stable offsets')
   if (version < ALL_PARTITIONS && groupIds.some((id) => partitionsOf(id) === null)) {
     return unsupported('offsets of all partitions of a group')

@@ -17,7 +17,7 @@ import {
   removeMembersApi,
 } from './apis.ts'
 import { askCoordinator, askCoordinators } from './by-coordinator.ts'
-import { byName, type ItemResult, leftOut, resultError } from './results.ts'
+import { byName, type ItemResult, leftOut, resultError, tooOld } from './results.ts'
 import { type BrokerFailure, onEachBroker } from './routing.ts'
 
 export const groupStates = [
@@ -125,7 +125,7 @@ export async function listGroups(
     const filter = { statesFilter: states, typesFilter: knowsTypes ? types : [] }
     const version = connection.versions.pick(listGroupsApi)
     if (states.length > 0 && version < LIST_STATES) {
-      throw new BrokerError(ErrorCode.UNSUPPORTED_VERSION, `filter on states at broker ${brokerId}`)
+      throw tooOld(`filter on states at broker ${brokerId}`)
     }
     const response = await connection.call(listGroupsApi, filter, { version })
     if (response.errorCode !== 0) throw new BrokerError(response.errorCode, `groups of broker ${brokerId}`)
@@ -295,7 +295,7 @@ export async function removeMembers(
   return askCoordinator<RemovedMember[]>(cluster, 'group', groupId, async (connection) => {
     const version = connection.versions.pick(removeMembersApi)
     if (version < REMOVE_SEVERAL && members.some((m) => m.memberId === undefined)) {
-      return new BrokerError(ErrorCode.UNSUPPORTED_VERSION, `removal of static members of group ${groupId}`)
+      return tooOld(`removal of static members of group ${groupId}`)
     }
     const results: RemovedMember[] = []
     for (const some of version < REMOVE_SEVERAL ? members.map((m) => [m]) : [members]) {

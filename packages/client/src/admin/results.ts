@@ -27,6 +27,11 @@ export function leftOut(what: string): BrokerError {
   return new BrokerError(ErrorCode.UNKNOWN_SERVER_ERROR, what, 'the broker did not answer for it')
 }
 
+/** The broker's versions of an API do not know `what` was asked for. */
+export function tooOld(what: string): BrokerError {
+  return new BrokerError(ErrorCode.UNSUPPORTED_VERSION, what, `${what}: the broker is too old for it`)
+}
+
 /** Anything but a `KafkaError` is a bug, and thrown. */
 export function asKafkaError(error: unknown): KafkaError {
   if (error instanceof KafkaError) return error

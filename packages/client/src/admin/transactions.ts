@@ -6,7 +6,7 @@ import { BrokerError, type KafkaError } from '../errors.ts'
 import { describeProducersApi, describeTransactionsApi, listTransactionsApi, writeTxnMarkersApi } from './apis.ts'
 import { askCoordinators } from './by-coordinator.ts'
 import { byPartition } from './groups.ts'
-import { byName, type ItemResult, leftOut, resultError } from './results.ts'
+import { byName, type ItemResult, leftOut, resultError, tooOld } from './results.ts'
 import { type BrokerFailure, onEachBroker } from './routing.ts'
 
 export const transactionStates = [
@@ -105,7 +105,7 @@ export async function listTransactions(
           ? 'pattern'
           : null
     if (unknown !== null) {
-      throw new BrokerError(ErrorCode.UNSUPPORTED_VERSION, `filter on the ${unknown} at broker ${brokerId}`)
+      throw tooOld(`filter on the ${unknown} at broker ${brokerId}`)
     }
     const response = await connection.call(
       listTransactionsApi,

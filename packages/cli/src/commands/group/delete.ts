@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { type CommandContext, type CommandModule, UsageError } from '../../command.ts'
-import { append } from '../../globals.ts'
+import { addHidden, append } from '../../globals.ts'
 import { parsePartitions } from '../../partition-list.ts'
 import { report } from '../topic/shared.ts'
 import { addGroupAlias, someGroups } from './shared.ts'
@@ -15,6 +15,7 @@ export const command: CommandModule = {
       .option('--offsets-of <topic>', 'keep the group, delete its offsets of this topic; may be repeated', append)
       .option('-p, --partition <n>', 'with --offsets-of: only of this partition; may be repeated, or 0,2,5-7', append)
     addGroupAlias(command)
+    addHidden(command, '--topic <name>', append)
     command.addHelpText(
       'after',
       `
@@ -30,7 +31,8 @@ Examples:
   async run(context: CommandContext): Promise<number> {
     const { options } = context
     const groups = someGroups(context)
-    const topics = options.offsetsOf as string[] | undefined
+    // Apache Kafka's tool deletes offsets with `--delete-offsets --group … --topic …`.
+    const topics = (options.offsetsOf ?? options.topic) as string[] | undefined
     if (topics !== undefined) return deleteOffsets(context, groups, topics)
     if (options.partition !== undefined) throw new UsageError('-p says which offsets, --offsets-of of which topic')
     const { admin } = await context.kafka()

@@ -1,6 +1,7 @@
 import type { GroupLag, PartitionLag } from '@ottla/client'
 import type { Command } from 'commander'
 import type { CommandContext, CommandModule } from '../../command.ts'
+import { addHidden, addRefused } from '../../globals.ts'
 import { formatCount } from '../../output/progress.ts'
 import type { Column } from '../../output/table.ts'
 import { memberData } from './members.ts'
@@ -14,6 +15,11 @@ export const command: CommandModule = {
       .argument('[group...]', 'groups to describe')
       .option('--read-committed', 'count up to the last stable offset, as readers of transactions do')
     addGroupAlias(command)
+    addHidden(command, '--all-groups')
+    addHidden(command, '--offsets')
+    addHidden(command, '--verbose')
+    addRefused(command, '--members', '--members: `ottla group members` shows them')
+    addRefused(command, '--state', '--state: it stands in the first line of each group')
     command.addHelpText(
       'after',
       `
@@ -28,8 +34,9 @@ Examples:
 
   async run(context: CommandContext): Promise<number> {
     const { options, output } = context
-    const names = someGroups(context)
+    const named = options.allGroups ? null : someGroups(context)
     const { admin } = await context.kafka()
+    const names = named ?? (await admin.listGroups({ types: ['classic', 'consumer'] })).groups.map((g) => g.groupId)
     const groups = await admin.groupLag(names, { readCommitted: options.readCommitted === true })
     if (output.format !== 'table') {
       await output.data(groups.map(dataOf))

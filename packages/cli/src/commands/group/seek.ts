@@ -5,7 +5,7 @@ import { addSuggested } from '../../choices.ts'
 import { type CommandContext, CommandError, type CommandModule, UsageError } from '../../command.ts'
 import { explain } from '../../errors.ts'
 import { exitCodes } from '../../exit-codes.ts'
-import { addHidden, append } from '../../globals.ts'
+import { addHidden, addRefused, append } from '../../globals.ts'
 import { formatCount, formatNumber } from '../../output/progress.ts'
 import { parsePartitions } from '../../partition-list.ts'
 import { parseOffsetRange } from '../../records/offset-spec.ts'
@@ -38,6 +38,9 @@ export const command: CommandModule = {
     addHidden(command, '--to-offset <n>', wholeNumber('--to-offset', 0) as never)
     addHidden(command, '--to-datetime <time>')
     addHidden(command, '--shift-by <n>')
+    addRefused(command, '--by-duration <duration>', '--by-duration: --to @-1h goes back by an hour')
+    addRefused(command, '--to-current', '--to-current: a group that is not moved stays where it is')
+    addRefused(command, '--all-groups', '--all-groups: one group at a time is moved here')
     command.addHelpText(
       'after',
       `
@@ -73,8 +76,8 @@ async function run(context: CommandContext): Promise<number> {
   const [group, ...args] = options.group === undefined ? context.args : [options.group as string, ...context.args]
   if (group === undefined) throw new UsageError('name the group to move')
   if (options.execute && options.dryRun) throw new UsageError('give either --execute or --dry-run')
-  const topics = [...args, ...((options.topic as string[] | undefined) ?? [])]
-  const wanted = parsePartitions(options.partition)
+  const { topics, partitions: listed } = topicsOf(args, options.topic)
+  const wanted = parsePartitions(options.partition ?? listed)
   const chosen = chosenTarget(context)
   const file = chosen?.kind === 'file' ? readOffsetsFile(chosen.name, group) : null
   if (options.execute && chosen === null) throw new UsageError('--execute: nothing says where to; give --to')
@@ -108,6 +111,16 @@ async function run(context: CommandContext): Promise<number> {
     process.stderr.write('ottla: these are the offsets now; --to, --by, --to-group or --from-file move them\n')
   } else if (chosen !== null) tellDryRun(group, info)
   return codeOf(moves)
+}
+
+/** Apache Kafka's tool writes the partitions behind a topic, `--topic orders:0,1`: with one topic that is `-p`. */
+function topicsOf(args: readonly string[], aliased: readonly string[] = []) {
+  const withPartitions = aliased.filter((text) => text.includes(':'))
+  if (withPartitions.length > 0 && args.length + aliased.length > 1) {
+    throw new UsageError('--topic NAME:0,1 takes one topic at a time')
+  }
+  const topics = [...args, ...aliased.map((text) => text.split(':')[0])]
+  return { topics, partitions: withPartitions[0]?.split(':').slice(1) }
 }
 
 type Chosen =
