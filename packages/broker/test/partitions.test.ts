@@ -149,7 +149,7 @@ test('a transactional batch without a transactional id is refused: nobody could 
   const client = await connect()
   await createTopic(client, 'orders')
   const records = batchOf(['a'], { producerId: 1, producerEpoch: 0, baseSequence: 0, transactional: true })
-  assert.equal((await produceTo(client, 'orders', records)).errorCode, ErrorCode.INVALID_TXN_STATE)
+  assert.equal((await produceTo(client, 'orders', records)).errorCode, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
 })
 
 test('the leader epoch rises with an unclean stop, and tells where the older one ended', async (t) => {

@@ -212,7 +212,7 @@ test('what belongs to no open transaction is refused, by the code that the versi
     const code = await produce(client, 'tx', stranger, ['x'], { version })
     assert.equal(code, ErrorCode.INVALID_PRODUCER_ID_MAPPING)
   }
-  assert.equal(await produce(client, null, producer, ['x']), ErrorCode.INVALID_TXN_STATE)
+  assert.equal(await produce(client, null, producer, ['x']), ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
   assert.equal(await produce(client, 'nobody', producer, ['x']), ErrorCode.INVALID_PRODUCER_ID_MAPPING)
   assert.deepEqual(await read(client, 0, 0), [])
 })
@@ -403,4 +403,77 @@ test('kill -9 leaves no transaction half visible, and an open one is aborted by 
     if (round % 2 === 1) client.send(EndTxnRequest, 5, { transactionalId: 'tx', ...producer, committed: false })
     await broker.kill()
   }
+})
+
+test('a request of transactions v2 is of one producer: nothing is written for another in its shadow', async (t) => {
+  const { connect } = await startBroker(t)
+  const client = await connect()
+  await createTopic(client, 'orders', 3)
+  const producer = await begin(client, 'tx')
+  const others = [await begin(client, 'other'), { ...producer, producerEpoch: producer.producerEpoch + 1 }]
+  const partitionData = [producer, ...others].map((of, index) => ({
+    index,
+    records: batchOf([`${index}`], { ...of, baseSequence: 0, transactional: true }),
+  }))
+  const body = { transactionalId: 'tx', acks: -1, timeoutMs: 10_000, topicData: [{ name: 'orders', partitionData }] }
+  const { responses } = await client.call(ProduceRequest, ProduceResponse, 12, body)
+  const { INVALID_PRODUCER_ID_MAPPING } = ErrorCode
+  assert.deepEqual(
+    responses[0].partitionResponses.map(({ errorCode }) => errorCode),
+    [INVALID_PRODUCER_ID_MAPPING, INVALID_PRODUCER_ID_MAPPING, INVALID_PRODUCER_ID_MAPPING],
+  )
+  for (const partition of [0, 1, 2]) assert.deepEqual(await read(client, 0, partition), [])
+})
+
+test('the producer of an aborted transaction may repeat its abort, and go on', async (t) => {
+  const { connect } = await startBroker(t)
+  const client = await connect()
+  await createTopic(client, 'orders')
+  const producer = await begin(client, 'tx')
+  await produce(client, 'tx', producer, ['x'])
+  const first = await end(client, 'tx', producer, false)
+  assert.deepEqual(await end(client, 'tx', producer, false), first)
+  assert.equal((await end(client, 'tx', producer, true)).errorCode, ErrorCode.INVALID_TXN_STATE)
+  assert.equal(await produce(client, 'tx', first.next, ['y']), ErrorCode.NONE)
+  // The delayed end of the one before does nothing to the one that is open.
+  assert.equal((await end(client, 'tx', producer, false)).errorCode, ErrorCode.PRODUCER_FENCED)
+  assert.equal((await end(client, 'tx', first.next, true)).errorCode, ErrorCode.NONE)
+  assert.deepEqual(await read(client, 1), ['y'])
+})
+
+test('a marker that an operator sends into the log of the coordinator does not stop it from being read', async (t) => {
+  const fs = memoryFileSystem()
+  const { broker, connect } = await startBroker(t, { fs, config: { 'transaction.state.log.num.partitions': 1 } })
+  const client = await connect()
+  await createTopic(client, 'orders')
+  const producer = await begin(client, 'tx')
+  const topics = [{ name: '__transaction_state', partitionIndexes: [0] }]
+  const markers = [{ ...producer, transactionResult: false, coordinatorEpoch: 0, topics }]
+  await client.call(WriteTxnMarkersRequest, WriteTxnMarkersResponse, 1, { markers })
+  assert.equal(await produce(client, 'tx', producer, ['x']), ErrorCode.NONE)
+  await broker.kill()
+  const again = await (await startBroker(t, { fs })).connect()
+  assert.equal((await begin(again, 'tx')).producerEpoch, producer.producerEpoch + 2)
+})
+
+test('a marker of transactions v2 does not end a transaction under its own epoch', async (t) => {
+  const { connect } = await startBroker(t)
+  const client = await connect()
+  await createTopic(client, 'orders')
+  const producer = await begin(client, 'tx')
+  await produce(client, 'tx', producer, ['x'])
+  const mark = async (transactionVersion: number, producerEpoch: number): Promise<number> => {
+    const topics = [{ name: 'orders', partitionIndexes: [0] }]
+    const of = { producerId: producer.producerId, producerEpoch, transactionVersion }
+    const markers = [{ ...of, transactionResult: false, coordinatorEpoch: 0, topics }]
+    const answer = await client.call(WriteTxnMarkersRequest, WriteTxnMarkersResponse, 2, { markers })
+    return answer.markers[0].topics[0].partitions[0].errorCode
+  }
+  const { producerEpoch } = producer
+  assert.equal(await mark(2, producerEpoch), ErrorCode.INVALID_PRODUCER_EPOCH)
+  assert.equal(await lastStable(client), 0)
+  assert.equal(await mark(2, producerEpoch + 1), ErrorCode.NONE)
+  assert.equal(await mark(2, producerEpoch + 1), ErrorCode.NONE, 'a repeat')
+  assert.equal(await mark(0, producerEpoch), ErrorCode.INVALID_PRODUCER_EPOCH)
+  assert.deepEqual(await read(client, 1), [])
 })

@@ -11,6 +11,8 @@ export interface Marker {
   readonly producerEpoch: number
   readonly coordinatorEpoch: number
   readonly commit: boolean
+  /** Its epoch is above that of the records it ends (KIP-890). */
+  readonly hasOwnEpoch?: boolean
 }
 
 /** A topic whose partitions have a coordinator of their own that must learn of markers. */
@@ -83,6 +85,11 @@ export class MarkerWriter {
     const partition = replicas.partition(topic, index)
     if (partition === undefined) {
       done(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+      return
+    }
+    // It is late: these records are of the transaction after.
+    if (marker.hasOwnEpoch === true && partition.log.isInTransaction(marker.producerId, marker.producerEpoch)) {
+      done(ErrorCode.INVALID_PRODUCER_EPOCH)
       return
     }
     if (topic === owner.topic) {

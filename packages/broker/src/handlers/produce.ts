@@ -108,7 +108,11 @@ class ProduceOperation implements AppendWaiter, AwaitingWrite {
   /** By slot; what is still being written has its answer already and lacks only the certainty. */
   private readonly answers: PartitionAnswer[] = []
   private unsettled = 0
-  /** What the coordinator said of the partitions that were to enter the transaction. */
+  /** What enters its transaction by this request, by partition. */
+  private readonly entering = new Map<Partition, TransactionalWrite>()
+  /** There are writes of several producers, which no transaction has. */
+  private isMixed = false
+  /** What the coordinator said of it. */
   private entered: number = ErrorCode.NONE
 
   constructor(request: Request, body: Body, deps: ProduceHandlerDeps, deadlines: ProduceDeadlines) {
@@ -120,12 +124,12 @@ class ProduceOperation implements AppendWaiter, AwaitingWrite {
   }
 
   start(): void {
-    const entering = this.entering()
-    if (entering.length === 0) {
+    this.findEntering()
+    if (this.entering.size === 0) {
       this.appendAll()
       return
     }
-    this.deps.transactionGuard.add(entering, (errorCode) => {
+    this.deps.transactionGuard.add([...this.entering.values()], (errorCode) => {
       this.entered = errorCode
       this.appendAll()
     })
@@ -202,13 +206,18 @@ class ProduceOperation implements AppendWaiter, AwaitingWrite {
   /** Nobody could ever end a transaction that is not open, and readers of committed records would wait for it for good. */
   private admit(partition: Partition, records: Buffer): Partition | number {
     const write = this.transactionalWrite(partition, records)
-    if (write === null) return ErrorCode.INVALID_TXN_STATE
-    if (this.entered !== ErrorCode.NONE && !this.deps.transactionGuard.isKnown(write)) {
-      return produceErrorOf(this.entered, this.request.apiVersion)
+    if (write === null) return ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+    if (this.isMixed) return ErrorCode.INVALID_PRODUCER_ID_MAPPING
+    const { apiVersion } = this.request
+    if (apiVersion < IMPLICIT_ADD_VERSION) {
+      const errorCode = this.deps.transactionGuard.verify(write)
+      return errorCode === ErrorCode.NONE ? partition : produceErrorOf(errorCode, apiVersion)
     }
-    if (this.request.apiVersion >= IMPLICIT_ADD_VERSION) return partition
-    const errorCode = this.deps.transactionGuard.verify(write)
-    return errorCode === ErrorCode.NONE ? partition : produceErrorOf(errorCode, this.request.apiVersion)
+    if (this.deps.transactionGuard.isKnown(write)) return partition
+    const entering = this.entering.get(partition)
+    // Its transaction has ended since.
+    if (entering === undefined) return produceErrorOf(ErrorCode.INVALID_TXN_STATE, apiVersion)
+    return this.entered === ErrorCode.NONE ? partition : produceErrorOf(this.entered, apiVersion)
   }
 
   private transactionalWrite(partition: Partition, records: Buffer): TransactionalWrite | null {
@@ -218,22 +227,23 @@ class ProduceOperation implements AppendWaiter, AwaitingWrite {
     return { transactionalId, producerId, producerEpoch: batch.producerEpoch(records, 0), partition }
   }
 
-  /** What is to enter its transaction by this request (KIP-890); all of one producer. */
-  private entering(): TransactionalWrite[] {
-    const writes: TransactionalWrite[] = []
-    if (this.request.apiVersion < IMPLICIT_ADD_VERSION || this.body.transactionalId === null) return writes
+  /** What is to enter its transaction by this request (KIP-890): the writes of one producer. */
+  private findEntering(): void {
+    if (this.request.apiVersion < IMPLICIT_ADD_VERSION || this.body.transactionalId === null) return
+    let first: TransactionalWrite | null = null
     for (const { name, topicId, partitionData } of this.body.topicData) {
       for (const { index, records } of partitionData) {
         const partition = this.partitionOf(name, topicId, index)
         if (partition === undefined || records === null || records.length < batch.HEADER_BYTES) continue
         if (!batch.isTransactional(batch.attributes(records, 0))) continue
         const write = this.transactionalWrite(partition, records)
-        if (write === null || this.deps.transactionGuard.isKnown(write)) continue
-        const isSame = writes.length === 0 || isOfOneProducer(writes[0], write)
-        if (isSame) writes.push(write)
+        if (write === null) continue
+        first ??= write
+        if (!isOfOneProducer(first, write)) this.isMixed = true
+        if (!this.deps.transactionGuard.isKnown(write)) this.entering.set(partition, write)
       }
     }
-    return writes
+    if (this.isMixed) this.entering.clear()
   }
 
   private partitionOf(name: string, topicId: string, index: number): Partition | undefined {

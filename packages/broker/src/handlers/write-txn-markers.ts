@@ -15,6 +15,9 @@ import { defineHandler, type Handler } from '../server/handler.ts'
  * - 1: flexible; 2: transaction version, which says whether the marker's epoch is above that of the records.
  */
 type Body = MessageOf<typeof WriteTxnMarkersRequest>
+/** Of transactions, from which each has an epoch of its own. */
+const OWN_EPOCH = 2
+
 type Answers = { partitionIndex: number; errorCode: number }[]
 
 export function writeTxnMarkersHandler({ markers: writer }: { readonly markers: MarkerWriter }): Handler {
@@ -31,9 +34,10 @@ export function writeTxnMarkersHandler({ markers: writer }: { readonly markers: 
       }
       for (const [
         i,
-        { topics, transactionResult, producerId, producerEpoch, coordinatorEpoch },
+        { topics, transactionResult, producerId, producerEpoch, coordinatorEpoch, transactionVersion },
       ] of body.markers.entries()) {
-        const marker = { producerId, producerEpoch, coordinatorEpoch, commit: transactionResult }
+        const hasOwnEpoch = transactionVersion >= OWN_EPOCH
+        const marker = { producerId, producerEpoch, coordinatorEpoch, commit: transactionResult, hasOwnEpoch }
         for (const [j, { name }] of topics.entries()) {
           for (const answer of markers[i].topics[j].partitions) {
             left++

@@ -27,7 +27,7 @@ export interface EndReply {
 
 const NO_PRODUCER_ID = -1
 /** From here on each transaction has an epoch of its own. */
-const EPOCH_PER_TRANSACTION = 2
+export const EPOCH_PER_TRANSACTION = 2
 /**
  * Whoever ends a transaction is answered when its markers are written, so that it does not meet them with its next one; but no
  * later than this after the decision, which is all that the answer promises.

@@ -64,18 +64,17 @@ export function initProducer(
     transactionLastUpdateTimestampMs: nowMs,
     nextProducerId: NO_PRODUCER_ID,
   }
-  if (producerEpoch >= PRODUCER_EPOCH_LAST && (expected === null || expected.producerEpoch === producerEpoch)) {
-    if (newProducerId === null) return NEEDS_PRODUCER_ID
-    const next = { ...idle, producerId: newProducerId, previousProducerId: producerId, producerEpoch: 0 }
-    return { kind: 'store', next, epochBefore: expected === null ? NO_EPOCH : producerEpoch }
-  }
-  if (expected === null || expected.producerEpoch === producerEpoch) {
-    const next = { ...idle, producerEpoch: producerEpoch + 1 }
-    return { kind: 'store', next, epochBefore: expected === null ? NO_EPOCH : producerEpoch }
-  }
-  // It has not heard the answer to the one before.
-  if (expected.producerEpoch !== epochBefore) return refused(ErrorCode.PRODUCER_FENCED)
-  return { kind: 'reply', reply: { errorCode: ErrorCode.NONE, producerId, producerEpoch } }
+  const isFirst = expected === null || expected.producerEpoch === producerEpoch
+  // It has not heard that its epoch was raised.
+  const isRepeat = !isFirst && expected.producerEpoch === epochBefore
+  if (!isFirst && !isRepeat) return refused(ErrorCode.PRODUCER_FENCED)
+  if (isRepeat && producerEpoch <= PRODUCER_EPOCH_LAST) return { kind: 'store', next: idle, epochBefore }
+  const nextBefore = expected === null ? NO_EPOCH : expected.producerEpoch
+  if (producerEpoch < PRODUCER_EPOCH_LAST)
+    return { kind: 'store', next: { ...idle, producerEpoch: producerEpoch + 1 }, epochBefore: nextBefore }
+  if (newProducerId === null) return NEEDS_PRODUCER_ID
+  const next = { ...idle, producerId: newProducerId, previousProducerId: producerId, producerEpoch: 0 }
+  return { kind: 'store', next, epochBefore: nextBefore }
 }
 
 /** Its id is that of the transactional id, or the one before, whose epochs were used up. */

@@ -13,6 +13,8 @@
  * | event                 | none          | Empty               | Ongoing               | Prepare*    | Complete* |
  * |---|---|---|---|---|---|
  * | InitProducerId        | Empty         | Empty, epoch + 1    | PrepareAbort, epoch + 1; CONCURRENT_TRANSACTIONS | CONCURRENT_TRANSACTIONS | Empty, epoch + 1 |
+ * | same, by the epoch before the last raise (KIP-360) | Empty | Empty, same epoch | PRODUCER_FENCED | CONCURRENT_TRANSACTIONS | Empty, same epoch |
+ * | same, by any other    | Empty         | PRODUCER_FENCED     | PRODUCER_FENCED       | CONCURRENT_TRANSACTIONS, another id: PRODUCER_FENCED | PRODUCER_FENCED |
  * | add partitions        | INVALID_PRODUCER_ID_MAPPING | Ongoing | Ongoing             | CONCURRENT_TRANSACTIONS | Ongoing |
  * | end, transactions v1  | same          | INVALID_TXN_STATE   | Prepare*              | same result: CONCURRENT_TRANSACTIONS, other: INVALID_TXN_STATE | same result: NONE, other: INVALID_TXN_STATE |
  * | end, transactions v2  | same          | abort: PrepareAbort; commit: INVALID_TXN_STATE | Prepare*, epoch + 1 | repeat: CONCURRENT_TRANSACTIONS or INVALID_TXN_STATE | repeat: NONE or INVALID_TXN_STATE; new abort: PrepareAbort |

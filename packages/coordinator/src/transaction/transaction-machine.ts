@@ -4,7 +4,7 @@ import type { CoordinatorRecord } from '../runtime/record.ts'
 import type { CoordinatorMachine } from '../runtime/shard.ts'
 import { TimelineMap } from '../runtime/timeline-map.ts'
 import type { TopicPartitions, TransactionContext } from './context.ts'
-import { Ending, type EndReply, type EndRequest } from './ending.ts'
+import { Ending, type EndReply, type EndRequest, EPOCH_PER_TRANSACTION } from './ending.ts'
 import { type InitReply, type InitRequest, initProducer, PRODUCER_EPOCH_LAST } from './init-producer.ts'
 import { hasPartition, withPartitions } from './partitions.ts'
 import { type StoredTransaction, transactionRecord } from './records.ts'
@@ -37,8 +37,8 @@ export class TransactionMachine implements CoordinatorMachine {
   readonly #transactions: TimelineMap<string, StoredTransaction>
   readonly #ending: Ending
   /**
-   * The epoch each had before its last InitProducerId, so that a repeat of that is answered the same. Not stored: who repeats it
-   * to another coordinator is fenced, as in Kafka.
+   * The epoch each had before it was last raised, so that its producer may ask for the new one (KIP-360, KIP-588). Not stored: who
+   * asks another coordinator is fenced, as in Kafka.
    */
   readonly #epochsBefore = new Map<string, number>()
 
@@ -80,15 +80,27 @@ export class TransactionMachine implements CoordinatorMachine {
     if (step.kind === 'reply') return replyOnly(step.reply)
     if (step.kind === 'abort') {
       this.#context.log('transaction is aborted: its producer began anew', { transactionalId })
-      this.#epochsBefore.delete(transactionalId)
-      return { ...this.#ending.fence(transactionalId, step.ongoing, nowMs), reply: concurrent }
+      const fenced = this.#ending.fence(transactionalId, step.ongoing, nowMs)
+      return this.#raising(transactionalId, step.ongoing.producerEpoch, { ...fenced, reply: concurrent })
     }
-    this.#epochsBefore.set(transactionalId, step.epochBefore)
-    return {
+    return this.#raising(transactionalId, step.epochBefore, {
       records: [transactionRecord.put({ transactionalId }, step.next)],
       reply: { errorCode: ErrorCode.NONE, producerId: step.next.producerId, producerEpoch: step.next.producerEpoch },
+    })
+  }
+
+  /**
+   * `outcome` raises the epoch from `epochBefore`: its producer may not have heard of it, and is told the new one when it asks by
+   * the old one. -1: another producer has begun, and whoever has the old one is fenced.
+   */
+  #raising<R>(transactionalId: string, epochBefore: number, outcome: Outcome<R>): Outcome<R> {
+    const before = this.#epochsBefore.get(transactionalId) ?? -1
+    this.#epochsBefore.set(transactionalId, epochBefore)
+    return {
+      ...outcome,
       onAppended: (errorCode) => {
         if (errorCode !== ErrorCode.NONE) this.#epochsBefore.set(transactionalId, before)
+        outcome.onAppended?.(errorCode)
       },
     }
   }
@@ -129,17 +141,8 @@ export class TransactionMachine implements CoordinatorMachine {
   end(request: EndRequest, newProducerId: number | null, nowMs: number): Outcome<EndReply> {
     const outcome = this.#ending.end(request, newProducerId, nowMs)
     const { transactionalId, producerEpoch, transactionVersion } = request
-    if (outcome.records.length === 0 || transactionVersion < 2) return outcome
-    // Its epoch is raised: InitProducerId by who has not heard the answer is as good as a repeat.
-    const before = this.#epochsBefore.get(transactionalId) ?? -1
-    this.#epochsBefore.set(transactionalId, producerEpoch)
-    return {
-      ...outcome,
-      onAppended: (errorCode) => {
-        if (errorCode !== ErrorCode.NONE) this.#epochsBefore.set(transactionalId, before)
-        outcome.onAppended?.(errorCode)
-      },
-    }
+    const raises = outcome.records.length > 0 && transactionVersion >= EPOCH_PER_TRANSACTION
+    return raises ? this.#raising(transactionalId, producerEpoch, outcome) : outcome
   }
 
   /** What is committed; undefined: there is no such transactional id. */
@@ -179,8 +182,7 @@ export class TransactionMachine implements CoordinatorMachine {
       producerId,
       timeoutMs,
     })
-    this.#epochsBefore.delete(transactionalId)
-    return this.#ending.fence(transactionalId, stored, nowMs)
+    return this.#raising(transactionalId, stored.producerEpoch, this.#ending.fence(transactionalId, stored, nowMs))
   }
 
   #checkExpiry(): void {

@@ -1,7 +1,8 @@
 /**
- * Random histories of producers that begin, are replaced, repeat what they did not hear of, and are too late, with slow markers,
- * failed and lost appends and reloads, judged by what they were told: T3 (one outcome), T6 (a fenced producer does nothing), T10
- * (what was acknowledged is kept), T12 and P5; and a coordinator that starts anew knows what was committed.
+ * Random histories of producers that begin, are replaced, go on under a raised epoch, repeat what they did not hear of, and are too
+ * late, with slow markers, failed and lost appends and reloads, judged by what they were told: T1 and T10 (the markers go to every
+ * partition that was acknowledged), T3 (one outcome), T6 and T7 (a fenced producer, or a request of a transaction before, does
+ * nothing), T12 and P5; and a coordinator that starts anew knows what was committed.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -14,12 +15,19 @@ const SEEDS = 100
 const STEPS = 250
 const IDS = ['a', 'b']
 
+interface ProducerEpoch {
+  readonly producerId: number
+  readonly producerEpoch: number
+}
+
 /** One process that uses a transactional id. */
 interface Instance {
   producerId: number
   producerEpoch: number
   /** 1 or 2. */
   readonly version: number
+  /** In its transaction for certain. */
+  acknowledged: Set<number>
 }
 
 class History {
@@ -32,9 +40,15 @@ class History {
   readonly producerIds = new Map<number, string>()
   /** By id and epoch of the markers: commit or abort. */
   readonly outcomes = new Map<string, boolean>()
+  /** By id and epoch of the markers: where the last went. */
+  readonly ended = new Map<string, ReadonlySet<number>>()
+  /** Requests of v2 that have been answered, by their transaction. */
+  readonly over: { readonly id: string; readonly commit: boolean; readonly of: ProducerEpoch }[] = []
   commits = 0
   aborts = 0
   fenced = 0
+  resumed = 0
+  delayed = 0
 
   constructor(seed: number) {
     this.random = new Seeded(seed)
@@ -49,8 +63,10 @@ class History {
     const roll = random.below(100)
     const instance = random.chance(70) ? all.at(-1) : all.length > 0 ? random.pick(all) : undefined
     if (roll < 12 || instance === undefined) this.init(id)
-    else if (roll < 42) this.add(id, instance)
-    else if (roll < 72) this.end(id, instance)
+    else if (roll < 40) this.add(id, instance)
+    else if (roll < 66) this.end(id, instance)
+    else if (roll < 70) this.resume(id, instance)
+    else if (roll < 72) this.endAgain()
     else if (roll < 80) this.writeSome()
     else if (roll < 84) bench.host.advance(random.pick([60, 5000]))
     else if (roll < 86) bench.host.advance(75_000)
@@ -77,18 +93,23 @@ class History {
       const isNewer = before === undefined || producerId > before.producerId || producerEpoch > before.producerEpoch
       assert.ok(isNewer, `epoch ${producerEpoch} was told again`)
       this.fencedBelow.set(id, { producerId, producerEpoch })
-      this.instances.get(id)!.push({ producerId, producerEpoch, version: this.random.pick([1, 2]) })
+      this.instances
+        .get(id)!
+        .push({ producerId, producerEpoch, version: this.random.pick([1, 2]), acknowledged: new Set() })
     })
   }
 
   add(id: string, instance: Instance): void {
     const { producerId, producerEpoch } = instance
     const isFenced = this.isFenced(id, instance)
-    const partitions = [{ topic: 't', partitionIds: [this.random.below(4)] }]
+    const partition = this.random.below(4)
+    const partitions = [{ topic: 't', partitionIds: [partition] }]
+    const { acknowledged } = instance
     const request = { transactionalId: id, producerId, producerEpoch, partitions, transactionVersion: instance.version }
     this.bench.transactions.add(request, (errorCode) => {
       if (isFenced) this.fenced++
       if (isFenced) assert.notEqual(errorCode, ErrorCode.NONE, 'T6: a fenced producer has written')
+      if (errorCode === ErrorCode.NONE) acknowledged.add(partition)
     })
   }
 
@@ -96,6 +117,8 @@ class History {
     const { producerId, producerEpoch, version } = instance
     const isFenced = this.isFenced(id, instance)
     const commit = this.random.chance(60)
+    const { acknowledged } = instance
+    // What is added from here on belongs to the transaction after, or to none.
     void this.bench.end(instance, commit, version, id).then(({ errorCode, ...next }) => {
       if (errorCode !== ErrorCode.NONE) return
       if (isFenced) assert.fail('T6: a fenced producer has ended a transaction')
@@ -106,9 +129,48 @@ class History {
       const epoch = version === 2 ? producerEpoch + 1 : producerEpoch
       const key = `${producerId} ${epoch}`
       // Of v1 it may be a repeat of an end whose markers another transaction of the same epoch came behind.
-      if (version === 2) assert.equal(this.outcomes.get(key), commit, `T3: ${key} was to be ${commit}`)
+      if (version === 2) {
+        assert.equal(this.outcomes.get(key), commit, `T3: ${key} was to be ${commit}`)
+        for (const partition of acknowledged) {
+          assert.ok(this.ended.get(key)?.has(partition), `T1: ${key} was not ended in partition ${partition}`)
+        }
+        instance.acknowledged = new Set()
+        this.over.push({ id, commit, of: { producerId, producerEpoch } })
+      }
       if (commit) this.commits++
       else this.aborts++
+    })
+  }
+
+  /** It asks who it is now, having been fenced by its timeout perhaps, or not heard of its end (KIP-360). */
+  resume(id: string, instance: Instance): void {
+    const isFenced = this.isFenced(id, instance)
+    const { producerId, producerEpoch } = instance
+    const expected = { producerId, producerEpoch, errorCode: ErrorCode.NONE }
+    void this.bench.init(expected, { transactionalId: id }).then((reply) => {
+      if (reply.errorCode !== ErrorCode.NONE) return
+      assert.equal(isFenced, false, 'T6: a fenced producer was told the epoch')
+      assert.equal(this.producerIds.get(reply.producerId) ?? id, id, 'P5: a producer id of two transactional ids')
+      this.producerIds.set(reply.producerId, id)
+      const now = this.fencedBelow.get(id)!
+      const isNewer =
+        reply.producerId > now.producerId ||
+        (reply.producerId === now.producerId && reply.producerEpoch > now.producerEpoch)
+      if (isNewer) this.fencedBelow.set(id, { producerId: reply.producerId, producerEpoch: reply.producerEpoch })
+      Object.assign(instance, { producerId: reply.producerId, producerEpoch: reply.producerEpoch })
+      instance.acknowledged = new Set()
+      this.resumed++
+    })
+  }
+
+  /** T7: an end that was answered long ago arrives a second time, perhaps turned round. */
+  endAgain(): void {
+    if (this.over.length === 0) return
+    const { id, commit, of } = this.random.pick(this.over)
+    const asked = this.random.chance(50) ? commit : !commit
+    this.delayed++
+    void this.bench.end(of, asked, 2, id).then(({ errorCode }) => {
+      if (errorCode === ErrorCode.NONE) assert.equal(asked, commit, 'T3: the other outcome was acknowledged')
     })
   }
 
@@ -143,6 +205,7 @@ class History {
     const isOwnEpoch = stored?.clientTransactionVersion === 2
     if (isOwnEpoch && this.outcomes.has(key)) assert.equal(this.outcomes.get(key), commit, `T3: two outcomes of ${key}`)
     this.outcomes.set(key, commit)
+    this.ended.set(key, new Set(stored?.transactionPartitions?.flatMap(({ partitionIds }) => partitionIds)))
   }
 
   checkReplay(): void {
@@ -177,7 +240,7 @@ async function settled(): Promise<void> {
 }
 
 test(`${SEEDS} histories of ${STEPS} steps`, async () => {
-  const totals = { commits: 0, aborts: 0, fenced: 0 }
+  const totals = { commits: 0, aborts: 0, fenced: 0, resumed: 0, delayed: 0 }
   for (let seed = 1; seed <= SEEDS; seed++) {
     const history = new History(seed)
     const failures: unknown[] = []
@@ -203,10 +266,16 @@ test(`${SEEDS} histories of ${STEPS} steps`, async () => {
     totals.commits += history.commits
     totals.aborts += history.aborts
     totals.fenced += history.fenced
+    totals.resumed += history.resumed
+    totals.delayed += history.delayed
   }
   // Otherwise nothing was tried.
   assert.ok(
-    totals.commits > 5 * SEEDS && totals.aborts > 3 * SEEDS && totals.fenced > 3 * SEEDS,
+    totals.commits > 5 * SEEDS &&
+      totals.aborts > 3 * SEEDS &&
+      totals.fenced > 3 * SEEDS &&
+      totals.resumed > SEEDS &&
+      totals.delayed > SEEDS,
     JSON.stringify(totals),
   )
 })

@@ -347,12 +347,41 @@ test('who has not heard that its transaction ended, and asks who it is, is told'
     const ended = await bench.end(producer, true, 2)
     assert.equal(ended.errorCode, NONE)
     assert.deepEqual(await bench.init({ ...producer, errorCode: NONE }), ended)
-    assert.equal(bench.state(), 'CompleteCommit', 'nothing is raised')
+    assert.equal(bench.state(), 'Empty', 'the end cannot be repeated from here on')
+    assert.equal((await bench.end(producer, true, 2)).errorCode === NONE, false)
     await bench.init()
     const late = await bench.init({ ...producer, errorCode: NONE })
     assert.equal(late.errorCode, PRODUCER_FENCED, 'somebody else has begun')
   }
 })
+
+for (const by of [1, 2] as const) {
+  test(`whose transaction has timed out may go on under the next epoch, v${by}`, async () => {
+    for (const producerEpoch of [EPOCH, 0x7ffe]) {
+      const bench = benchIn('Ongoing', by)
+      bench.useUpEpochs(producerEpoch)
+      bench.writesAtOnce = true
+      bench.host.advance(TIMEOUT_MS + 10_000 + 1)
+      const next = await bench.init({ producerId: ID, producerEpoch, errorCode: NONE })
+      assert.equal(next.errorCode, NONE)
+      if (producerEpoch === EPOCH) assert.deepEqual([next.producerId, next.producerEpoch], [ID, EPOCH + 1])
+      else assert.deepEqual([next.producerId !== ID, next.producerEpoch], [true, 0])
+      assert.equal(bench.add(next, [0], by), NONE)
+    }
+  })
+
+  test(`who was fenced in the midst of a transaction may go on until the other is answered, v${by}`, async () => {
+    const bench = benchIn('Ongoing', by)
+    bench.writesAtOnce = true
+    assert.equal((await bench.init()).errorCode, CONCURRENT_TRANSACTIONS)
+    const old = { producerId: ID, producerEpoch: EPOCH, errorCode: NONE }
+    const again = await bench.init(old)
+    assert.deepEqual([again.errorCode, again.producerEpoch], [NONE, EPOCH + 1])
+    const other = await bench.init()
+    assert.deepEqual([other.errorCode, other.producerEpoch], [NONE, EPOCH + 2])
+    for (const late of [old, again]) assert.equal((await bench.init(late)).errorCode, PRODUCER_FENCED)
+  })
+}
 
 test("what was lost is nobody's last epoch", async () => {
   const bench = benchIn('Ongoing', 2)

@@ -28,7 +28,7 @@ function withRecord(...body: readonly number[]): Buffer {
 }
 
 const { CORRUPT_MESSAGE, INVALID_RECORD, INVALID_TIMESTAMP, UNSUPPORTED_COMPRESSION_TYPE } = ErrorCode
-const { INVALID_TXN_STATE, MESSAGE_TOO_LARGE, UNSUPPORTED_FOR_MESSAGE_FORMAT } = ErrorCode
+const { TRANSACTIONAL_ID_AUTHORIZATION_FAILED, MESSAGE_TOO_LARGE, UNSUPPORTED_FOR_MESSAGE_FORMAT } = ErrorCode
 /** Ten bytes and one more that a 64-bit varint may not have. */
 const TOO_LONG_VARINT = [...new Array(10).fill(0xff), 0x01]
 
@@ -67,7 +67,7 @@ const BATCHES: Readonly<Record<string, readonly [code: number, records: () => Bu
   ],
   'a control batch': [INVALID_RECORD, () => mangled((b) => batches.setAttributes(b, 0, 0x20))],
   'a transaction nobody has begun': [
-    INVALID_TXN_STATE,
+    TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
     () => batchOf(['a'], { producerId: 5, producerEpoch: 0, baseSequence: 0, transactional: true }),
   ],
   'an attribute nobody knows': [INVALID_RECORD, () => mangled((b) => batches.setAttributes(b, 0, 0x80))],
