@@ -47,9 +47,9 @@ export class ConsumerClient {
     )
   }
 
-  /** A heartbeat that says only what it has; what its answer takes from the member, or gives it, has to wait for the next one. */
-  beatSlowly(): ConsumerHeartbeatReply | null {
-    this.#settle()
+  /** A heartbeat that says only what it has; what its answer takes from the member, or gives it, has to wait until it is no longer `busy`. */
+  beatSlowly(isBusy: boolean): ConsumerHeartbeatReply | null {
+    if (!isBusy) this.#settle()
     const before = this.owned
     const { group, memberId, epoch, instanceId } = this
     const reply = this.take(
@@ -66,6 +66,15 @@ export class ConsumerClient {
       this.owned = before
     }
     return reply
+  }
+
+  /** The answer is lost on its way. */
+  beatUnheard(): void {
+    this.#settle()
+    const { epoch, owned } = this
+    this.beat()
+    this.epoch = epoch
+    this.owned = owned
   }
 
   #settle(): void {

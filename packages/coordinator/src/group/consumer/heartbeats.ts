@@ -194,8 +194,12 @@ function checked(found: Found, { memberEpoch, topicPartitions }: HeartbeatBody):
   return found
 }
 
-/** The member's subscription with what the request says of it; what it leaves out is as before. */
-function subscribed(caller: Caller, body: HeartbeatBody, before: Subscription | null): Subscription {
+/**
+ * The member's subscription with what the request says of it; what it leaves out is as before. Who joins says all: a static
+ * member does not inherit what it no longer wants from the one before it, as it does in Kafka.
+ */
+function subscribed(caller: Caller, body: HeartbeatBody, earlier: Subscription | null): Subscription {
+  const before = body.memberEpoch === JOIN_EPOCH ? null : earlier
   return {
     instanceId: body.instanceId ?? before?.instanceId ?? null,
     rackId: body.rackId ?? before?.rackId ?? null,
