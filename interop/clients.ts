@@ -11,12 +11,21 @@ export interface Client {
   install: () => Promise<unknown>
   /** Program and arguments. */
   command: () => [string, string[]]
+  /** In a group it commits by an interval, and never when told to. */
+  commitsByItself?: boolean
+  /** Set where a static member that was fenced joins again and so puts out its double in turn. */
+  joinsWhenFenced?: string
 }
 
 const file = (...path: string[]) => join(projectDir, 'interop', 'clients', ...path)
 
 export const clients: readonly Client[] = [
-  { name: 'kcat', install: installKcat, command: () => [process.execPath, [file('kcat', 'scenarios.ts')]] },
+  {
+    name: 'kcat',
+    install: installKcat,
+    command: () => [process.execPath, [file('kcat', 'scenarios.ts')]],
+    commitsByItself: true,
+  },
   {
     name: 'kafkajs',
     install: installNodeClients,
@@ -26,6 +35,7 @@ export const clients: readonly Client[] = [
     name: 'platformatic',
     install: installNodeClients,
     command: () => [process.execPath, [file('platformatic', 'scenarios.ts')]],
+    joinsWhenFenced: '@platformatic/kafka joins again when it was fenced',
   },
   { name: 'java-4.3', install: () => installJavaScenarios('4.3.1'), command: () => javaScenariosCommand('4.3.1') },
   { name: 'java-3.9', install: () => installJavaScenarios('3.9.2'), command: () => javaScenariosCommand('3.9.2') },

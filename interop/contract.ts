@@ -53,10 +53,65 @@ export interface OffsetsRequest {
   at: number[]
 }
 
+/** Makes the program a member of a group, until `leave` or its end; one at a time. */
+export interface JoinRequest {
+  op: 'join'
+  group: string
+  topics: string[]
+  /** Instead of `topics`, a regular expression that the names match whole. */
+  pattern: string | null
+  /** `consumer` is KIP-848, where the broker assigns. */
+  protocol: 'classic' | 'consumer'
+  /** Of the classic protocol only: range, or what the client has instead; or cooperative-sticky. */
+  assignor: 'eager' | 'cooperative'
+  instanceId: string | null
+  sessionTimeoutMs: number
+  /** How often the client commits by itself, which it then does on `leave` too; null: only when it is asked to. */
+  autoCommitMs: number | null
+  isolation: 'read_committed' | 'read_uncommitted'
+  /** At most so many records come from one `poll`. */
+  maxPollRecords: number
+  /** The transactional id with which `transact` will write what this member read; null where it will not. */
+  transactionalId: string | null
+}
+
+export interface CommitRequest {
+  op: 'commit'
+  /** Null: all that was polled. */
+  offsets: PartitionOffset[] | null
+  /** Sends the commit, and answers when the client calls back. */
+  async: boolean
+}
+
+/** Writes in a transaction. One that was left open goes on, if it has the same id. */
+export interface TransactRequest {
+  op: 'transact'
+  transactionalId: string
+  records: { topic: string; partition: number; value: string }[]
+  /** Commits in the transaction what this program polled as a member. */
+  offsets: boolean
+  end: 'commit' | 'abort' | 'open'
+}
+
+export interface PartitionOffset {
+  topic: string
+  partition: number
+  offset: number
+}
+
+export interface PolledRecord extends PartitionOffset {
+  value: string | null
+}
+
 export type Request =
   | ProduceRequest
   | ConsumeRequest
   | OffsetsRequest
+  | JoinRequest
+  | { op: 'poll' }
+  | CommitRequest
+  | { op: 'leave' }
+  | TransactRequest
   | { op: 'createTopic'; topic: string; partitions: number; configs: Record<string, string> }
   | { op: 'deleteTopic'; topic: string }
   | { op: 'listTopics' }
@@ -73,6 +128,12 @@ export interface Answers {
   consume: { records: ConsumedRecord[] }
   /** −1 where there is no such record. */
   offsets: { offsets: number[] }
+  join: Record<never, never>
+  /** What came within about 100 ms; `lost` and `rebalances` (calls about assignments) since the member joined. */
+  poll: { assigned: string[]; lost: string[]; rebalances: number; records: PolledRecord[] }
+  commit: Record<never, never>
+  leave: Record<never, never>
+  transact: Record<never, never>
   createTopic: Record<never, never>
   deleteTopic: Record<never, never>
   listTopics: { topics: string[] }

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { endProcess, track } from '../tools/peers/running-broker.ts'
+import { endProcess } from '../tools/peers/running-broker.ts'
 import { type Answers, type Op, type Request, Unsupported } from './contract.ts'
 
 type Line = { id?: number; ok?: boolean; error?: string; unsupported?: string; event?: string }
@@ -24,7 +25,10 @@ export class Program {
       return { child: this.#child, lines: this.#lines! }
     }
     const [program, args] = this.#command
-    const child = track(spawn(program, args, { stdio: 'pipe' }))
+    // A group of its own, so that what the program starts can be killed with it.
+    const child = spawn(program, args, { stdio: 'pipe', detached: true })
+    running.add(child)
+    child.once('exit', () => running.delete(child))
     this.#stderr = ''
     child.stderr.on('data', (chunk: Buffer) => {
       this.#stderr = (this.#stderr + chunk.toString()).slice(-2000)
@@ -46,7 +50,7 @@ export class Program {
   ): Promise<Answers[Name]> {
     const { child, lines } = this.#start()
     const id = ++this.#id
-    const timer = setTimeout(() => child.kill('SIGKILL'), this.#timeoutMs)
+    const timer = setTimeout(() => killGroup(child), this.#timeoutMs)
     child.stdin!.write(`${JSON.stringify({ id, bootstrap, ...request })}\n`)
     try {
       for (;;) {
@@ -74,10 +78,33 @@ export class Program {
     }
   }
 
+  /** `kill -9` to the program and what it started. */
+  async kill(): Promise<void> {
+    const child = this.#child
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const ended = once(child, 'exit')
+    killGroup(child)
+    await ended
+  }
+
   async close(): Promise<void> {
     if (this.#child === undefined) return
     this.#child.stdin!.end()
     await endProcess(this.#child, 'SIGTERM', 3000)
+  }
+}
+
+const running = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of running) killGroup(child)
+})
+
+function killGroup(child: ChildProcess): void {
+  if (child.pid === undefined) return
+  try {
+    process.kill(-child.pid, 'SIGKILL')
+  } catch {
+    // It ended just now.
   }
 }
 

@@ -16,7 +16,13 @@ export interface StoredBatch {
   bytes: number
 }
 
-const apis = { fetch: [1, 4], listOffsets: [2, 1], metadata: [3, 1], createTopics: [19, 2] } as const
+const apis = {
+  fetch: [1, 4],
+  listOffsets: [2, 1],
+  metadata: [3, 1],
+  offsetFetch: [9, 1],
+  createTopics: [19, 2],
+} as const
 
 class Writer {
   readonly #parts: Buffer[] = []
@@ -161,6 +167,20 @@ export async function waitForEndOffset(
     if (performance.now() > until) throw new Error(`the partition holds ${end} records, not ${records}`)
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
+}
+
+/** What the group committed for the partition, −1 for nothing. The broker must coordinate the group. */
+export async function committedOffset(port: number, group: string, topic: string, partition: number): Promise<number> {
+  const body = new Writer().text(group).i32(1).text(topic).i32(1).i32(partition)
+  const answer = await ask(port, 'offsetFetch', body)
+  answer.i32()
+  answer.text()
+  answer.i32()
+  answer.i32()
+  const offset = answer.i64()
+  answer.text()
+  check('OffsetFetch', answer.i16())
+  return offset
 }
 
 /** The batches of a partition as they are stored. */

@@ -18,9 +18,11 @@ import { startOttla } from '../tools/peers/ottla.ts'
 import { exitOnSignals, freePort, type RunningBroker } from '../tools/peers/running-broker.ts'
 import { type Client, clients, helperClient } from './clients.ts'
 import { Unsupported } from './contract.ts'
+import { Crew } from './crew.ts'
 import { FrameProxy } from './frame-proxy.ts'
 import { Program } from './program.ts'
-import { type Facts, type Scenario, scenarios } from './scenarios.ts'
+import { scenarios } from './scenarios/index.ts'
+import type { Facts, Scenario } from './scenarios/scenario.ts'
 
 type Outcome = { outcome: 'pass'; facts: Facts } | { outcome: 'fail' | 'n/a'; reason: string }
 /** Client, then scenario. */
@@ -73,35 +75,65 @@ function alive(broker: RunningBroker): boolean {
 
 type Start = (dir: string, proxied: { port: number; advertisedPort: number }) => Promise<RunningBroker>
 
+/** Short timeouts, so that a crash is noticed soon; and no waiting for a group's first members. */
+const groupSettings = {
+  'group.initial.rebalance.delay.ms': '0',
+  'group.min.session.timeout.ms': '1000',
+  'group.consumer.min.session.timeout.ms': '1000',
+  'group.consumer.session.timeout.ms': '4000',
+  'group.consumer.min.heartbeat.interval.ms': '200',
+  'group.consumer.heartbeat.interval.ms': '400',
+}
+
+/** Clients whose group scenarios run at the same time. */
+const lanes = 3
+
 /** All chosen cells against one broker. */
 async function drive(name: string, start: Start): Promise<Outcomes> {
   const proxiedPort = await freePort()
   const proxy = await FrameProxy.listen(() => proxiedPort)
   const broker = await start(join(scratch, name), { port: proxiedPort, advertisedPort: proxy.port })
-  const helper = new Program(helperClient.command())
-  const outcomes: Outcomes = {}
-  try {
-    for (const client of chosenClients) {
-      outcomes[client.name] = {}
-      const program = new Program(client.command())
-      const startedMs = performance.now()
-      for (const scenario of chosenScenarios) {
-        const began = performance.now()
-        const outcome: Outcome = alive(broker)
-          ? await attempt(scenario, { broker, client: program, helper, proxy })
-          : { outcome: 'fail', reason: 'the broker is gone' }
-        outcomes[client.name]![scenario.name] = outcome
-        if (values.verbose || outcome.outcome === 'fail') {
-          const why = outcome.outcome === 'pass' ? JSON.stringify(outcome.facts) : outcome.reason
-          const ms = Math.round(performance.now() - began)
-          console.error(`${name}: ${client.name}: ${scenario.name}: ${outcome.outcome} (${ms} ms) ${why}`)
-        }
+  const outcomes: Outcomes = Object.fromEntries(chosenClients.map((client) => [client.name, {}]))
+
+  /** The given scenarios of a client, one after the other. */
+  async function cells(client: Client, some: Scenario[], helper: Program): Promise<void> {
+    if (some.length === 0) return
+    const program = new Program(client.command())
+    const crew = new Crew(client)
+    const startedMs = performance.now()
+    for (const scenario of some) {
+      const began = performance.now()
+      let outcome: Outcome
+      if (alive(broker)) outcome = await attempt(scenario, { broker, client: program, crew, helper, proxy })
+      else outcome = { outcome: 'fail', reason: 'the broker is gone' }
+      await crew.rest()
+      outcomes[client.name]![scenario.name] = outcome
+      if (values.verbose || outcome.outcome === 'fail') {
+        const why = outcome.outcome === 'pass' ? JSON.stringify(outcome.facts) : outcome.reason
+        const ms = Math.round(performance.now() - began)
+        console.error(`${name}: ${client.name}: ${scenario.name}: ${outcome.outcome} (${ms} ms) ${why}`)
       }
-      await program.close()
-      console.error(`${name}: ${client.name}: ${((performance.now() - startedMs) / 1000).toFixed(1)} s`)
     }
-  } finally {
+    await crew.close()
+    await program.close()
+    console.error(`${name}: ${client.name}: ${some.length} in ${((performance.now() - startedMs) / 1000).toFixed(1)} s`)
+  }
+
+  async function lane(queue: Client[], some: Scenario[]): Promise<void> {
+    const helper = new Program(helperClient.command())
+    for (let client = queue.shift(); client !== undefined; client = queue.shift()) await cells(client, some, helper)
     await helper.close()
+  }
+
+  try {
+    await lane(
+      [...chosenClients],
+      chosenScenarios.filter(({ beside }) => beside === undefined),
+    )
+    const queue = [...chosenClients]
+    const withOthers = chosenScenarios.filter(({ beside }) => beside === true)
+    await Promise.all(Array.from({ length: lanes }, () => lane(queue, withOthers)))
+  } finally {
     await broker.stop()
     await proxy.close()
   }
@@ -142,7 +174,9 @@ for (const client of needed.values()) await client.install()
 let kafka: Outcomes | undefined
 if (!values['only-ottla']) {
   await installApacheKafka('4.3.1')
-  kafka = await drive('Apache Kafka', (dir, proxied) => startApacheKafka({ version: '4.3.1', dir, proxied }))
+  kafka = await drive('Apache Kafka', (dir, proxied) =>
+    startApacheKafka({ version: '4.3.1', dir, proxied, set: groupSettings }),
+  )
   printTable('Apache Kafka 4.3.1', kafka)
 }
 const recorded = readOutcomes()
@@ -184,7 +218,7 @@ if (values['only-kafka']) {
     }
   }
 } else {
-  const ottla = await drive('Ottla', (dir, proxied) => startOttla({ dir, proxied }))
+  const ottla = await drive('Ottla', (dir, proxied) => startOttla({ dir, proxied, set: groupSettings }))
   printTable('Ottla', ottla)
   const reference = kafka ?? recorded
   const differences: string[] = []

@@ -30,6 +30,13 @@ export function consumedValue(value: Buffer | null | undefined): ConsumedRecord[
 export const text = (value: Buffer | null | undefined) =>
   value === null || value === undefined ? null : value.toString()
 
+/** What an error says, and those that it is made of: some clients keep the broker's answer in there. */
+export function reason(error: Error & { errors?: Error[]; apiId?: string }): string {
+  const named = error.apiId === undefined ? error.message : `${error.message} (${error.apiId})`
+  const causes = [...(error.errors ?? []), ...(error.cause instanceof Error ? [error.cause] : [])]
+  return [...new Set([named, ...causes.map(reason)])].join('; ')
+}
+
 /** Answers the runner's requests one after the other until its input ends. */
 export async function serve(handlers: Handlers): Promise<void> {
   const say = (answer: object) => process.stdout.write(`${JSON.stringify(answer)}\n`)
@@ -47,7 +54,7 @@ export async function serve(handlers: Handlers): Promise<void> {
       if (handler === undefined) throw new Unsupported(`no ${request.op} in this client`)
       say({ id, ok: true, ...(await handler(bootstrap, request, sent)) })
     } catch (error) {
-      const { message } = error as Error
+      const message = reason(error as Error)
       say(error instanceof Unsupported ? { id, unsupported: message } : { id, ok: false, error: message })
     }
   }

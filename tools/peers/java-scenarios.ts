@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Installed, installOnce, peersDir, projectDir, run } from './folders.ts'
 import { installKafkaClients, type KafkaClientsVersion, kafkaClientsClassPath } from './kafka-clients.ts'
@@ -13,10 +13,13 @@ const classes = (version: KafkaClientsVersion) => [kafkaClientsClassPath(version
 export async function installJavaScenarios(version: KafkaClientsVersion): Promise<Installed> {
   await installKafkaClients(version)
   await installJars('java-json', ['com.fasterxml.jackson.core:jackson-databind:2.21.2'])
-  const source = join(projectDir, 'interop', 'clients', 'java', 'Scenarios.java')
-  const hash = createHash('sha256').update(readFileSync(source)).digest('hex')
-  return installOnce(folder(version), { version, hash }, async (dir) => {
-    await run('javac', ['-nowarn', '-cp', classes(version), '-d', dir, source])
+  const sourceDir = join(projectDir, 'interop', 'clients', 'java')
+  const sources = readdirSync(sourceDir).filter((file) => file.endsWith('.java'))
+  const paths = sources.sort().map((file) => join(sourceDir, file))
+  const hash = createHash('sha256')
+  for (const path of paths) hash.update(readFileSync(path))
+  return installOnce(folder(version), { version, hash: hash.digest('hex') }, async (dir) => {
+    await run('javac', ['-nowarn', '-cp', classes(version), '-d', dir, ...paths])
   })
 }
 

@@ -17,6 +17,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 from contract import content, consumed_value, serve, text
+from members import Members
 
 LARGEST = 80_000_000
 
@@ -177,6 +178,7 @@ serve(
         "produce": produce,
         "consume": consume,
         "offsets": offsets,
+        **Members(common).handlers(),
         "createTopic": admin(create_topic),
         "deleteTopic": admin(delete_topic),
         "listTopics": admin(list_topics),

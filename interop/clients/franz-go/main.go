@@ -51,6 +51,8 @@ func (c *content) UnmarshalJSON(raw []byte) error {
 }
 
 type record struct {
+	Topic     string
+	Partition int32
 	Key       content
 	Value     content
 	Headers   [][2]*string
@@ -76,9 +78,29 @@ type request struct {
 	Configs    map[string]string
 	Names      []string
 	Set        map[string]string
+
+	Group            string
+	Topics           []string
+	Pattern          *string
+	Protocol         string
+	Assignor         string
+	InstanceID       *string
+	SessionTimeoutMs int
+	AutoCommitMs     *int
+	Isolation        string
+	MaxPollRecords   int
+	TransactionalID  *string
+	Async            bool
+	End              string
+	Offsets          partitionOffsets
 }
 
 type answer map[string]any
+
+// unsupported is what the client has no function for; the reason stands in the table.
+type unsupported string
+
+func (u unsupported) Error() string { return string(u) }
 
 var input = bufio.NewReaderSize(os.Stdin, 1<<20)
 
@@ -104,6 +126,11 @@ func main() {
 		ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
 		a, err := handle(ctx, r)
 		cancel()
+		var reason unsupported
+		if errors.As(err, &reason) {
+			say(answer{"id": r.ID, "unsupported": err.Error()})
+			continue
+		}
 		if err != nil {
 			say(answer{"id": r.ID, "ok": false, "error": err.Error()})
 			continue
@@ -119,6 +146,16 @@ func handle(ctx context.Context, r request) (answer, error) {
 		return produce(ctx, r)
 	case "consume":
 		return consume(ctx, r)
+	case "join":
+		return join(r)
+	case "poll":
+		return poll(ctx)
+	case "commit":
+		return commit(ctx, r)
+	case "leave":
+		return leave(ctx)
+	case "transact":
+		return transact(ctx, r)
 	}
 	client, err := kgo.NewClient(kgo.SeedBrokers(r.Bootstrap), kgo.ClientID("interop-franz-go"))
 	if err != nil {

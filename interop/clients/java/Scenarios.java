@@ -51,6 +51,9 @@ public final class Scenarios {
             try {
                 answer.put("ok", true);
                 handle(request, answer);
+            } catch (Unsupported reason) {
+                answer.removeAll();
+                answer.put("id", request.get("id").asInt()).put("unsupported", reason.getMessage());
             } catch (Exception error) {
                 Throwable cause = error instanceof ExecutionException && error.getCause() != null ? error.getCause() : error;
                 answer.removeAll();
@@ -66,6 +69,11 @@ public final class Scenarios {
         switch (op) {
             case "produce" -> produce(request, answer);
             case "consume" -> consume(request, answer);
+            case "join" -> Members.join(request, common(request));
+            case "poll" -> Members.poll(answer);
+            case "commit" -> Members.commit(request);
+            case "leave" -> Members.leave();
+            case "transact" -> Members.transact(request, common(request));
             default -> {
                 try (Admin admin = Admin.create(common(request))) {
                     administer(op, admin, request, answer);
@@ -128,7 +136,7 @@ public final class Scenarios {
         }
     }
 
-    private static byte[] content(JsonNode node) {
+    static byte[] content(JsonNode node) {
         if (node == null || node.isNull()) return null;
         if (node.isTextual()) return node.asText().getBytes(StandardCharsets.UTF_8);
         byte[] bytes = new byte[node.get("bytes").asInt()];
@@ -160,7 +168,7 @@ public final class Scenarios {
         }
     }
 
-    private static String text(byte[] bytes) {
+    static String text(byte[] bytes) {
         return bytes == null ? null : new String(bytes, StandardCharsets.UTF_8);
     }
 

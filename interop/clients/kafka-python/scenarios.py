@@ -8,6 +8,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from contract import Unsupported, content, consumed_value, serve, text
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, NewPartitions, NewTopic
+from members import Members
 
 LARGEST = 80_000_000
 
@@ -161,6 +162,7 @@ serve(
         "produce": produce,
         "consume": consume,
         "offsets": offsets,
+        **Members().handlers(),
         "createTopic": admin(create_topic),
         "deleteTopic": admin(delete_topic),
         "listTopics": admin(list_topics),

@@ -3,6 +3,7 @@ import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { requirePeer } from '../../../tools/peers/node-clients.ts'
 import { Unsupported } from '../../contract.ts'
 import { contentBytes, serve, turns } from '../../serve.ts'
+import { type Groups, members } from './members.ts'
 
 interface Encoder {
   buffer: Buffer
@@ -62,6 +63,7 @@ async function withAdmin<Result>(bootstrap: string, use: (admin: Admin) => Promi
 }
 
 await serve({
+  ...members(kafka as unknown as (bootstrap: string) => Groups),
   async produce(bootstrap, request, sent) {
     const producer = kafka(bootstrap).producer({
       idempotent: request.idempotent,

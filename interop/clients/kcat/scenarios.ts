@@ -6,6 +6,7 @@ import { run } from '../../../tools/peers/folders.ts'
 import { kcatProgram } from '../../../tools/peers/kcat.ts'
 import { type ConsumedRecord, type ProducedRecord, type ProduceRequest, Unsupported } from '../../contract.ts'
 import { consumedValue, contentBytes, serve } from '../../serve.ts'
+import { members } from './members.ts'
 
 const large = ['-X', 'message.max.bytes=80000000', '-X', 'receive.message.max.bytes=100000000']
 
@@ -99,6 +100,7 @@ function header(pair: string): [string, string | null] {
 }
 
 await serve({
+  ...members,
   async produce(bootstrap, request) {
     if (request.then !== undefined)
       throw new Unsupported('kcat reads its input to the end before it is done with the first line')

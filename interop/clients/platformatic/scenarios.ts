@@ -3,6 +3,7 @@ import { pathToFileURL } from 'node:url'
 import { requirePeer } from '../../../tools/peers/node-clients.ts'
 import { type ConsumedRecord, Unsupported } from '../../contract.ts'
 import { consumedValue, contentBytes, serve, text, turns } from '../../serve.ts'
+import { members } from './members.ts'
 
 interface Batch {
   firstOffset: bigint
@@ -70,6 +71,7 @@ const withConsumer = <Result>(bootstrap: string, use: (consumer: Consumer) => Pr
   using(new library.Consumer({ ...base(bootstrap), groupId: 'interop-unused' }), use)
 
 await serve({
+  ...members(library, base),
   produce: (bootstrap, request, sent) =>
     using(new library.Producer({ ...base(bootstrap), idempotent: request.idempotent }), async (producer) => {
       const offsets: (number | null)[] = []
