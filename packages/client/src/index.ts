@@ -65,6 +65,10 @@ export {
   TransactionError,
   UnknownTopicError,
 } from './errors.ts'
+export type { AssignorName } from './group/assignors/index.ts'
+export { GroupConsumer } from './group/group-consumer.ts'
+export type { GroupOffset } from './group/offsets.ts'
+export type { GroupConsumerOptions, PartitionsListener } from './group/options.ts'
 export type { GroupMetadata, OffsetsSource } from './group-metadata.ts'
 export { Kafka } from './kafka.ts'
 export { type KafkaOptions, parseBootstrap } from './options.ts'

@@ -4,6 +4,8 @@ import { Cluster } from './cluster/cluster.ts'
 import { Consumer } from './consumer/consumer.ts'
 import type { ConsumerOptions } from './consumer/options.ts'
 import type { ClientDeps } from './deps.ts'
+import { GroupConsumer } from './group/group-consumer.ts'
+import type { GroupConsumerOptions } from './group/options.ts'
 import { type KafkaOptions, settingsOf } from './options.ts'
 import { type ProducerOptions, producerSettingsOf, type TransactionalProducerOptions } from './producer/options.ts'
 import { Producer } from './producer/producer.ts'
@@ -39,9 +41,14 @@ export class Kafka implements AsyncDisposable {
     return producer
   }
 
-  /** Throws `ConfigError` for options that cannot be. */
-  consumer(options: ConsumerOptions): Consumer {
-    const consumer: Consumer = new Consumer(options, this.cluster, () => this.children.delete(consumer))
+  /** With a `group`, as one of its members; else of the partitions that `assign` names. Throws `ConfigError`. */
+  consumer(options: GroupConsumerOptions): GroupConsumer
+  consumer(options: ConsumerOptions): Consumer
+  consumer(options: ConsumerOptions | GroupConsumerOptions): Consumer | GroupConsumer {
+    const onClosed = () => this.children.delete(consumer)
+    const consumer: Consumer | GroupConsumer = isOfGroup(options)
+      ? new GroupConsumer(options, this.cluster, onClosed)
+      : new Consumer(options, this.cluster, onClosed)
     this.children.add(consumer)
     return consumer
   }
@@ -59,6 +66,10 @@ export class Kafka implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
+}
+
+function isOfGroup(options: ConsumerOptions | GroupConsumerOptions): options is GroupConsumerOptions {
+  return (options as Partial<GroupConsumerOptions> | null)?.group !== undefined
 }
 
 function isTransactional(

@@ -186,7 +186,7 @@ test('fetching stops when the reader is behind by its bound', async (t) => {
   await iterator.next()
   // Long enough for many fetches, if nothing held them back.
   await kafka.admin.describeCluster()
-  const buffered = (consumer as unknown as { fetcher: { bufferedBytes: number } }).fetcher.bufferedBytes
+  const buffered = (consumer as unknown as { queue: { bufferedBytes: number } }).queue.bufferedBytes
   assert.ok(buffered < 400_000, `${buffered} bytes`)
   let count = 0
   for (let next = await iterator.next(); !next.done; next = await iterator.next()) count += [...next.value].length

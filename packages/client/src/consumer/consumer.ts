@@ -1,10 +1,9 @@
-import { type RecordBatch, RecordsError, readBatches } from '@ottla/protocol/records'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { TopicInfo } from '../cluster/metadata.ts'
-import { KafkaError, UnknownTopicError } from '../errors.ts'
-import { type Chunk, type FetchedPartition, Fetcher } from './fetcher.ts'
-import { type ConsumerOptions, type ConsumerSettings, consumerSettingsOf, type StartOffset } from './options.ts'
-import { ConsumerBatch, type ConsumerRecord, corrupt } from './record.ts'
+import { UnknownTopicError } from '../errors.ts'
+import { type ConsumerOptions, consumerSettingsOf } from './options.ts'
+import { ReadQueue } from './read-queue.ts'
+import type { ConsumerBatch, ConsumerRecord } from './record.ts'
 
 export interface Position {
   readonly topic: string
@@ -13,12 +12,6 @@ export interface Position {
   readonly offset: number | null
   /** Records up to the end of the log as the broker last said; null before. */
   readonly lag: number | null
-}
-
-/** A chunk with the batches it holds, read one by one. */
-interface Open {
-  readonly chunk: Chunk
-  readonly batches: Iterator<RecordBatch>
 }
 
 /**
@@ -32,17 +25,9 @@ interface Open {
  */
 export class Consumer implements AsyncIterable<ConsumerRecord>, AsyncDisposable {
   private readonly cluster: Cluster
-  private readonly settings: ConsumerSettings
   private readonly options: ConsumerOptions
-  /** The fetcher looks at it in each round, so that what is added is fetched. */
-  private readonly partitions: FetchedPartition[] = []
-  /** Offsets the reader has reached, by `topic/partition`. */
-  private readonly reached = new Map<FetchedPartition, number>()
-  private fetcher: Fetcher | null = null
+  private readonly queue: ReadQueue
   private starting: Promise<void> | null = null
-  private readonly chunks: Chunk[] = []
-  private open: Open | null = null
-  private error: KafkaError | null = null
   private closed = false
   private wakeReader: (() => void) | null = null
   private readonly onClosed: () => void
@@ -53,13 +38,13 @@ export class Consumer implements AsyncIterable<ConsumerRecord>, AsyncDisposable 
     this.onClosed = onClosed
     this.options = options
     this.cluster = cluster
-    this.settings = consumerSettingsOf(options)
+    this.queue = new ReadQueue(cluster, consumerSettingsOf(options), () => this.wake())
   }
 
   /** Where the reader stands in each partition. */
   positions(): Position[] {
-    return this.partitions.map((p) => {
-      const offset = this.reached.get(p) ?? p.fetchOffset
+    return this.queue.partitions.map((p) => {
+      const offset = this.queue.position(p)
       const lag = offset === null || p.highWatermark < 0 ? null : Math.max(0, p.highWatermark - offset)
       return { topic: p.topic, partition: p.partition, offset, lag }
     })
@@ -69,7 +54,7 @@ export class Consumer implements AsyncIterable<ConsumerRecord>, AsyncDisposable 
   async *batches(): AsyncGenerator<ConsumerBatch, void, undefined> {
     try {
       for (;;) {
-        const batch = this.take() ?? (await this.wait())
+        const batch = this.queue.take()?.batch ?? (await this.wait())
         if (batch === null) return
         yield batch
       }
@@ -100,9 +85,7 @@ export class Consumer implements AsyncIterable<ConsumerRecord>, AsyncDisposable 
     this.closed = true
     this.onClosed()
     this.unsubscribe?.()
-    this.fetcher?.close()
-    this.chunks.length = 0
-    this.open = null
+    this.queue.close()
     this.wake()
   }
 
@@ -116,10 +99,10 @@ export class Consumer implements AsyncIterable<ConsumerRecord>, AsyncDisposable 
       if (this.closed) return null
       this.starting ??= this.start()
       await this.starting
-      const batch = this.take()
-      if (batch !== null) return batch
-      if (this.error !== null) throw this.error
-      if (this.closed || this.partitions.every((p) => p.fetchOffset !== null && p.fetchOffset >= p.until)) return null
+      const taken = this.queue.take()
+      if (taken !== null) return taken.batch
+      if (this.queue.error !== null) throw this.queue.error
+      if (this.closed || this.queue.isAtEnd) return null
       await new Promise<void>((resolve) => {
         this.wakeReader = resolve
       })
@@ -138,20 +121,13 @@ export class Consumer implements AsyncIterable<ConsumerRecord>, AsyncDisposable 
       const info = await this.cluster.metadata.topic(topic)
       if (partition !== undefined) {
         if (info.partitions[partition] === undefined) throw new UnknownTopicError(topic, partition)
-        this.partitions.push(newPartition(topic, partition, from, until))
+        this.queue.add(topic, partition, from, until)
       } else {
-        for (const p of this.unnamed(topic, info)) this.partitions.push(newPartition(topic, p, from, until))
+        for (const p of this.unnamed(topic, info)) this.queue.add(topic, p, from, until)
       }
     }
     if (this.closed) return
-    this.fetcher = new Fetcher(this.cluster, this.settings, this.partitions, {
-      onChunk: (chunk) => this.onChunk(chunk),
-      onError: (error) => {
-        this.error = error
-        this.wake()
-      },
-      onProgress: () => this.wake(),
-    })
+    this.queue.start()
     const growing = assign.filter((a) => a.partition === undefined && a.until === undefined).map((a) => a.topic)
     if (growing.length > 0) this.unsubscribe = this.cluster.metadata.onUpdate(() => this.addPartitions(growing))
   }
@@ -167,93 +143,11 @@ export class Consumer implements AsyncIterable<ConsumerRecord>, AsyncDisposable 
     for (const topic of topics) {
       const info = this.cluster.metadata.peek(topic)
       if (info === undefined) continue
-      const known = new Set(this.partitions.filter((p) => p.topic === topic).map((p) => p.partition))
+      const known = new Set(this.queue.partitions.filter((p) => p.topic === topic).map((p) => p.partition))
       for (const partition of this.unnamed(topic, info)) {
         if (known.has(partition)) continue
-        this.partitions.push(newPartition(topic, partition, 'earliest', Number.POSITIVE_INFINITY))
+        this.queue.add(topic, partition, 'earliest', Number.POSITIVE_INFINITY)
       }
     }
-  }
-
-  /** Moves the partition on behind the chunk's last whole batch, so that the next fetch can begin while this is read. */
-  private onChunk(chunk: Chunk): void {
-    let next = chunk.fromOffset
-    try {
-      for (const batch of readBatches(chunk.buffer, { checkCrc: this.settings.checkCrcs })) next = batch.lastOffset + 1
-    } catch (error) {
-      if (!(error instanceof RecordsError)) throw error
-      // What comes before the bad batch is delivered first.
-      if (next === chunk.fromOffset) {
-        this.fail(corrupt(chunk.partition.topic, chunk.partition.partition, error))
-        return
-      }
-    }
-    if (next === chunk.fromOffset) {
-      const { topic, partition } = chunk.partition
-      const what = `partition ${topic}-${partition}: the batch at offset ${next} is larger than partitionMaxBytes`
-      this.fail(new KafkaError('RECORD_TOO_LARGE', what))
-      return
-    }
-    chunk.partition.fetchOffset = next
-    this.chunks.push(chunk)
-    this.wake()
-  }
-
-  private fail(error: KafkaError): void {
-    this.error ??= error
-    this.fetcher?.close()
-    this.wake()
-  }
-
-  /** The next batch of what has been fetched, if there is one. */
-  private take(): ConsumerBatch | null {
-    for (;;) {
-      if (this.open === null) {
-        const chunk = this.chunks.shift()
-        if (chunk === undefined) return null
-        // Checked when it came.
-        this.open = { chunk, batches: readBatches(chunk.buffer, { checkCrc: false }) }
-      }
-      const { chunk, batches } = this.open
-      const { partition } = chunk
-      const from = this.reached.get(partition) ?? chunk.fromOffset
-      const next = this.nextBatch(batches)
-      if (next === null || next.baseOffset >= partition.until) {
-        this.open = null
-        this.fetcher?.release(partition, chunk.buffer.length)
-        continue
-      }
-      this.reached.set(partition, Math.min(partition.until, next.lastOffset + 1))
-      // Markers of transactions are for the client alone; their offsets count.
-      if (next.isControl || next.lastOffset < from || next.recordCount === 0) continue
-      return new ConsumerBatch(partition.topic, partition.partition, next, from, partition.until)
-    }
-  }
-
-  /** Null at the chunk's end, which is also a batch that was found corrupt: the next fetch begins with it and fails. */
-  private nextBatch(batches: Iterator<RecordBatch>): RecordBatch | null {
-    try {
-      const next = batches.next()
-      return next.done ? null : next.value
-    } catch (error) {
-      if (error instanceof RecordsError) return null
-      throw error
-    }
-  }
-}
-
-function newPartition(topic: string, partition: number, start: StartOffset, until: number): FetchedPartition {
-  return {
-    topic,
-    partition,
-    fetchOffset: null,
-    start,
-    until,
-    bufferedBytes: 0,
-    inFlight: false,
-    highWatermark: -1,
-    failures: 0,
-    notBeforeMs: 0,
-    leaderlessMs: null,
   }
 }

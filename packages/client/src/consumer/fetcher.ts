@@ -5,6 +5,7 @@ import { FETCH_TOPIC_IDS, fetchApi } from '../apis.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { findOffsets } from '../cluster/offsets.ts'
 import { BrokerError, KafkaError, UnknownTopicError } from '../errors.ts'
+import type { AbortedTransaction } from './aborted-filter.ts'
 import type { ConsumerSettings, StartOffset } from './options.ts'
 
 type Response = MessageOf<typeof FetchResponse>
@@ -31,6 +32,10 @@ export interface FetchedPartition {
   notBeforeMs: number
   /** Monotonic ms since when it has had no leader; null while it has one. */
   leaderlessMs: number | null
+  /** Nothing more is fetched of it for the time being. */
+  paused: boolean
+  /** The reader has given it up: what still comes is not for it. */
+  removed: boolean
 }
 
 /** What one response brought for one partition. */
@@ -39,6 +44,8 @@ export interface Chunk {
   readonly buffer: Buffer
   /** The first offset that was asked for. */
   readonly fromOffset: number
+  /** Transactions whose records are to be left out; none when everything is read. */
+  readonly aborted: readonly AbortedTransaction[]
 }
 
 export interface FetcherEvents {
@@ -48,6 +55,10 @@ export interface FetcherEvents {
   /** A partition's position may have reached its end without any bytes. */
   onProgress(): void
 }
+
+const READ_UNCOMMITTED = 0
+const READ_COMMITTED = 1
+const NONE_ABORTED: readonly AbortedTransaction[] = []
 
 interface Node {
   busy: boolean
@@ -102,7 +113,8 @@ export class Fetcher {
     this.cluster.deps.timers.clearTimer(this.timer)
   }
 
-  private wake(): void {
+  /** There may be something new to fetch. */
+  wake(): void {
     if (this.woken || this.closed) return
     this.woken = true
     this.cluster.deps.timers.immediate(() => {
@@ -124,7 +136,7 @@ export class Fetcher {
     let retryMs = Number.POSITIVE_INFINITY
     let leaderless = false
     for (const p of this.partitions) {
-      if (p.inFlight || (p.fetchOffset !== null && p.fetchOffset >= p.until)) continue
+      if (p.inFlight || p.paused || (p.fetchOffset !== null && p.fetchOffset >= p.until)) continue
       if (p.notBeforeMs > nowMs) {
         retryMs = Math.min(retryMs, p.notBeforeMs)
       } else if (p.fetchOffset === null) {
@@ -201,6 +213,7 @@ export class Fetcher {
       findOffsets(
         this.cluster,
         some.map((p) => ({ topic: p.topic, partition: p.partition, spec: spec(p) as Exclude<StartOffset, number> })),
+        { readCommitted: this.settings.readCommitted },
       )
     const found = await ask(partitions, (p) => p.start)
     const tooYoung: FetchedPartition[] = []
@@ -208,6 +221,7 @@ export class Fetcher {
       const { value, error } = found[i]
       if (error !== null) throw error
       // No record is that young.
+      if (p.removed) return
       if (value.offset < 0) tooYoung.push(p)
       else p.fetchOffset = value.offset
     })
@@ -256,6 +270,7 @@ export class Fetcher {
         minBytes: fetchMinBytes,
         maxBytes: fetchMaxBytes,
         sessionEpoch: -1,
+        isolationLevel: this.settings.readCommitted ? READ_COMMITTED : READ_UNCOMMITTED,
         topics: [...byTopic].map(([topic, partitions]) => ({
           topic,
           topicId: infos.get(topic)?.topicId ?? undefined,
@@ -310,6 +325,7 @@ export class Fetcher {
   }
 
   private onAnswer(p: FetchedPartition, answer: PartitionResponse): void {
+    if (p.removed) return
     if (answer.errorCode === ErrorCode.OFFSET_OUT_OF_RANGE) {
       this.onOutOfRange(p)
       return
@@ -319,10 +335,11 @@ export class Fetcher {
       return
     }
     p.failures = 0
-    p.highWatermark = answer.highWatermark
+    p.highWatermark = this.settings.readCommitted ? answer.lastStableOffset : answer.highWatermark
     const { records } = answer
     if (records === null || records.length === 0) return
-    const chunk = { partition: p, buffer: records, fromOffset: p.fetchOffset as number }
+    const aborted = this.settings.readCommitted ? (answer.abortedTransactions ?? NONE_ABORTED) : NONE_ABORTED
+    const chunk = { partition: p, buffer: records, fromOffset: p.fetchOffset as number, aborted }
     p.bufferedBytes += records.length
     this.bufferedBytes += records.length
     // The reader moves `fetchOffset` on, before the next fetch of this partition can begin.

@@ -34,6 +34,11 @@ export interface ConsumerOptions {
   readonly checkCrcs?: boolean
   /** What to do when the offset wanted is not in the log. Default none: reading fails. `auto.offset.reset`. */
   readonly reset?: 'earliest' | 'latest' | 'none'
+  /**
+   * With `read_committed` records of transactions are read once they are committed, and never those of aborted ones; reading
+   * waits at the first open transaction. Default read_uncommitted. `isolation.level`.
+   */
+  readonly isolation?: 'read_uncommitted' | 'read_committed'
 }
 
 export interface ConsumerSettings {
@@ -44,6 +49,7 @@ export interface ConsumerSettings {
   readonly bufferBytes: number
   readonly checkCrcs: boolean
   readonly reset: 'earliest' | 'latest' | 'none'
+  readonly readCommitted: boolean
 }
 
 export function consumerSettingsOf(options: Omit<ConsumerOptions, 'assign'>): ConsumerSettings {
@@ -57,5 +63,6 @@ export function consumerSettingsOf(options: Omit<ConsumerOptions, 'assign'>): Co
     bufferBytes: options.bufferBytes ?? 67_108_864,
     checkCrcs: options.checkCrcs ?? true,
     reset,
+    readCommitted: options.isolation === 'read_committed',
   }
 }

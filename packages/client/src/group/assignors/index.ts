@@ -1,0 +1,12 @@
+import type { Assignor } from './assignor.ts'
+import { rangeAssignor } from './range.ts'
+import { roundRobinAssignor } from './round-robin.ts'
+import { cooperativeStickyAssignor } from './sticky.ts'
+
+export type AssignorName = 'range' | 'roundrobin' | 'cooperative-sticky'
+
+export const assignors: Readonly<Record<AssignorName, Assignor>> = {
+  range: rangeAssignor,
+  roundrobin: roundRobinAssignor,
+  'cooperative-sticky': cooperativeStickyAssignor,
+}
