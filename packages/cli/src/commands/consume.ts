@@ -1,29 +1,19 @@
-import type { Admin, ConsumerBatch } from '@ottla/client'
+import type { Admin } from '@ottla/client'
 import type { Command } from 'commander'
-import { addSuggested } from '../choices.ts'
+import { addChoice, addSuggested } from '../choices.ts'
 import { type CommandContext, CommandError, type CommandModule, orAborted, UsageError } from '../command.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { addHidden, append } from '../globals.ts'
-import { printable } from '../output/printable.ts'
 import { Progress } from '../output/progress.ts'
 import { isPiped } from '../output/terminal.ts'
-import { toYaml } from '../output/yaml.ts'
 import { parsePartitions } from '../partition-list.ts'
-import { batchFactsOf } from '../records/batch-facts.ts'
-import { compileFormat, FORMAT_HELP } from '../records/format.ts'
-import { recordToJson } from '../records/jsonl.ts'
+import { FORMAT_HELP } from '../records/format.ts'
 import { OFFSET_HELP, parseOffsetRange } from '../records/offset-spec.ts'
 import { partitionBounds } from '../records/partition-bounds.ts'
-import type { PartitionBounds, ShownRecord } from '../records/record.ts'
+import { RecordWriter } from '../records/record-writer.ts'
 import { resolveRange } from '../records/resolve-range.ts'
+import { COMMIT_WAYS, consumeInGroup, ISOLATIONS } from './consume-group.ts'
 import { topicsOf, wholeNumber } from './topic/shared.ts'
-
-/** What is printed without `-f` and `-o`. */
-const FORMAT_DEFAULT = '%v\\n'
-
-const TITLES = ['TIME', 'TOPIC', 'PARTITION', 'OFFSET', 'KEY', 'VALUE']
-/** How wide the columns of a table are on a terminal, those of `TITLES`. */
-const COLUMNS = [24, 0, 9, 10, 12]
 
 /** With `--follow` new partitions are noticed within this time, unless a property says otherwise. */
 const FOLLOW_AGE_MS = 5000
@@ -42,6 +32,12 @@ export const command: CommandModule = {
       .option('-n, --max <n>', 'end after so many records', wholeNumber('--max', 1))
       .option('-f, --format <format>', 'how to print a record; see below')
       .option('--follow', 'go on with what comes, instead of ending at the present end')
+      .option('-g, --group <name>', 'as a member of this group; see below')
+    const described = 'with --group: auto, after, before or none; see below'
+    addChoice(command, '--commit <when>', described, COMMIT_WAYS)
+    command.option('--instance-id <id>', 'with --group: the name of a static member')
+    const levels = 'read_committed leaves out what transactions have not committed'
+    addChoice(command, '--isolation <level>', levels, ISOLATIONS)
     addHidden(command, '--topic <name>', append)
     addHidden(command, '--from-beginning')
     addHidden(command, '--max-messages <n>', wholeNumber('--max-messages', 1) as never)
@@ -52,11 +48,20 @@ ${OFFSET_HELP}
 
 ${FORMAT_HELP}
 
+In a group (--group) the topics' partitions are shared among its members, and each
+goes on where the group has committed. It ends with Ctrl-C, or after -n records.
+Where nothing is committed yet, --offset says start or end. Commits are made:
+  auto               of what is printed, every 5 s and at the end (the default)
+  after              of each batch when it is printed: at least once
+  before             of each batch before it is printed: at most once
+  none               never
+
 Examples:
   ottla consume orders
   ottla consume orders --offset -10 -f '%p %o %k %v\\n'
   ottla consume orders --offset @-1h:end -o jsonl
-  ottla consume orders --offset end --follow`,
+  ottla consume orders --offset end --follow
+  ottla consume orders clicks --group printer --commit after`,
     )
   },
 
@@ -67,11 +72,15 @@ async function run(context: CommandContext): Promise<number | undefined> {
   const { options, signal } = context
   const topics = [...new Set(topicsOf(context))]
   if (topics.length === 0) throw new UsageError('name the topic to read')
+  if (options.group !== undefined) return consumeInGroup(context, topics)
+  for (const name of ['commit', 'instanceId'] as const) {
+    if (options[name] !== undefined) throw new UsageError('--commit and --instance-id are of groups: give --group too')
+  }
   const range = parseOffsetRange(options.fromBeginning ? 'start' : options.offset, Date.now(), context.globals.local)
   const wanted = parsePartitions(options.partition)
   const follow = options.follow === true
   const max = (options.max ?? options.maxMessages ?? Number.POSITIVE_INFINITY) as number
-  const writer = new Writer(context, topics)
+  const writer = new RecordWriter(context, topics)
   const { consumerOptionsFrom, UnknownTopicError } = await import('@ottla/client')
   const age = AGE_NAMES.some((name) => context.globals.properties.has(name)) || !follow
   const kafka = await context.kafka(age ? {} : { metadataMaxAgeMs: FOLLOW_AGE_MS })
@@ -99,7 +108,11 @@ async function run(context: CommandContext): Promise<number | undefined> {
         max,
         ranges.reduce((sum, r) => sum + Math.max(0, r.until - r.from), 0),
       )
-  const consumer = kafka.consumer({ ...consumerOptionsFrom(context.globals.properties), assign: [...ranges, ...added] })
+  const consumer = kafka.consumer({
+    ...consumerOptionsFrom(context.globals.properties),
+    ...(options.isolation === undefined ? {} : { isolation: options.isolation }),
+    assign: [...ranges, ...added],
+  })
   const onAbort = () => void consumer.close()
   signal.addEventListener('abort', onAbort, { once: true })
   // Records on the terminal are progress enough, and whoever reads a pipe may draw there as well, as `less` does.
@@ -135,92 +148,4 @@ function byLeader(
     return (info?.partitions.find((one) => one.partition === partition)?.leaderId ?? -1) >= 0
   }
   return { led: wanted.filter(isLed), leaderless: wanted.filter((one) => !isLed(one)) }
-}
-
-/** Prints records, one write for each batch. */
-class Writer {
-  private readonly context: CommandContext
-  private readonly topicColumns: number
-  private readonly print: (record: ShownRecord, number: number) => string | Buffer
-  /** The format shows where partitions begin or end: `boundsOf` is to be set. */
-  readonly asksForBounds: boolean
-  boundsOf: (topic: string, partition: number) => PartitionBounds | null = () => null
-
-  constructor(context: CommandContext, topics: readonly string[]) {
-    const { options, globals, output } = context
-    this.context = context
-    this.topicColumns = Math.max(5, ...topics.map((topic) => topic.length))
-    if (options.format !== undefined && globals.format !== null) throw new UsageError('give either -f or -o')
-    let asksForBounds = false
-    switch (globals.format) {
-      case null: {
-        const format = compileFormat(options.format ?? FORMAT_DEFAULT)
-        this.print = format
-        asksForBounds = format.asksForBounds
-        break
-      }
-      case 'jsonl':
-        this.print = (record) => `${JSON.stringify(recordToJson(record, globals.local))}\n`
-        break
-      case 'json':
-        this.print = (record, number) =>
-          `${number === 1 ? '\n' : ',\n'}${indent(JSON.stringify(recordToJson(record, globals.local), null, 2))}`
-        break
-      case 'yaml':
-        this.print = (record) => toYaml([recordToJson(record, globals.local)])
-        break
-      case 'table':
-        this.print = ({ timestamp, topic, partition, offset, key, value }) =>
-          this.row([output.time(timestamp), topic, `${partition}`, `${offset}`, printable(key), printable(value)])
-    }
-    this.asksForBounds = asksForBounds
-  }
-
-  async begin(): Promise<void> {
-    const { globals, output } = this.context
-    if (globals.format === 'json') await output.write('[')
-    if (globals.format === 'table') await output.write(this.row(TITLES))
-  }
-
-  /** Columns for a person, tabs for a program. Records come one after the other, so widths are guessed. */
-  private row(cells: readonly string[]): string {
-    if (!process.stdout.isTTY) return `${cells.join('\t')}\n`
-    const last = cells.length - 1
-    const padded = cells.map((cell, i) => (i === last ? cell : cell.padEnd(i === 1 ? this.topicColumns : COLUMNS[i])))
-    return `${padded.join('  ')}\n`
-  }
-
-  /** Returns the number of records so far. */
-  async batch(batch: ConsumerBatch, before: number, max: number): Promise<number> {
-    const { topic, partition } = batch
-    const facts = batchFactsOf(batch)
-    const bounds = this.boundsOf(topic, partition)
-    let count = before
-    let text = ''
-    let bytes: Buffer[] = []
-    for (const { offset, timestamp, key, value, headers } of batch) {
-      count += 1
-      const record = { topic, partition, offset, timestamp, key, value, headers, batch: facts, bounds }
-      const piece = this.print(record, count)
-      if (typeof piece === 'string') text += piece
-      else bytes.push(piece)
-      if (bytes.length === 1024) {
-        await this.context.output.write(Buffer.concat(bytes))
-        bytes = []
-      }
-      if (count >= max) break
-    }
-    await this.context.output.write(text === '' ? Buffer.concat(bytes) : text)
-    return count
-  }
-
-  async end(count: number): Promise<void> {
-    const { globals, output } = this.context
-    if (globals.format === 'json') await output.write(count === 0 ? ']\n' : '\n]\n')
-    if (globals.format === 'yaml' && count === 0) await output.write('[]\n')
-  }
-}
-
-function indent(text: string): string {
-  return text.replace(/^/gm, '  ')
 }
