@@ -48,9 +48,9 @@ ${OFFSET_HELP}
 
 ${FORMAT_HELP}
 
-In a group (--group) the topics' partitions are shared among its members, and each
-goes on where the group has committed. It ends with Ctrl-C, or after -n records.
-Where nothing is committed yet, --offset says start or end. Commits are made:
+In a group (--group) the topics' partitions are shared among its members, and
+each goes on where the group has committed. It ends with Ctrl-C, or after -n
+records. Where nothing is committed yet, --offset says start or end. Commits:
   auto               of what is printed, every 5 s and at the end (the default)
   after              of each batch when it is printed: at least once
   before             of each batch before it is printed: at most once
