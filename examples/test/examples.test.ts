@@ -51,14 +51,14 @@ test('produce writes, consume adds up what was written', async () => {
   )
 })
 
-test('at-least-once goes on where it stopped', async () => {
+test('own-offsets goes on where it stopped', async () => {
   const file = join(work, 'offsets.json')
-  const first = await example('at-least-once.ts', file)
+  const first = await example('own-offsets.ts', file)
   assert.equal(first.at(-1), '100 new orders')
   assert.equal(new Set(first).size, 101)
-  assert.deepEqual(await example('at-least-once.ts', file), ['0 new orders'])
+  assert.deepEqual(await example('own-offsets.ts', file), ['0 new orders'])
   await example('produce.ts')
-  assert.equal((await example('at-least-once.ts', file)).at(-1), '100 new orders')
+  assert.equal((await example('own-offsets.ts', file)).at(-1), '100 new orders')
   const offsets = Object.values(JSON.parse(readFileSync(file, 'utf8')) as Record<string, number>)
   assert.equal(
     offsets.reduce((sum, offset) => sum + offset, 0),

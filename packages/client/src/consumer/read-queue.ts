@@ -166,6 +166,8 @@ export class ReadQueue {
       return
     }
     chunk.partition.fetchOffset = next
+    // The reader has not got as far as the fetcher.
+    if (!this.reached.has(chunk.partition)) this.reached.set(chunk.partition, chunk.fromOffset)
     this.chunks.push(chunk)
     this.onNews()
   }

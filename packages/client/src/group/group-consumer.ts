@@ -272,7 +272,7 @@ export class GroupConsumer implements AsyncIterable<ConsumerRecord>, AsyncDispos
   /** Where the reader stands in each partition: behind what has been delivered. */
   positions(): Position[] {
     return [...this.#owned.values()].map((p) => {
-      const offset = this.#commits.positionOf(p) ?? (typeof p.start === 'number' ? p.start : p.fetchOffset)
+      const offset = this.#commits.positionOf(p) ?? this.#queue.position(p)
       const lag = offset === null || p.highWatermark < 0 ? null : Math.max(0, p.highWatermark - offset)
       return { topic: p.topic, partition: p.partition, offset, lag }
     })

@@ -311,6 +311,23 @@ test('exactly once inside Kafka: what is read, written and committed is one tran
   )
 })
 
+test('positions are where the reader is, not what has been fetched ahead', async (t) => {
+  const bench = await setUp(t, 3)
+  await bench.produce(30)
+  const consumer = consumerOf(bench, { autoCommit: false })
+  const iterator = consumer[Symbol.asyncIterator]()
+  const { value } = await iterator.next()
+  for (let looks = 0; looks < 5; looks++) {
+    await bench.client().admin.describeCluster()
+    const read = consumer.positions().filter(({ offset }) => offset !== 0 && offset !== null)
+    assert.deepEqual(
+      read.map(({ partition, offset }) => [partition, offset]),
+      [[value?.partition, 1]],
+    )
+  }
+  await consumer.close()
+})
+
 test('a group without an offset begins at the end, or fails where it must have one', async (t) => {
   const bench = await setUp(t)
   await bench.produce(3)
