@@ -1,5 +1,5 @@
 import { ErrorCode } from '@ottla/protocol'
-import { RE2JS } from 're2js'
+import { compilePattern, PatternError } from '../pattern/pattern.ts'
 import type { CoordinatorKind, CoordinatorRuntime } from '../runtime/coordinator-runtime.ts'
 import type { MachineContext } from '../runtime/shard.ts'
 import type { TransactionConfig, TransactionContext } from './context.ts'
@@ -44,9 +44,6 @@ export interface TransactionCoordinatorDeps {
   readonly nextProducerId: () => Promise<number | null>
   readonly nowMs: () => number
 }
-
-/** A pattern of a listing, in UTF-16 units. */
-const PATTERN_LENGTH_MAX = 1000
 
 /**
  * The transaction coordinator as its requests see it: finds the shard, and says no where no shard can be asked
@@ -150,12 +147,11 @@ export class TransactionCoordinator {
 /** Null: the pattern means nothing. */
 function matcherOf(pattern: string | null): ((text: string) => boolean) | null {
   if (pattern === null || pattern === '') return () => true
-  if (pattern.length > PATTERN_LENGTH_MAX) return null
   try {
-    const compiled = RE2JS.compile(pattern)
-    return (text) => compiled.matches(text)
-  } catch {
-    return null
+    return compilePattern(pattern)
+  } catch (error) {
+    if (error instanceof PatternError) return null
+    throw error
   }
 }
 

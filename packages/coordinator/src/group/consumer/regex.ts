@@ -1,12 +1,7 @@
 import { ErrorCode } from '@ottla/protocol'
-import { RE2JS, RE2JSException } from 're2js'
+import { compilePattern, PATTERN_LENGTH_MAX, PatternError } from '../../pattern/pattern.ts'
 import { CoordinatorError } from '../../runtime/outcome.ts'
 import type { TopicsImage } from '../topics-image.ts'
-
-/** UTF-16 units; Kafka has no bound but that of the request. */
-export const REGEX_LENGTH_MAX = 4_096
-/** Instructions of the compiled pattern: repeats of repeats make a short one huge. */
-const REGEX_PROGRAM_MAX = 20_000
 
 /** The topics a pattern stands for. Never changed in place. */
 export interface ResolvedRegex {
@@ -17,22 +12,18 @@ export interface ResolvedRegex {
   readonly timestampMs: number
 }
 
-/**
- * Patterns of subscriptions: RE2's syntax, matched in time linear in the name's length, on names as a whole (KIP-848).
- * Throws INVALID_REGULAR_EXPRESSION.
- */
+/** Patterns of subscriptions, matched on names as a whole (KIP-848). Throws INVALID_REGULAR_EXPRESSION. */
 export function compileRegex(regex: string): (name: string) => boolean {
-  if (regex.length > REGEX_LENGTH_MAX) {
-    throw invalid(regex.slice(0, 64), `it is longer than ${REGEX_LENGTH_MAX} characters`)
-  }
   try {
-    const pattern = RE2JS.compile(regex)
-    if (pattern.programSize() > REGEX_PROGRAM_MAX) throw invalid(regex, 'it is too complex')
-    return (name) => pattern.testExact(name)
+    return compilePattern(regex)
   } catch (error) {
-    if (error instanceof RE2JSException) throw invalid(regex, error.message.replace('error parsing regexp: ', ''))
+    if (error instanceof PatternError) throw invalid(shown(regex), error.message)
     throw error
   }
+}
+
+function shown(regex: string): string {
+  return regex.length > PATTERN_LENGTH_MAX ? regex.slice(0, 64) : regex
 }
 
 function invalid(regex: string, why: string): CoordinatorError {
