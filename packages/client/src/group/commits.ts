@@ -1,6 +1,7 @@
+import { ErrorCode } from '@ottla/protocol'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { FetchedPartition } from '../consumer/fetcher.ts'
-import { KafkaError } from '../errors.ts'
+import { BrokerError, KafkaError } from '../errors.ts'
 import type { GroupMetadata } from '../group-metadata.ts'
 import type { CoordinatorLink } from './coordinator-link.ts'
 import { commitOffsets, type GroupOffset } from './offsets.ts'
@@ -135,7 +136,11 @@ export class Commits {
   }
 
   #send(offsets: readonly GroupOffset[], insists: boolean): Promise<void> {
-    const attempt = () => commitOffsets(this.#link, this.#deps.who(), offsets)
+    const attempt = async () => {
+      const who = this.#deps.who()
+      if (who.memberId === '') throw new BrokerError(ErrorCode.UNKNOWN_MEMBER_ID, `group ${who.groupId}`)
+      await commitOffsets(this.#link, who, offsets)
+    }
     const sent = this.#last.then(() => (insists ? this.#link.insist(attempt) : attempt()))
     this.#last = sent.catch(() => undefined)
     return sent.then(

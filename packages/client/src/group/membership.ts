@@ -42,6 +42,10 @@ export class Membership {
   readonly #link: CoordinatorLink
   readonly #events: MembershipEvents
   #state: MembershipState = 'out'
+  /**
+   * Empty before it joins. Who is put out keeps its name until it joins again: what it still commits is refused then, where
+   * a commit without a name would be one from outside the group.
+   */
   memberId = ''
   generation = -1
   #timer: TimerHandle | undefined
@@ -70,6 +74,7 @@ export class Membership {
    */
   async join(owned: Assignment, signal: AbortSignal): Promise<Assignment> {
     this.#stopHeartbeats()
+    if (this.#state === 'out') this.#forgetIdentity()
     this.#state = 'joining'
     try {
       const assignment = await this.#link.insist(() => this.#joinOnce(owned, signal), signal)
@@ -270,7 +275,6 @@ export class Membership {
     const { group } = this.#settings
     this.#cluster.deps.logger.warn('the consumer is no longer a member of its group', { group, reason })
     this.#stopHeartbeats()
-    this.#forgetIdentity()
     this.#state = 'out'
     this.#events.onChange()
   }
@@ -291,10 +295,8 @@ export class Membership {
   async leave(reason: string): Promise<void> {
     this.#stopHeartbeats()
     const { memberId } = this
-    const isMember = this.#state === 'member' || this.#state === 'must-rejoin' || memberId !== ''
-    this.#forgetIdentity()
     this.#state = 'out'
-    if (!isMember || memberId === '' || this.#settings.instanceId !== null) return
+    if (memberId === '' || this.#settings.instanceId !== null) return
     const { group: groupId } = this.#settings
     try {
       await this.#link.ask(

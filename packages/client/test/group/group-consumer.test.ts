@@ -261,6 +261,36 @@ test('a second consumer of the same instance fences the first', async (t) => {
   await assert.rejects(first.commit(), { code: 'FENCED_INSTANCE_ID' })
 })
 
+test('who works on a record for too long is out, and can commit nothing, though nobody else is there', async (t) => {
+  const bench = await setUp(t)
+  await bench.produce(3)
+  const consumer = consumerOf(bench, { maxPollIntervalMs: 60, autoCommit: false })
+  const iterator = consumer[Symbol.asyncIterator]()
+  await iterator.next()
+  const { admin } = bench.client()
+  for (;;) {
+    const { groups } = await admin.listGroups()
+    if (groups.some(({ groupId, state }) => groupId === 'g' && state === 'Empty')) break
+  }
+  await assert.rejects(consumer.commit(), { code: 'UNKNOWN_MEMBER_ID' })
+  assert.deepEqual(await consumer.committed(), [])
+  // It comes back with the next look, and reads on from what is committed.
+  assert.equal(String((await iterator.next()).value?.value), '0')
+  await consumer.commit()
+  assert.deepEqual(
+    (await consumer.committed()).map(({ offset }) => offset),
+    [1],
+  )
+  await consumer.close()
+})
+
+test('nobody commits before it is a member', async (t) => {
+  const bench = await setUp(t)
+  await assert.rejects(consumerOf(bench).commit([{ topic: TOPIC, partition: 0, offset: 1 }]), {
+    code: 'UNKNOWN_MEMBER_ID',
+  })
+})
+
 test('with read_committed, what was aborted is left out and what is open is waited for', async (t) => {
   const bench = await setUp(t)
   const producer = bench.client().producer({ transactionalId: 'tx' })
