@@ -136,17 +136,18 @@ export class Commits {
   }
 
   #send(offsets: readonly GroupOffset[], insists: boolean): Promise<void> {
-    const attempt = async () => {
-      const who = this.#deps.who()
-      if (who.memberId === '') throw new BrokerError(ErrorCode.UNKNOWN_MEMBER_ID, `group ${who.groupId}`)
-      await commitOffsets(this.#link, who, offsets)
-    }
+    // Who asks is who commits: in a later generation the partitions may be others'.
+    const who = this.#deps.who()
+    if (who.memberId === '') return Promise.reject(new BrokerError(ErrorCode.UNKNOWN_MEMBER_ID, `group ${who.groupId}`))
+    const attempt = () => commitOffsets(this.#link, who, offsets)
     const sent = this.#last.then(() => (insists ? this.#link.insist(attempt) : attempt()))
     this.#last = sent.catch(() => undefined)
     return sent.then(
       () => this.#committed(offsets),
       (error: unknown) => {
-        this.#deps.onFailure(error)
+        const now = this.#deps.who()
+        // Of a generation that is over it says nothing about this one.
+        if (now.memberId === who.memberId && now.generationId === who.generationId) this.#deps.onFailure(error)
         throw error
       },
     )

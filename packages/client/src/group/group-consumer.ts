@@ -184,6 +184,7 @@ export class GroupConsumer implements AsyncIterable<ConsumerRecord>, AsyncDispos
       if (this.#membership.state === 'out') await this.#lose()
       else if (!this.#settings.cooperative) await this.#giveUp([...this.#owned.values()])
       if (this.#ending.signal.aborted) return
+      if (this.#membership.fenced !== null) throw this.#membership.fenced
       this.#queue.start()
       const assignment = await this.#membership.join(this.#ownedByTopic(), this.#ending.signal)
       await this.#take(assignment)

@@ -50,6 +50,8 @@ export class Membership {
   generation = -1
   #timer: TimerHandle | undefined
   #heartbeating = false
+  /** Another consumer of the same instance has taken this one's place: it can do nothing more. */
+  fenced: KafkaError | null = null
   /** Monotonic ms of the last answer of the coordinator. */
   #heardMs = 0
   /** While it leads: how many partitions its members' topics had when it assigned. */
@@ -257,7 +259,11 @@ export class Membership {
         break
       case ErrorCode.UNKNOWN_MEMBER_ID:
       case ErrorCode.ILLEGAL_GENERATION:
+        this.putOut(error.message)
+        break
       case ErrorCode.FENCED_INSTANCE_ID:
+        // Another has taken the name: to take it back would go on for ever.
+        this.fenced = error
         this.putOut(error.message)
         break
     }

@@ -259,6 +259,8 @@ test('a second consumer of the same instance fences the first', async (t) => {
   const second = consumerOf(bench, { instanceId: 'one' })
   await second[Symbol.asyncIterator]().next()
   await assert.rejects(first.commit(), { code: 'FENCED_INSTANCE_ID' })
+  await assert.rejects(iterator.next(), { code: 'FENCED_INSTANCE_ID' }, 'it does not take the name back')
+  await second.commit()
 })
 
 test('who works on a record for too long is out, and can commit nothing, though nobody else is there', async (t) => {
