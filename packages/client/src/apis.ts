@@ -17,6 +17,11 @@ export const joinGroupApi = api(m.JoinGroupRequest, m.JoinGroupResponse)
 export const syncGroupApi = api(m.SyncGroupRequest, m.SyncGroupResponse)
 export const heartbeatApi = api(m.HeartbeatRequest, m.HeartbeatResponse)
 export const leaveGroupApi = api(m.LeaveGroupRequest, m.LeaveGroupResponse)
+/** Before version 1 members do not name themselves. */
+export const consumerGroupHeartbeatApi = {
+  ...api(m.ConsumerGroupHeartbeatRequest, m.ConsumerGroupHeartbeatResponse),
+  minVersion: 1,
+}
 export const offsetCommitApi = api(m.OffsetCommitRequest, m.OffsetCommitResponse)
 export const offsetFetchApi = api(m.OffsetFetchRequest, m.OffsetFetchResponse)
 export const createTopicsApi = api(m.CreateTopicsRequest, m.CreateTopicsResponse)

@@ -47,6 +47,10 @@ export class Metadata {
   private readonly listeners = new Set<() => void>()
   private refreshing: Promise<void> | null = null
   private refreshedMs = Number.NEGATIVE_INFINITY
+  /** How many want to know of every topic there is. */
+  private watchers = 0
+  /** All topics have been asked for since somebody watches. */
+  private hasAll = false
   private closed = false
 
   constructor(pool: ConnectionPool, settings: Settings, deps: ClientDeps) {
@@ -63,8 +67,51 @@ export class Metadata {
 
   /** What is known of a topic now, without asking. */
   peek(topic: string): TopicInfo | undefined {
-    if (this.deps.clock.monotonicMs() - this.refreshedMs > this.settings.metadataMaxAgeMs) this.refresh()
+    this.refreshIfOld()
     return this.topics.get(topic)
+  }
+
+  refreshIfOld(): void {
+    if (this.deps.clock.monotonicMs() - this.refreshedMs > this.settings.metadataMaxAgeMs) this.refresh()
+  }
+
+  /** From now on every refresh asks for all topics there are. Returns the function that ends it. */
+  watchAll(): () => void {
+    let isOver = false
+    this.watchers += 1
+    return () => {
+      if (isOver) return
+      isOver = true
+      this.watchers -= 1
+      if (this.watchers === 0) this.hasAll = false
+    }
+  }
+
+  /** While somebody watches: `all` is indeed all. */
+  get knowsAll(): boolean {
+    return this.hasAll
+  }
+
+  /** What is known of every topic now. */
+  all(): Iterable<TopicInfo> {
+    return this.topics.values()
+  }
+
+  /** The names of topics by their ids, asked for if unknown; those that do not exist are left out. */
+  async namesOf(topicIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    let names = this.knownNames()
+    const unknown = topicIds.filter((id) => !names.has(id))
+    if (unknown.length > 0) {
+      await this.fetchTopics(unknown.map((topicId) => ({ topicId, name: null })))
+      names = this.knownNames()
+    }
+    return new Map(topicIds.flatMap((id) => (names.has(id) ? [[id, names.get(id) as string]] : [])))
+  }
+
+  private knownNames(): Map<string, string> {
+    const names = new Map<string, string>()
+    for (const { name, topicId } of this.topics.values()) if (topicId !== null) names.set(topicId, name)
+    return names
   }
 
   /**
@@ -98,7 +145,14 @@ export class Metadata {
   }
 
   /** All topics, or those named that exist; remembers what it learns. */
-  async fetch(topics: readonly string[] | null, autoCreate = false): Promise<Response> {
+  fetch(topics: readonly string[] | null, autoCreate = false): Promise<Response> {
+    return this.fetchTopics(topics === null ? null : topics.map((name) => ({ name })), autoCreate)
+  }
+
+  private fetchTopics(
+    topics: readonly { readonly topicId?: string; readonly name: string | null }[] | null,
+    autoCreate = false,
+  ): Promise<Response> {
     return this.retrying(async () => {
       const connection = await this.pool.any()
       const version = connection.versions.pick(metadataApi)
@@ -106,13 +160,13 @@ export class Metadata {
         metadataApi,
         {
           // Version 0 says "all" with an empty list.
-          topics: topics === null ? (version === 0 ? [] : null) : topics.map((name) => ({ name })),
+          topics: topics === null ? (version === 0 ? [] : null) : [...topics],
           allowAutoTopicCreation: version < 4 ? true : autoCreate,
         },
         { version },
       )
       if (response.errorCode !== 0) throw new BrokerError(response.errorCode, 'metadata of the cluster')
-      this.take(response, topics)
+      this.take(response, topics === null)
       return response
     })
   }
@@ -150,7 +204,7 @@ export class Metadata {
     if (waitMs > 0) await sleep(this.deps.timers, waitMs)
     if (this.closed) return
     try {
-      await this.fetch([...this.tracked])
+      await this.fetch(this.watchers > 0 ? null : [...this.tracked])
     } catch (error) {
       if (!(error instanceof KafkaError)) throw error
       if (!this.closed) this.deps.logger.warn('metadata could not be refreshed', { error: error.message })
@@ -158,13 +212,14 @@ export class Metadata {
     }
   }
 
-  private take(response: Response, asked: readonly string[] | null): void {
+  private take(response: Response, isAll: boolean): void {
     this.refreshedMs = this.deps.clock.monotonicMs()
     const brokers: Broker[] = response.brokers.map((b) => ({ id: b.nodeId, host: b.host, port: b.port, rack: b.rack }))
     if (brokers.length > 0) this.pool.setBrokers(brokers)
     this.clusterId = response.clusterId
     this.controllerId = response.controllerId
-    if (asked === null) {
+    if (isAll) {
+      this.hasAll = this.watchers > 0
       const named = new Set(response.topics.map((topic) => topic.name))
       for (const name of this.topics.keys()) if (!named.has(name)) this.topics.delete(name)
     }

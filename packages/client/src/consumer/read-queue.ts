@@ -11,6 +11,8 @@ interface Open {
   readonly chunk: Chunk
   readonly batches: Iterator<RecordBatch>
   readonly aborted: AbortedFilter
+  /** The rest of a batch that was given back. */
+  rest: ConsumerBatch | null
 }
 
 /**
@@ -28,6 +30,8 @@ export class ReadQueue {
   private fetcher: Fetcher | null = null
   private chunks: Chunk[] = []
   private open: Open | null = null
+  /** Of partitions that were paused while their chunk was read. */
+  private parked: Open[] = []
   /** Why reading cannot go on. */
   error: KafkaError | null = null
 
@@ -62,6 +66,7 @@ export class ReadQueue {
   close(): void {
     this.fetcher?.close()
     this.chunks.length = 0
+    this.parked.length = 0
     this.open = null
   }
 
@@ -83,10 +88,12 @@ export class ReadQueue {
   }
 
   /** Reads on from there. */
-  seek(partition: FetchedPartition, offset: StartOffset): void {
+  seek(partition: FetchedPartition, offset: StartOffset): FetchedPartition {
     const { topic, partition: number, until, paused } = partition
     this.remove(partition)
-    this.add(topic, number, offset, until).paused = paused
+    const added = this.add(topic, number, offset, until)
+    added.paused = paused
+    return added
   }
 
   private drop(partition: FetchedPartition): void {
@@ -96,20 +103,39 @@ export class ReadQueue {
       else this.fetcher?.release(partition, chunk.buffer.length)
     }
     this.chunks = others
+    for (const { chunk } of this.parked) {
+      if (chunk.partition === partition) this.fetcher?.release(partition, chunk.buffer.length)
+    }
+    this.parked = this.parked.filter(({ chunk }) => chunk.partition !== partition)
     if (this.open?.chunk.partition !== partition) return
     this.fetcher?.release(partition, this.open.chunk.buffer.length)
     this.open = null
   }
 
+  /** Of a batch that is in hand its reader gives back what it has not read. */
   pause(partition: FetchedPartition, paused: boolean): void {
     partition.paused = paused
     if (!paused) this.fetcher?.wake()
+    else if (this.open?.chunk.partition === partition) {
+      this.parked.push(this.open)
+      this.open = null
+    }
     this.onNews()
+  }
+
+  /** The records of the last batch from this offset on are to be taken again, after those of other partitions perhaps. */
+  giveBack(partition: FetchedPartition, batch: ConsumerBatch, offset: number): void {
+    const open = [this.open, ...this.parked].find((one) => one?.chunk.partition === partition)
+    // It has been sought away from.
+    if (open === undefined || open === null) return
+    open.rest = batch.from(offset)
+    this.reached.set(partition, offset)
   }
 
   /** Where the reader stands; null while that is not known. */
   position(partition: FetchedPartition): number | null {
-    return this.reached.get(partition) ?? partition.fetchOffset
+    const known = this.reached.get(partition) ?? partition.fetchOffset
+    return known ?? (typeof partition.start === 'number' ? partition.start : null)
   }
 
   /** Every partition has come to its `until`. */
@@ -121,15 +147,25 @@ export class ReadQueue {
   take(): { readonly batch: ConsumerBatch; readonly partition: FetchedPartition } | null {
     for (;;) {
       if (this.open === null) {
+        const parkedAt = this.parked.findIndex(({ chunk }) => !chunk.partition.paused)
+        if (parkedAt >= 0) this.open = this.parked.splice(parkedAt, 1)[0]
+      }
+      if (this.open === null) {
         const at = this.chunks.findIndex((chunk) => !chunk.partition.paused)
         if (at < 0) return null
         const [chunk] = this.chunks.splice(at, 1)
         // Checked when it came.
         const batches = readBatches(chunk.buffer, { checkCrc: false })
-        this.open = { chunk, batches, aborted: new AbortedFilter(chunk.aborted) }
+        this.open = { chunk, batches, aborted: new AbortedFilter(chunk.aborted), rest: null }
       }
       const { chunk, batches, aborted } = this.open
       const { partition } = chunk
+      if (this.open.rest !== null) {
+        const batch = this.open.rest
+        this.open.rest = null
+        this.reached.set(partition, batch.lastOffset + 1)
+        return { batch, partition }
+      }
       const from = this.reached.get(partition) ?? chunk.fromOffset
       const next = nextBatch(batches)
       if (next === null || next.baseOffset >= partition.until) {

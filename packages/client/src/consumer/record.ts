@@ -26,6 +26,11 @@ export class ConsumerBatch implements Iterable<ConsumedRecord> {
     this.untilOffset = untilOffset
   }
 
+  /** Its records from this offset on. */
+  from(offset: number): ConsumerBatch {
+    return new ConsumerBatch(this.topic, this.partition, this.batch, offset, this.untilOffset)
+  }
+
   /** Of the first record that may be in it. */
   get baseOffset(): number {
     return Math.max(this.fromOffset, this.batch.baseOffset)

@@ -21,7 +21,12 @@ export class CoordinatorLink {
   async ask<A extends Api>(
     api: A,
     body: (version: number) => RequestOf<A>,
-    options: { readonly highest?: number; readonly timeoutMs?: number; errorOf(response: ResponseOf<A>): number },
+    options: {
+      readonly highest?: number
+      readonly timeoutMs?: number
+      errorOf(response: ResponseOf<A>): number
+      detailOf?(response: ResponseOf<A>): string | null
+    },
   ): Promise<ResponseOf<A>> {
     try {
       const nodeId = this.#nodeId ?? (await this.#find())
@@ -30,7 +35,9 @@ export class CoordinatorLink {
       const { timeoutMs } = options
       const response = await connection.call(api, body(version), { version, timeoutMs })
       const errorCode = options.errorOf(response)
-      if (errorCode !== ErrorCode.NONE) throw new BrokerError(errorCode, `group ${this.#group}`)
+      if (errorCode !== ErrorCode.NONE) {
+        throw new BrokerError(errorCode, `group ${this.#group}`, options.detailOf?.(response))
+      }
       return response
     } catch (error) {
       if (error instanceof KafkaError && hasMoved(error)) this.#nodeId = null

@@ -7,19 +7,13 @@ import { ReadQueue } from '../consumer/read-queue.ts'
 import type { ConsumerBatch, ConsumerRecord } from '../consumer/record.ts'
 import { ClosedError, KafkaError } from '../errors.ts'
 import type { GroupMetadata } from '../group-metadata.ts'
-import type { Assignment } from './assignors/assignor.ts'
-import { Commits } from './commits.ts'
+import { type CommitCallback, Commits, type Progress } from './commits.ts'
 import { CoordinatorLink } from './coordinator-link.ts'
-import { Membership } from './membership.ts'
+import { type Membership, membershipOf } from './membership/membership.ts'
 import { fetchOffsets, type GroupOffset } from './offsets.ts'
-import { type GroupConsumerOptions, type GroupSettings, groupSettingsOf, type PartitionsListener } from './options.ts'
-
-/** What the reader has in its hands: it has been delivered, and counts as processed once the next is asked for. */
-interface InHand {
-  readonly partition: FetchedPartition
-  /** Of the next record behind it. */
-  readonly next: number
-}
+import { type GroupConsumerOptions, type GroupSettings, groupSettingsOf, subscriptionOf } from './options.ts'
+import { OwnedPartitions } from './owned-partitions.ts'
+import { PollWatch } from './poll-watch.ts'
 
 /**
  * Reads topics as a member of a group, which shares their partitions among its members.
@@ -35,40 +29,61 @@ interface InHand {
  * `maxPollIntervalMs` is out.
  */
 export class GroupConsumer implements AsyncIterable<ConsumerRecord>, AsyncDisposable {
-  readonly #cluster: Cluster
   readonly #settings: GroupSettings
-  readonly #options: GroupConsumerOptions
   readonly #queue: ReadQueue
   readonly #link: CoordinatorLink
   readonly #membership: Membership
   readonly #commits: Commits
+  readonly #owned: OwnedPartitions
+  readonly #pollWatch: PollWatch
   readonly #onClosed: () => void
   readonly #ending = new AbortController()
-  /** By `partition topic`. */
-  readonly #owned = new Map<string, FetchedPartition>()
-  #inHand: InHand | null = null
+  /** What has been delivered, and counts as processed once the next is asked for. */
+  #inHand: FetchedPartition | null = null
+  #inHandProgress: Progress | null = null
+  /** Of the next record behind it. */
+  #inHandNext = 0
+  /** Records and batches delivered. */
+  #deliveries = 0
   #isReading = false
-  /** Monotonic ms of when the reader was given what it has in hand. */
-  #givenMs = 0
+  /** Something has happened besides records. */
+  #mustLookUp = true
+  /** What a callback has thrown: the loop ends with it. */
+  #thrown: { readonly error: unknown } | null = null
   #wakeReader: (() => void) | null = null
   #closing: Promise<void> | null = null
 
   /** @internal Use `kafka.consumer()`. */
   constructor(options: GroupConsumerOptions, cluster: Cluster, onClosed: () => void) {
-    this.#cluster = cluster
-    this.#options = options
-    this.#settings = groupSettingsOf(options)
+    const settings = groupSettingsOf(options)
+    const call = () => this.#call()
+    this.#settings = settings
     this.#onClosed = onClosed
-    this.#queue = new ReadQueue(cluster, this.#settings, () => this.#wake())
-    this.#link = new CoordinatorLink(cluster, this.#settings.group)
-    this.#membership = new Membership(cluster, this.#settings, this.#link, {
-      onChange: () => this.#wake(),
-      onHeartbeat: () => this.#onHeartbeat(),
+    this.#queue = new ReadQueue(cluster, settings, () => this.#wake())
+    this.#link = new CoordinatorLink(cluster, settings.group)
+    this.#membership = membershipOf(cluster, settings, this.#link, call)
+    this.#commits = new Commits(cluster, settings, this.#link, this.#membership, {
+      onDue: call,
+      onThrown: (error) => {
+        this.#thrown ??= { error }
+        this.#call()
+      },
     })
-    this.#commits = new Commits(cluster, this.#settings, this.#link, {
-      who: () => this.groupMetadata(),
-      onFailure: (error) => this.#membership.onFailure(error),
+    this.#owned = new OwnedPartitions({
+      cluster,
+      settings,
+      listeners: options,
+      queue: this.#queue,
+      commits: this.#commits,
+      link: this.#link,
+      signal: this.#ending.signal,
     })
+    this.#pollWatch = new PollWatch(
+      cluster.deps,
+      settings.maxPollIntervalMs,
+      () => (this.#inHand === null ? null : this.#deliveries),
+      (workedMs) => this.#onOverdue(workedMs),
+    )
   }
 
   // ---- reading
@@ -77,10 +92,11 @@ export class GroupConsumer implements AsyncIterable<ConsumerRecord>, AsyncDispos
   async *batches(): AsyncGenerator<ConsumerBatch, void, undefined> {
     try {
       for (;;) {
-        const batch = await this.#next()
-        if (batch === null) return
-        this.#deliver(batch.partition, batch.batch.lastOffset + 1)
-        yield batch.batch
+        const taken = await this.#next()
+        if (taken === null) return
+        const { partition, batch } = taken
+        this.#deliver(partition, this.#commits.progressOf(partition), batch.lastOffset + 1)
+        yield batch
         this.#processed()
       }
     } finally {
@@ -95,65 +111,65 @@ export class GroupConsumer implements AsyncIterable<ConsumerRecord>, AsyncDispos
         if (taken === null) return
         const { partition, batch } = taken
         const { topic, partition: number } = batch
+        const progress = this.#commits.progressOf(partition)
         let isWhole = true
         for (const r of batch) {
           // Between two records the group may have gone on, and the partition with it; or the reader reads on elsewhere.
-          if (partition.removed || (this.#mustLookUp && !(await this.#lookUp(partition)))) {
+          if (this.#mustLookUp) await this.#lookUp()
+          if (partition.removed || partition.paused || this.#ending.signal.aborted) {
+            if (partition.paused && !partition.removed) this.#queue.giveBack(partition, batch, r.offset)
             isWhole = false
             break
           }
-          this.#deliver(partition, r.offset + 1)
+          this.#deliver(partition, progress, r.offset + 1)
           const { offset, timestamp, key, value, headers } = r
           yield { topic, partition: number, offset, timestamp, key, value, headers }
           this.#processed()
         }
         // What compaction has taken from its end counts as read.
-        if (isWhole && !partition.removed) this.#commits.processed(partition, batch.lastOffset + 1)
+        if (isWhole && !partition.removed) {
+          progress.delivered = batch.lastOffset + 1
+          progress.processed = progress.delivered
+        }
       }
     } finally {
       await this.close()
     }
   }
 
-  #deliver(partition: FetchedPartition, next: number): void {
-    this.#inHand = { partition, next }
-    this.#givenMs = this.#cluster.deps.clock.monotonicMs()
-    this.#commits.delivered(partition, next)
+  #deliver(partition: FetchedPartition, progress: Progress, next: number): void {
+    this.#inHand = partition
+    this.#inHandProgress = progress
+    this.#inHandNext = next
+    this.#deliveries += 1
+    progress.delivered = next
   }
 
   #processed(): void {
-    const inHand = this.#inHand
+    if (this.#inHand?.removed === false) this.#inHandProgress!.processed = this.#inHandNext
     this.#inHand = null
-    if (inHand !== null && !inHand.partition.removed) this.#commits.processed(inHand.partition, inHand.next)
   }
 
-  /** Something has happened besides records. */
-  get #mustLookUp(): boolean {
-    return this.#membership.state !== 'member' || this.#ending.signal.aborted || this.#commits.isDue
-  }
-
-  /** False: the partition is no longer to be read. */
-  async #lookUp(partition: FetchedPartition): Promise<boolean> {
-    if (this.#ending.signal.aborted) return false
+  /** What has to be done before the next record. */
+  async #lookUp(): Promise<void> {
+    this.#mustLookUp = false
+    if (this.#thrown !== null) throw this.#thrown.error
     await this.#beMember()
-    if (this.#commits.isDue) this.#commits.commitProcessed()
-    return !partition.removed
+    this.#commits.commitIfDue()
   }
 
   async #next() {
     if (this.#isReading) throw new KafkaError('INVALID_STATE', 'somebody reads from this consumer already')
     this.#isReading = true
+    this.#pollWatch.start()
     try {
       for (;;) {
         if (this.#ending.signal.aborted) return null
-        await this.#beMember()
-        if (this.#commits.isDue) this.#commits.commitProcessed()
+        if (this.#mustLookUp) await this.#lookUp()
         const taken = this.#queue.take()
         if (taken !== null) return taken
         if (this.#queue.error !== null) throw this.#queue.error
-        await new Promise<void>((resolve) => {
-          this.#wakeReader = resolve
-        })
+        await this.#news()
       }
     } catch (error) {
       if (this.#ending.signal.aborted) return null
@@ -163,116 +179,93 @@ export class GroupConsumer implements AsyncIterable<ConsumerRecord>, AsyncDispos
     }
   }
 
+  /** Resolves when something has happened; not for what has happened before. */
+  #news(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wakeReader = resolve
+      // While nobody waited.
+      if (this.#mustLookUp) this.#wake()
+    })
+  }
+
+  #call(): void {
+    this.#mustLookUp = true
+    this.#wake()
+  }
+
   #wake(): void {
     const resolve = this.#wakeReader
     this.#wakeReader = null
     resolve?.()
   }
 
-  #onHeartbeat(): void {
-    if (this.#isReading && this.#commits.isDue) this.#commits.commitProcessed()
-    const workedMs = this.#cluster.deps.clock.monotonicMs() - this.#givenMs
-    if (this.#inHand === null || workedMs < this.#settings.maxPollIntervalMs) return
-    this.#membership.putOut(`a record has been worked on for longer than maxPollIntervalMs: ${Math.round(workedMs)} ms`)
-    void this.#membership.leave('a record took too long')
+  #onOverdue(workedMs: number): void {
+    const what = `a record has been worked on for longer than maxPollIntervalMs: ${Math.round(workedMs)} ms`
+    this.#membership.overdue(what)
   }
 
   // ---- the group
 
+  /** Follows what the group says until there is nothing to do but to read. */
   async #beMember(): Promise<void> {
-    while (this.#membership.state !== 'member') {
-      if (this.#membership.state === 'out') await this.#lose()
-      else if (!this.#settings.cooperative) await this.#giveUp([...this.#owned.values()])
-      if (this.#ending.signal.aborted) return
-      if (this.#membership.fenced !== null) throw this.#membership.fenced
-      this.#queue.start()
-      const assignment = await this.#membership.join(this.#ownedByTopic(), this.#ending.signal)
-      await this.#take(assignment)
+    while (!this.#ending.signal.aborted) {
+      const { state } = this.#membership
+      switch (state.name) {
+        case 'member':
+        case 'left':
+          return
+        case 'out':
+          await this.#owned.lose()
+          this.#queue.start()
+          if (!this.#ending.signal.aborted) this.#membership.join(new Map())
+          break
+        case 'rebalancing':
+          if (!this.#settings.cooperative) await this.#owned.giveUp(this.#owned.all())
+          if (!this.#ending.signal.aborted) this.#membership.join(this.#owned.byTopic())
+          break
+        case 'joining':
+          this.#mustLookUp = false
+          await this.#news()
+          break
+        case 'assigned':
+          await this.#follow()
+          break
+        case 'failed':
+          await this.#owned.lose()
+          throw state.error
+      }
     }
   }
 
-  #ownedByTopic(): Assignment {
-    const byTopic = Map.groupBy(this.#owned.values(), ({ topic }) => topic)
-    return new Map([...byTopic].map(([topic, list]) => [topic, list.map(({ partition }) => partition)]))
-  }
-
-  /** What is not in the assignment is given up, and joined for again; what is new is read from its committed offset on. */
-  async #take(assignment: Assignment): Promise<void> {
-    const wanted = new Map<string, TopicPartition>()
-    for (const [topic, partitions] of assignment) {
-      for (const partition of partitions) wanted.set(keyOf({ topic, partition }), { topic, partition })
-    }
-    const gone = [...this.#owned.values()].filter((partition) => !wanted.has(keyOf(partition)))
-    if (gone.length > 0) {
-      await this.#giveUp(gone)
-      this.#membership.rejoin()
-    }
-    const added = [...wanted.values()].filter((partition) => !this.#owned.has(keyOf(partition)))
-    // Only the leader of the group has asked where they are.
-    for (const topic of new Set(added.map(({ topic }) => topic))) await this.#cluster.metadata.topic(topic)
-    const { group } = this.#settings
-    const attempt = () => fetchOffsets(this.#link, group, added)
-    const found = added.length === 0 ? [] : await this.#link.insist(attempt, this.#ending.signal)
-    const offsets = new Map(found.map((offset) => [keyOf(offset), offset.offset]))
-    for (const place of added) this.#begin(place, offsets.get(keyOf(place)))
+  /** First it gives up, and says so: somebody waits for that. */
+  async #follow(): Promise<void> {
+    const { assignment, isIncomplete } = await this.#membership.assignment(this.#owned.byTopic())
+    if (await this.#owned.giveUpOthers(assignment)) this.#membership.held(this.#owned.byTopic(), 'coming')
+    await this.#owned.take(assignment)
     this.#commits.schedule()
-    await this.#tell(this.#options.onAssigned, added)
+    this.#membership.held(this.#owned.byTopic(), isIncomplete ? 'unknown' : 'none')
   }
 
-  #begin(place: TopicPartition, committed: number | undefined): void {
-    const { topic, partition } = place
-    const { reset, group } = this.#settings
-    if (committed === undefined && reset === 'none') {
-      throw new KafkaError('NO_OFFSET', `group ${group} has no offset of partition ${topic}-${partition}`)
-    }
-    const start: StartOffset = committed ?? (reset as 'earliest' | 'latest')
-    this.#owned.set(keyOf(place), this.#queue.add(topic, partition, start, Number.POSITIVE_INFINITY))
-  }
-
-  async #giveUp(partitions: readonly FetchedPartition[]): Promise<void> {
-    if (partitions.length === 0) return
-    if (this.#settings.autoCommit) await this.#commits.commitBefore(partitions)
-    await this.#tell(this.#options.onRevoked, partitions)
-    this.#release(partitions)
-  }
-
-  async #lose(): Promise<void> {
-    const partitions = [...this.#owned.values()]
-    if (partitions.length === 0) return
-    this.#release(partitions)
-    await this.#tell(this.#options.onLost ?? this.#options.onRevoked, partitions)
-  }
-
-  #release(partitions: readonly FetchedPartition[]): void {
-    for (const partition of partitions) {
-      this.#owned.delete(keyOf(partition))
-      this.#queue.remove(partition)
-      this.#commits.forget(partition)
-    }
-  }
-
-  async #tell(listener: PartitionsListener | undefined, partitions: readonly TopicPartition[]): Promise<void> {
-    if (listener === undefined || partitions.length === 0) return
-    await listener(partitions.map(({ topic, partition }) => ({ topic, partition })))
+  /** Reads other topics from now on; those it reads no more are given up. Throws `ConfigError`. */
+  subscribe(subscription: { readonly topics: readonly string[] } | { readonly pattern: string }): void {
+    this.#membership.subscribe(subscriptionOf(subscription, this.#settings.groupProtocol))
   }
 
   /** Whose commits these are; for transactions. */
   groupMetadata(): GroupMetadata {
-    const { group: groupId, instanceId: groupInstanceId } = this.#settings
-    const { generation: generationId, memberId } = this.#membership
-    return { groupId, generationId, memberId, groupInstanceId }
+    return this.#membership.who()
   }
 
   /** What is this consumer's own at the moment. */
   assignment(): TopicPartition[] {
-    return [...this.#owned.values()].map(({ topic, partition }) => ({ topic, partition }))
+    return this.#owned.all().map(({ topic, partition }) => ({ topic, partition }))
   }
 
   // ---- offsets
 
   /** Where the reader stands in each partition: behind what has been delivered. */
   positions(): Position[] {
-    return [...this.#owned.values()].map((p) => {
+    return this.#owned.all().map((p) => {
       const offset = this.#commits.positionOf(p) ?? this.#queue.position(p)
       const lag = offset === null || p.highWatermark < 0 ? null : Math.max(0, p.highWatermark - offset)
       return { topic: p.topic, partition: p.partition, offset, lag }
@@ -290,9 +283,9 @@ export class GroupConsumer implements AsyncIterable<ConsumerRecord>, AsyncDispos
 
   /**
    * As `commit`, without waiting, and without a second attempt: the next commit says more. `done` is told of each in their
-   * order, with what was committed.
+   * order, with what was committed; what it throws ends the loop.
    */
-  commitAsync(done?: (error: KafkaError | null, offsets: readonly GroupOffset[]) => void): void {
+  commitAsync(done?: CommitCallback): void {
     this.#commits.commitAsync(done)
   }
 
@@ -301,34 +294,24 @@ export class GroupConsumer implements AsyncIterable<ConsumerRecord>, AsyncDispos
     return this.#link.insist(() => fetchOffsets(this.#link, this.#settings.group, partitions))
   }
 
-  /** Reads on from there, in a partition that is this consumer's own. */
+  /** Reads on from there, in a partition that is this consumer's own. An offset is its position at once, and committed as such. */
   seek(place: TopicPartition, offset: StartOffset): void {
-    const partition = this.#mine(place)
-    this.#commits.forget(partition)
-    this.#queue.seek(partition, offset)
-    this.#owned.set(keyOf(place), this.#queue.partitions.at(-1)!)
+    this.#owned.seek(place, offset)
+    this.#call()
   }
 
-  /** Nothing is read of these until `resume`; they stay this consumer's own. */
+  /** Nothing is read of these until `resume`, not even what is left of a batch; they stay this consumer's own. */
   pause(places: readonly TopicPartition[]): void {
-    for (const place of places) this.#queue.pause(this.#mine(place), true)
+    for (const place of places) this.#queue.pause(this.#owned.get(place), true)
   }
 
   resume(places: readonly TopicPartition[]): void {
-    for (const place of places) this.#queue.pause(this.#mine(place), false)
-  }
-
-  #mine(place: TopicPartition): FetchedPartition {
-    const partition = this.#owned.get(keyOf(place))
-    if (partition === undefined) {
-      throw new KafkaError('NOT_ASSIGNED', `partition ${place.topic}-${place.partition} is not this consumer's`)
-    }
-    return partition
+    for (const place of places) this.#queue.pause(this.#owned.get(place), false)
   }
 
   // ---- the end
 
-  /** Commits what is processed, leaves the group, and ends the loop. Idempotent. */
+  /** Commits what is processed, waits for commits under way, leaves the group, and ends the loop. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -336,15 +319,19 @@ export class GroupConsumer implements AsyncIterable<ConsumerRecord>, AsyncDispos
 
   async #close(): Promise<void> {
     this.#ending.abort(new ClosedError('the consumer is closed'))
-    this.#wake()
-    const partitions = [...this.#owned.values()]
-    const isMember = this.#membership.state === 'member' || this.#membership.state === 'must-rejoin'
+    this.#pollWatch.stop()
+    this.#call()
+    const { name } = this.#membership.state
     try {
-      if (isMember && this.#settings.autoCommit) await this.#commits.commitBefore(partitions)
-      await this.#tell(isMember ? this.#options.onRevoked : undefined, partitions)
+      if (name === 'member' || name === 'assigned' || name === 'rebalancing') {
+        await this.#owned.giveUp(this.#owned.all())
+      } else {
+        await this.#commits.drain()
+        await this.#owned.lose()
+      }
     } finally {
-      this.#release(partitions)
       this.#queue.close()
+      this.#commits.close()
       await this.#membership.leave('the consumer was closed')
       this.#membership.close()
       this.#onClosed()
@@ -354,8 +341,4 @@ export class GroupConsumer implements AsyncIterable<ConsumerRecord>, AsyncDispos
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
-}
-
-function keyOf({ topic, partition }: TopicPartition): string {
-  return `${partition} ${topic}`
 }

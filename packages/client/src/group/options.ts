@@ -13,6 +13,7 @@ import type { TopicPartition } from '../cluster/by-leader.ts'
 import { type ConsumerOptions, type ConsumerSettings, consumerSettingsOf } from '../consumer/options.ts'
 import { ConfigError } from '../errors.ts'
 import { type AssignorName, assignors } from './assignors/index.ts'
+import { compileTopicPattern, type Subscription } from './subscription.ts'
 
 /** What a listener is told of. It may seek and commit; reading waits until it is done. */
 export type PartitionsListener = (partitions: readonly TopicPartition[]) => void | Promise<void>
@@ -20,8 +21,22 @@ export type PartitionsListener = (partitions: readonly TopicPartition[]) => void
 export interface GroupConsumerOptions extends Omit<ConsumerOptions, 'assign' | 'reset'> {
   /** All consumers of one group share the topics' partitions among them. `group.id`. */
   readonly group: string
-  /** What to read. */
-  readonly topics: readonly string[]
+  /** What to read; this or `pattern`. */
+  readonly topics?: readonly string[]
+  /**
+   * Reads all topics whose whole name it matches, those that come later too. RE2's syntax with the consumer protocol, whose
+   * coordinator finds them; JavaScript's with the classic one, where they are looked for every `metadataMaxAgeMs`, and internal topics are left out.
+   */
+  readonly pattern?: string
+  /**
+   * `consumer` is the protocol of KIP-848 (brokers from 4.0 on): the coordinator shares the partitions out, and whoever keeps some
+   * of them reads on meanwhile. Default classic. `group.protocol`.
+   */
+  readonly groupProtocol?: 'classic' | 'consumer'
+  /** With the consumer protocol, how partitions are shared: `uniform`, `range` or what else the broker has. `group.remote.assignor`. */
+  readonly remoteAssignor?: string
+  /** Where it runs, for assignors that put readers beside replicas. `client.rack`. */
+  readonly rackId?: string
   /**
    * Where to begin in a partition that the group has no offset of, or one that is not in the log any more. `none`: reading
    * fails. Default latest, as in Kafka: what was there before the group is not read. `auto.offset.reset`.
@@ -34,13 +49,19 @@ export interface GroupConsumerOptions extends Omit<ConsumerOptions, 'assign' | '
   readonly autoCommit?: boolean
   /** In ms. Default 5000. `auto.commit.interval.ms`. */
   readonly autoCommitIntervalMs?: number
-  /** Without a sign of life for so long, in ms, the others take over. Default 45 000. `session.timeout.ms`. */
+  /**
+   * Without a sign of life for so long, in ms, the others take over. Default 45 000; the broker's own with the consumer
+   * protocol. `session.timeout.ms`.
+   */
   readonly sessionTimeoutMs?: number
-  /** Between two signs of life, in ms; less than a third of the session is good. Default 3000. `heartbeat.interval.ms`. */
+  /**
+   * Between two signs of life, in ms; less than a third of the session is good. Default 3000; the broker's own with the
+   * consumer protocol. `heartbeat.interval.ms`.
+   */
   readonly heartbeatIntervalMs?: number
   /**
-   * How long a record or batch may be worked on before the consumer leaves the group, in ms, and how long the others wait for it when
-   * they rebalance. Default 300 000. `max.poll.interval.ms`.
+   * How long a record or batch may be worked on before the consumer leaves the group, in ms (up to a quarter longer), and how long
+   * the others wait for it when they rebalance. Default 300 000. `max.poll.interval.ms`.
    */
   readonly maxPollIntervalMs?: number
   /**
@@ -49,7 +70,7 @@ export interface GroupConsumerOptions extends Omit<ConsumerOptions, 'assign' | '
    */
   readonly instanceId?: string
   /**
-   * Ways to share partitions, the preferred one first; the group takes one that all its members have. With
+   * With the classic protocol, ways to share partitions, the preferred one first; the group takes one that all its members have. With
    * `cooperative-sticky` alone members keep what stays theirs while the group rebalances (KIP-429). Default range, then
    * cooperative-sticky. `partition.assignment.strategy`.
    */
@@ -64,7 +85,11 @@ export interface GroupConsumerOptions extends Omit<ConsumerOptions, 'assign' | '
 
 export interface GroupSettings extends ConsumerSettings {
   readonly group: string
-  readonly topics: readonly string[]
+  readonly subscription: Subscription
+  readonly groupProtocol: 'classic' | 'consumer'
+  /** Null: the broker's choice. */
+  readonly remoteAssignor: string | null
+  readonly rackId: string | null
   readonly autoCommit: boolean
   readonly autoCommitIntervalMs: number
   readonly sessionTimeoutMs: number
@@ -72,6 +97,7 @@ export interface GroupSettings extends ConsumerSettings {
   readonly maxPollIntervalMs: number
   readonly instanceId: string | null
   readonly assignors: readonly AssignorName[]
+  /** Members keep what stays theirs while the group rebalances. */
   readonly cooperative: boolean
 }
 
@@ -86,9 +112,14 @@ const someAssignors: OptionRule = {
   accepts: (value) => Array.isArray(value) && value.length > 0 && value.every((name) => names.includes(name)),
 }
 
+const subscriptionRules = { topics: someTexts, pattern: someText }
+
 const rules: Readonly<Record<keyof GroupConsumerOptions, OptionRule>> = {
   group: someText,
-  topics: someTexts,
+  ...subscriptionRules,
+  groupProtocol: oneOf('classic', 'consumer'),
+  remoteAssignor: someText,
+  rackId: someText,
   from: oneOf('earliest', 'latest', 'none'),
   autoCommit: yesOrNo,
   autoCommitIntervalMs: milliseconds(1),
@@ -109,11 +140,23 @@ const rules: Readonly<Record<keyof GroupConsumerOptions, OptionRule>> = {
   isolation: oneOf('read_uncommitted', 'read_committed'),
 }
 
+/** Options of the one protocol that say nothing to the other. */
+const OF_PROTOCOL = {
+  classic: ['sessionTimeoutMs', 'heartbeatIntervalMs', 'assignors'],
+  consumer: ['remoteAssignor'],
+} as const
+
 /** Throws `ConfigError`. */
 export function groupSettingsOf(options: GroupConsumerOptions): GroupSettings {
   checkOptions('a group consumer', options, rules)
-  for (const name of ['group', 'topics'] as const) {
-    if (options[name] === undefined) throw new ConfigError(`a group consumer needs ${name}`)
+  if (options.group === undefined) throw new ConfigError('a group consumer needs group')
+  const groupProtocol = options.groupProtocol ?? 'classic'
+  const subscription = subscriptionOf(options, groupProtocol)
+  const foreign = OF_PROTOCOL[groupProtocol === 'classic' ? 'consumer' : 'classic']
+  for (const name of foreign) {
+    if (options[name] !== undefined) {
+      throw new ConfigError(`${name} has no meaning with the ${groupProtocol} group protocol`)
+    }
   }
   const sessionTimeoutMs = options.sessionTimeoutMs ?? 45_000
   const heartbeatIntervalMs = options.heartbeatIntervalMs ?? 3000
@@ -126,7 +169,10 @@ export function groupSettingsOf(options: GroupConsumerOptions): GroupSettings {
   return {
     ...consumerSettingsOf({ ...options, reset: options.from ?? 'latest' }),
     group: options.group,
-    topics: [...new Set(options.topics)],
+    subscription,
+    groupProtocol,
+    remoteAssignor: options.remoteAssignor ?? null,
+    rackId: options.rackId ?? null,
     autoCommit: options.autoCommit ?? true,
     autoCommitIntervalMs: options.autoCommitIntervalMs ?? 5000,
     sessionTimeoutMs,
@@ -135,6 +181,23 @@ export function groupSettingsOf(options: GroupConsumerOptions): GroupSettings {
     instanceId: options.instanceId ?? null,
     assignors: wanted,
     // As in Kafka: those who keep what they have must all agree to.
-    cooperative: wanted.every((name) => assignors[name].cooperative),
+    cooperative: groupProtocol === 'consumer' || wanted.every((name) => assignors[name].cooperative),
   }
+}
+
+/** Throws `ConfigError`. */
+export function subscriptionOf(
+  wanted: { readonly topics?: readonly string[]; readonly pattern?: string },
+  groupProtocol: GroupSettings['groupProtocol'],
+): Subscription {
+  checkOptions('a subscription', { topics: wanted.topics, pattern: wanted.pattern }, subscriptionRules)
+  const { topics, pattern } = wanted
+  if (topics !== undefined && pattern !== undefined) {
+    throw new ConfigError('a group consumer has topics or a pattern, not both')
+  }
+  if (topics !== undefined) return { topics: [...new Set(topics)] }
+  if (pattern === undefined) throw new ConfigError('a group consumer needs topics or a pattern')
+  // What the coordinator matches it alone can judge.
+  if (groupProtocol === 'classic') compileTopicPattern(pattern)
+  return { pattern }
 }

@@ -8,15 +8,21 @@ import type { AssigningMember, Assignment } from './assignors/assignor.ts'
 
 /** What consumers of a classic group tell each other; see `ConsumerProtocolSubscription`. */
 
-const SUBSCRIPTION_VERSION = 2
+const SUBSCRIPTION_VERSION = 3
 const ASSIGNMENT_VERSION = 0
 
-export function encodeSubscription(topics: readonly string[], owned: Assignment, generation: number): Buffer {
+export function encodeSubscription(
+  topics: readonly string[],
+  owned: Assignment,
+  generation: number,
+  rackId: string | null,
+): Buffer {
   return encodeVersioned(ConsumerProtocolSubscription, SUBSCRIPTION_VERSION, {
     topics: [...topics],
     userData: null,
     ownedPartitions: [...owned].map(([topic, partitions]) => ({ topic, partitions: [...partitions] })),
     generationId: generation,
+    rackId,
   })
 }
 

@@ -1,155 +1,265 @@
 /** Consumers of a group, against our own broker. */
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import { ConfigError, type GroupConsumerOptions, Kafka, type KafkaError } from '@ottla/client'
-import { startBroker } from 'ottla'
+import {
+  type Bench,
+  fast,
+  consumerOf as groupConsumer,
+  numbers,
+  PROTOCOLS,
+  setUp,
+  TOPIC,
+  take,
+} from '../support/group-bench.ts'
 
-const TOPIC = 'orders'
+for (const groupProtocol of PROTOCOLS) {
+  const FAST = fast(groupProtocol)
+  const consumerOf = (bench: Bench, options: Partial<GroupConsumerOptions> = {}) =>
+    groupConsumer(bench, { groupProtocol, ...options })
 
-interface Bench {
-  readonly bootstrap: string
-  client(): Kafka
-  /** Values `0`, `1` and so on, in turn into each partition. */
-  produce(count: number): Promise<void>
-}
-
-async function setUp(t: TestContext, partitions = 1): Promise<Bench> {
-  const broker = await startBroker({ topics: { [TOPIC]: { partitions } } })
-  const kafkas: Kafka[] = []
-  t.after(async () => {
-    await Promise.all(kafkas.map((kafka) => kafka.close()))
-    await broker.close()
+  test(`${groupProtocol}: what was processed is committed on close; the record in hand comes again`, async (t) => {
+    const bench = await setUp(t)
+    await bench.produce(10)
+    assert.deepEqual(await take(consumerOf(bench), 5), numbers(0, 5))
+    assert.deepEqual(await take(consumerOf(bench), 6), numbers(4, 10))
   })
-  const client = (): Kafka => {
-    const kafka = new Kafka({ bootstrap: broker.bootstrap, metadataMaxAgeMs: 300 })
-    kafkas.push(kafka)
-    return kafka
-  }
-  let next = 0
-  return {
-    bootstrap: broker.bootstrap,
-    client,
-    async produce(count) {
-      const producer = client().producer()
-      for (let i = 0; i < count; i++, next++)
-        void producer.send(TOPIC, { value: String(next), partition: next % partitions })
-      await producer.close()
-    },
-  }
-}
 
-const FAST = { heartbeatIntervalMs: 20, sessionTimeoutMs: 6000, fetchMaxWaitMs: 20 } as const
-
-function consumerOf(bench: Bench, options: Partial<GroupConsumerOptions> = {}) {
-  return bench.client().consumer({ group: 'g', topics: [TOPIC], from: 'earliest', ...FAST, ...options })
-}
-
-/** Values of so many records, read by a consumer that is closed then, the last record in hand. */
-async function take(
-  consumer: ReturnType<typeof consumerOf>,
-  count: number,
-  onRecord?: (value: string, n: number) => Promise<void>,
-) {
-  const values: string[] = []
-  for await (const { value } of consumer) {
-    values.push(String(value))
-    await onRecord?.(String(value), values.length)
-    if (values.length === count) break
-  }
-  return values
-}
-
-const numbers = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, i) => String(from + i))
-
-test('what was processed is committed on close; the record in hand comes again', async (t) => {
-  const bench = await setUp(t)
-  await bench.produce(10)
-  assert.deepEqual(await take(consumerOf(bench), 5), numbers(0, 5))
-  assert.deepEqual(await take(consumerOf(bench), 6), numbers(4, 10))
-})
-
-test('a commit takes the record in hand: ten records, a commit after five, and the next consumer begins at the sixth', async (t) => {
-  const bench = await setUp(t)
-  await bench.produce(10)
-  const first = consumerOf(bench, { autoCommit: false })
-  await take(first, 8, async (_value, n) => {
-    if (n === 5) await first.commit()
+  test(`${groupProtocol}: a commit takes the record in hand: ten records, a commit after five, and the next consumer begins at the sixth`, async (t) => {
+    const bench = await setUp(t)
+    await bench.produce(10)
+    const first = consumerOf(bench, { autoCommit: false })
+    await take(first, 8, async (_value, n) => {
+      if (n === 5) await first.commit()
+    })
+    assert.deepEqual(await take(consumerOf(bench, { autoCommit: false }), 5), numbers(5, 10))
   })
-  assert.deepEqual(await take(consumerOf(bench, { autoCommit: false }), 5), numbers(5, 10))
-})
 
-test('without a commit everything comes again; each group has its own', async (t) => {
-  const bench = await setUp(t)
-  await bench.produce(4)
-  for (let i = 0; i < 2; i++) assert.deepEqual(await take(consumerOf(bench, { autoCommit: false }), 4), numbers(0, 4))
-  assert.deepEqual(await take(consumerOf(bench, { group: 'other' }), 4), numbers(0, 4))
-})
-
-test('a loop that fails leaves the record it failed on to be read again', async (t) => {
-  const bench = await setUp(t)
-  await bench.produce(5)
-  const failing = take(consumerOf(bench), 5, async (value) => {
-    if (value === '3') throw new Error('out of ink')
+  test(`${groupProtocol}: without a commit everything comes again; each group has its own`, async (t) => {
+    const bench = await setUp(t)
+    await bench.produce(4)
+    for (let i = 0; i < 2; i++) assert.deepEqual(await take(consumerOf(bench, { autoCommit: false }), 4), numbers(0, 4))
+    assert.deepEqual(await take(consumerOf(bench, { group: 'other' }), 4), numbers(0, 4))
   })
-  await assert.rejects(failing, /out of ink/)
-  assert.deepEqual(await take(consumerOf(bench), 2), ['3', '4'])
-})
 
-test('automatic commits come by the interval, too', async (t) => {
-  const bench = await setUp(t)
-  await bench.produce(3)
-  const consumer = consumerOf(bench, { autoCommitIntervalMs: 1 })
-  const iterator = consumer[Symbol.asyncIterator]()
-  for (let i = 0; i < 3; i++) await iterator.next()
-  const waiting = iterator.next()
-  for (;;) {
-    const [offset] = await consumer.committed()
-    if (offset?.offset === 3) break
-  }
-  await bench.produce(1)
-  assert.equal(String((await waiting).value?.value), '3')
-})
-
-test('asynchronous commits are answered in their order, each with what it has committed', async (t) => {
-  const bench = await setUp(t)
-  await bench.produce(6)
-  const consumer = consumerOf(bench, { autoCommit: false })
-  const answers: [KafkaError | null, number][] = []
-  await take(consumer, 6, async (_value, n) => {
-    consumer.commitAsync((error, [{ offset }]) => answers.push([error, offset]))
-    if (n === 6) await consumer.commit()
+  test(`${groupProtocol}: a loop that fails leaves the record it failed on to be read again`, async (t) => {
+    const bench = await setUp(t)
+    await bench.produce(5)
+    const failing = take(consumerOf(bench), 5, async (value) => {
+      if (value === '3') throw new Error('out of ink')
+    })
+    await assert.rejects(failing, /out of ink/)
+    assert.deepEqual(await take(consumerOf(bench), 2), ['3', '4'])
   })
-  assert.deepEqual(
-    answers,
-    [1, 2, 3, 4, 5, 6].map((offset) => [null, offset]),
-  )
-})
 
-test('one partition through five owners: each goes on where the one before has committed, in order', async (t) => {
-  const bench = await setUp(t)
-  await bench.produce(50)
-  const all: string[] = []
-  for (let owner = 0; owner < 5; owner++) {
+  test(`${groupProtocol}: automatic commits come by the interval, too`, async (t) => {
+    const bench = await setUp(t)
+    await bench.produce(3)
+    const consumer = consumerOf(bench, { autoCommitIntervalMs: 1 })
+    const iterator = consumer[Symbol.asyncIterator]()
+    for (let i = 0; i < 3; i++) await iterator.next()
+    const waiting = iterator.next()
+    for (;;) {
+      const [offset] = await consumer.committed()
+      if (offset?.offset === 3) break
+    }
+    await bench.produce(1)
+    assert.equal(String((await waiting).value?.value), '3')
+  })
+
+  test(`${groupProtocol}: asynchronous commits are answered in their order, each with what it has committed`, async (t) => {
+    const bench = await setUp(t)
+    await bench.produce(6)
     const consumer = consumerOf(bench, { autoCommit: false })
-    all.push(
-      ...(await take(consumer, 10, async (_value, n) => {
-        if (n === 10) await consumer.commit()
-      })),
+    const answers: [KafkaError | null, number][] = []
+    await take(consumer, 6, async (_value, n) => {
+      consumer.commitAsync((error, [{ offset }]) => answers.push([error, offset]))
+      if (n === 6) await consumer.commit()
+    })
+    assert.deepEqual(
+      answers,
+      [1, 2, 3, 4, 5, 6].map((offset) => [null, offset]),
     )
-  }
-  assert.deepEqual(all, numbers(0, 50))
-})
+  })
 
-for (const assignors of [['range'], ['cooperative-sticky']] as const) {
-  test(`members share the partitions as they come and go, by ${assignors[0]}`, async (t) => {
+  test(`${groupProtocol}: one partition through five owners: each goes on where the one before has committed, in order`, async (t) => {
+    const bench = await setUp(t)
+    await bench.produce(50)
+    const all: string[] = []
+    for (let owner = 0; owner < 5; owner++) {
+      const consumer = consumerOf(bench, { autoCommit: false })
+      all.push(
+        ...(await take(consumer, 10, async (_value, n) => {
+          if (n === 10) await consumer.commit()
+        })),
+      )
+    }
+    assert.deepEqual(all, numbers(0, 50))
+  })
+
+  test(`${groupProtocol}: partitions that are added reach a live group`, async (t) => {
+    const bench = await setUp(t)
+    const consumer = consumerOf(bench)
+    const iterator = consumer[Symbol.asyncIterator]()
+    const waiting = iterator.next()
+    await bench.client().admin.createPartitions([{ name: TOPIC, count: 2 }])
+    const producer = bench.client().producer()
+    // It is new to the group: from its beginning.
+    await producer.send(TOPIC, { value: 'new', partition: 1 })
+    const { value } = await waiting
+    assert.deepEqual([value?.partition, String(value?.value)], [1, 'new'])
+    await consumer.close()
+  })
+
+  test(`${groupProtocol}: a listener may seek: where an outside database has got to`, async (t) => {
+    const bench = await setUp(t)
+    await bench.produce(10)
+    const consumer = consumerOf(bench, {
+      autoCommit: false,
+      onAssigned: (partitions) => {
+        for (const partition of partitions) consumer.seek(partition, 7)
+      },
+    })
+    assert.deepEqual(await take(consumer, 3), numbers(7, 10))
+  })
+
+  test(`${groupProtocol}: what is paused is not read until it is resumed`, async (t) => {
+    const bench = await setUp(t, 2)
+    await bench.produce(8)
+    const consumer = consumerOf(bench, { onAssigned: () => consumer.pause([{ topic: TOPIC, partition: 0 }]) })
+    const values: string[] = []
+    for await (const { value } of consumer) {
+      values.push(String(value))
+      if (values.length === 4) consumer.resume([{ topic: TOPIC, partition: 0 }])
+      if (values.length === 8) break
+    }
+    assert.deepEqual(values, ['1', '3', '5', '7', '0', '2', '4', '6'])
+    assert.throws(() => consumer.pause([{ topic: TOPIC, partition: 9 }]), { code: 'NOT_ASSIGNED' })
+  })
+
+  test(`${groupProtocol}: who works on a record for too long is out, and can commit nothing, though nobody else is there`, async (t) => {
+    const bench = await setUp(t)
+    await bench.produce(3)
+    const consumer = consumerOf(bench, { maxPollIntervalMs: 60, autoCommit: false })
+    const iterator = consumer[Symbol.asyncIterator]()
+    await iterator.next()
+    const { admin } = bench.client()
+    for (;;) {
+      const { groups } = await admin.listGroups()
+      if (groups.some(({ groupId, state }) => groupId === 'g' && state === 'Empty')) break
+    }
+    await assert.rejects(consumer.commit(), { code: 'UNKNOWN_MEMBER_ID' })
+    assert.deepEqual(await consumer.committed(), [])
+    // It comes back with the next look, and reads on from what is committed.
+    assert.equal(String((await iterator.next()).value?.value), '0')
+    await consumer.commit()
+    assert.deepEqual(
+      (await consumer.committed()).map(({ offset }) => offset),
+      [1],
+    )
+    await consumer.close()
+  })
+
+  test(`${groupProtocol}: nobody commits before it is a member`, async (t) => {
+    const bench = await setUp(t)
+    await assert.rejects(consumerOf(bench).commit([{ topic: TOPIC, partition: 0, offset: 1 }]), {
+      code: 'UNKNOWN_MEMBER_ID',
+    })
+  })
+
+  test(`${groupProtocol}: with read_committed, what was aborted is left out and what is open is waited for`, async (t) => {
+    const bench = await setUp(t)
+    const producer = bench.client().producer({ transactionalId: 'tx' })
+    const write = async (value: string, end: 'commit' | 'abort'): Promise<void> => {
+      const transaction = await producer.begin()
+      await transaction.send(TOPIC, { value })
+      await transaction[end]()
+    }
+    await write('a', 'commit')
+    await write('b', 'abort')
+    await write('c', 'commit')
+    const open = await producer.begin()
+    await open.send(TOPIC, { value: 'd' })
+    const all = consumerOf(bench, { group: 'all' })
+    assert.deepEqual(await take(all, 4), ['a', 'b', 'c', 'd'])
+    const committed = consumerOf(bench, { isolation: 'read_committed' })
+    const iterator = committed[Symbol.asyncIterator]()
+    const values = [await iterator.next(), await iterator.next()].map(({ value }) => String(value?.value))
+    assert.deepEqual(values, ['a', 'c'])
+    const waiting = iterator.next()
+    await open.commit()
+    assert.equal(String((await waiting).value?.value), 'd')
+  })
+
+  test(`${groupProtocol}: exactly once inside Kafka: what is read, written and committed is one transaction`, async (t) => {
+    const bench = await setUp(t)
+    await bench.produce(10)
+    const kafka = bench.client()
+    await kafka.admin.createTopics([{ name: 'out', partitions: 1 }])
+    const producer = kafka.producer({ transactionalId: 'tx' })
+    const source = consumerOf(bench, { autoCommit: false, isolation: 'read_committed' })
+    let n = 0
+    for await (const { value } of source) {
+      const transaction = await producer.begin()
+      await transaction.send('out', { value: `out ${value}` })
+      await transaction.sendOffsets(source)
+      // Every third one fails, and is read again.
+      if (++n % 3 === 0) {
+        await transaction.abort()
+        source.seek({ topic: TOPIC, partition: 0 }, Number(value))
+      } else await transaction.commit()
+      if (Number(value) === 9 && n % 3 !== 0) break
+    }
+    const out = kafka.consumer({ group: 'o', topics: ['out'], from: 'earliest', isolation: 'read_committed', ...FAST })
+    assert.deepEqual(
+      await take(out, 10),
+      numbers(0, 10).map((value) => `out ${value}`),
+    )
+  })
+
+  test(`${groupProtocol}: positions are where the reader is, not what has been fetched ahead`, async (t) => {
+    const bench = await setUp(t, 3)
+    await bench.produce(30)
+    const consumer = consumerOf(bench, { autoCommit: false })
+    const iterator = consumer[Symbol.asyncIterator]()
+    const { value } = await iterator.next()
+    for (let looks = 0; looks < 5; looks++) {
+      await bench.client().admin.describeCluster()
+      const read = consumer.positions().filter(({ offset }) => offset !== 0 && offset !== null)
+      assert.deepEqual(
+        read.map(({ partition, offset }) => [partition, offset]),
+        [[value?.partition, 1]],
+      )
+    }
+    await consumer.close()
+  })
+
+  test(`${groupProtocol}: a group without an offset begins at the end, or fails where it must have one`, async (t) => {
+    const bench = await setUp(t)
+    await bench.produce(3)
+    const latest = bench
+      .client()
+      .consumer({ group: 'late', topics: [TOPIC], ...FAST, onAssigned: () => void bench.produce(1) })
+    assert.deepEqual(await take(latest, 1), ['3'])
+    await assert.rejects(take(consumerOf(bench, { group: 'none', from: 'none' }), 1), { code: 'NO_OFFSET' })
+  })
+}
+
+const WAYS = {
+  range: { assignors: ['range'] },
+  'cooperative-sticky': { assignors: ['cooperative-sticky'] },
+  'the consumer protocol': { groupProtocol: 'consumer' },
+} as const
+for (const [way, options] of Object.entries(WAYS)) {
+  test(`members share the partitions as they come and go, by ${way}`, async (t) => {
     const bench = await setUp(t, 6)
     const owners = new Map<number, string>()
     const revoked: string[] = []
     const seen = new Map<string, number>()
     let onRecord = (): void => undefined
     const start = (name: string) => {
-      const consumer = consumerOf(bench, {
-        assignors,
+      const consumer = groupConsumer(bench, {
+        ...options,
         onAssigned: (partitions) => {
           for (const { partition } of partitions) {
             assert.equal(owners.get(partition), undefined, `${partition} has an owner already`)
@@ -187,8 +297,8 @@ for (const assignors of [['range'], ['cooperative-sticky']] as const) {
     revoked.length = 0
     const b = start('b')
     await until({ a: 3, b: 3 })
-    const stayed = assignors[0] === 'cooperative-sticky'
-    assert.equal(revoked.length, stayed ? 3 : 6, 'with cooperative-sticky what stays is not revoked')
+    const stayed = way !== 'range'
+    assert.equal(revoked.length, stayed ? 3 : 6, 'what stays is not revoked, but by range')
     const c = start('c')
     await until({ a: 2, b: 2, c: 2 })
     await a.consumer.close()
@@ -210,171 +320,30 @@ for (const assignors of [['range'], ['cooperative-sticky']] as const) {
   })
 }
 
-test('partitions that are added reach a live group', async (t) => {
-  const bench = await setUp(t)
-  const consumer = consumerOf(bench)
-  const iterator = consumer[Symbol.asyncIterator]()
-  const waiting = iterator.next()
-  await bench.client().admin.createPartitions([{ name: TOPIC, count: 2 }])
-  const producer = bench.client().producer()
-  // It is new to the group: from its beginning.
-  await producer.send(TOPIC, { value: 'new', partition: 1 })
-  const { value } = await waiting
-  assert.deepEqual([value?.partition, String(value?.value)], [1, 'new'])
-  await consumer.close()
-})
-
-test('a listener may seek: where an outside database has got to', async (t) => {
-  const bench = await setUp(t)
-  await bench.produce(10)
-  const consumer = consumerOf(bench, {
-    autoCommit: false,
-    onAssigned: (partitions) => {
-      for (const partition of partitions) consumer.seek(partition, 7)
-    },
-  })
-  assert.deepEqual(await take(consumer, 3), numbers(7, 10))
-})
-
-test('what is paused is not read until it is resumed', async (t) => {
-  const bench = await setUp(t, 2)
-  await bench.produce(8)
-  const consumer = consumerOf(bench, { onAssigned: () => consumer.pause([{ topic: TOPIC, partition: 0 }]) })
-  const values: string[] = []
-  for await (const { value } of consumer) {
-    values.push(String(value))
-    if (values.length === 4) consumer.resume([{ topic: TOPIC, partition: 0 }])
-    if (values.length === 8) break
-  }
-  assert.deepEqual(values, ['1', '3', '5', '7', '0', '2', '4', '6'])
-  assert.throws(() => consumer.pause([{ topic: TOPIC, partition: 9 }]), { code: 'NOT_ASSIGNED' })
-})
-
 test('a second consumer of the same instance fences the first', async (t) => {
   const bench = await setUp(t)
   await bench.produce(2)
-  const first = consumerOf(bench, { instanceId: 'one' })
+  const first = groupConsumer(bench, { instanceId: 'one' })
   const iterator = first[Symbol.asyncIterator]()
   await iterator.next()
-  const second = consumerOf(bench, { instanceId: 'one' })
+  const second = groupConsumer(bench, { instanceId: 'one' })
   await second[Symbol.asyncIterator]().next()
   await assert.rejects(first.commit(), { code: 'FENCED_INSTANCE_ID' })
   await assert.rejects(iterator.next(), { code: 'FENCED_INSTANCE_ID' }, 'it does not take the name back')
   await second.commit()
 })
 
-test('who works on a record for too long is out, and can commit nothing, though nobody else is there', async (t) => {
-  const bench = await setUp(t)
-  await bench.produce(3)
-  const consumer = consumerOf(bench, { maxPollIntervalMs: 60, autoCommit: false })
-  const iterator = consumer[Symbol.asyncIterator]()
-  await iterator.next()
-  const { admin } = bench.client()
-  for (;;) {
-    const { groups } = await admin.listGroups()
-    if (groups.some(({ groupId, state }) => groupId === 'g' && state === 'Empty')) break
-  }
-  await assert.rejects(consumer.commit(), { code: 'UNKNOWN_MEMBER_ID' })
-  assert.deepEqual(await consumer.committed(), [])
-  // It comes back with the next look, and reads on from what is committed.
-  assert.equal(String((await iterator.next()).value?.value), '0')
-  await consumer.commit()
-  assert.deepEqual(
-    (await consumer.committed()).map(({ offset }) => offset),
-    [1],
-  )
-  await consumer.close()
-})
-
-test('nobody commits before it is a member', async (t) => {
-  const bench = await setUp(t)
-  await assert.rejects(consumerOf(bench).commit([{ topic: TOPIC, partition: 0, offset: 1 }]), {
-    code: 'UNKNOWN_MEMBER_ID',
-  })
-})
-
-test('with read_committed, what was aborted is left out and what is open is waited for', async (t) => {
-  const bench = await setUp(t)
-  const producer = bench.client().producer({ transactionalId: 'tx' })
-  const write = async (value: string, end: 'commit' | 'abort'): Promise<void> => {
-    const transaction = await producer.begin()
-    await transaction.send(TOPIC, { value })
-    await transaction[end]()
-  }
-  await write('a', 'commit')
-  await write('b', 'abort')
-  await write('c', 'commit')
-  const open = await producer.begin()
-  await open.send(TOPIC, { value: 'd' })
-  const all = consumerOf(bench, { group: 'all' })
-  assert.deepEqual(await take(all, 4), ['a', 'b', 'c', 'd'])
-  const committed = consumerOf(bench, { isolation: 'read_committed' })
-  const iterator = committed[Symbol.asyncIterator]()
-  const values = [await iterator.next(), await iterator.next()].map(({ value }) => String(value?.value))
-  assert.deepEqual(values, ['a', 'c'])
-  const waiting = iterator.next()
-  await open.commit()
-  assert.equal(String((await waiting).value?.value), 'd')
-})
-
-test('exactly once inside Kafka: what is read, written and committed is one transaction', async (t) => {
-  const bench = await setUp(t)
-  await bench.produce(10)
-  const kafka = bench.client()
-  await kafka.admin.createTopics([{ name: 'out', partitions: 1 }])
-  const producer = kafka.producer({ transactionalId: 'tx' })
-  const source = consumerOf(bench, { autoCommit: false, isolation: 'read_committed' })
-  let n = 0
-  for await (const { value } of source) {
-    const transaction = await producer.begin()
-    await transaction.send('out', { value: `out ${value}` })
-    await transaction.sendOffsets(source)
-    // Every third one fails, and is read again.
-    if (++n % 3 === 0) {
-      await transaction.abort()
-      source.seek({ topic: TOPIC, partition: 0 }, Number(value))
-    } else await transaction.commit()
-    if (Number(value) === 9 && n % 3 !== 0) break
-  }
-  const out = kafka.consumer({ group: 'o', topics: ['out'], from: 'earliest', isolation: 'read_committed', ...FAST })
-  assert.deepEqual(
-    await take(out, 10),
-    numbers(0, 10).map((value) => `out ${value}`),
-  )
-})
-
-test('positions are where the reader is, not what has been fetched ahead', async (t) => {
-  const bench = await setUp(t, 3)
-  await bench.produce(30)
-  const consumer = consumerOf(bench, { autoCommit: false })
-  const iterator = consumer[Symbol.asyncIterator]()
-  const { value } = await iterator.next()
-  for (let looks = 0; looks < 5; looks++) {
-    await bench.client().admin.describeCluster()
-    const read = consumer.positions().filter(({ offset }) => offset !== 0 && offset !== null)
-    assert.deepEqual(
-      read.map(({ partition, offset }) => [partition, offset]),
-      [[value?.partition, 1]],
-    )
-  }
-  await consumer.close()
-})
-
-test('a group without an offset begins at the end, or fails where it must have one', async (t) => {
-  const bench = await setUp(t)
-  await bench.produce(3)
-  const latest = bench
-    .client()
-    .consumer({ group: 'late', topics: [TOPIC], ...FAST, onAssigned: () => void bench.produce(1) })
-  assert.deepEqual(await take(latest, 1), ['3'])
-  await assert.rejects(take(consumerOf(bench, { group: 'none', from: 'none' }), 1), { code: 'NO_OFFSET' })
-})
-
 test('options that cannot be are refused by name', () => {
   const kafka = new Kafka({ bootstrap: 'localhost:1' })
   for (const [options, message] of [
     [{ group: '', topics: ['t'] }, /group is a text/],
-    [{ group: 'g' }, /needs topics/],
+    [{ group: 'g' }, /needs topics or a pattern/],
+    [{ group: 'g', topics: ['t'], pattern: 't' }, /topics or a pattern, not both/],
+    [{ group: 'g', pattern: '(' }, /pattern "\(" is no regular expression/],
+    [{ group: 'g', topics: ['t'], groupProtocol: 'streams' }, /groupProtocol is 'classic' or 'consumer'/],
+    [{ group: 'g', topics: ['t'], remoteAssignor: 'range' }, /remoteAssignor has no meaning with the classic/],
+    [{ group: 'g', topics: ['t'], groupProtocol: 'consumer', sessionTimeoutMs: 9 }, /no meaning with the consumer/],
+    [{ group: 'g', topics: ['t'], groupProtocol: 'consumer', assignors: ['range'] }, /no meaning with the consumer/],
     [{ group: 'g', topics: [] }, /topics is a list/],
     [{ group: 'g', topics: ['t'], heartbeatIntervalMs: 10, sessionTimeoutMs: 10 }, /is less than sessionTimeoutMs/],
     [{ group: 'g', topics: ['t'], assignors: ['random'] }, /assignors is a list of one or more of range/],
