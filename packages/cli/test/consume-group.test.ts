@@ -43,12 +43,40 @@ test('a group goes on behind the last record that was printed', async () => {
   assert.equal(await ok('consume ten -g other -n 1 -o jsonl').then((line) => JSON.parse(line).value), '1')
 })
 
+test('a group of the consumer protocol, by option and by property; a group by property', async () => {
+  await ok('topic create modern.1 modern.2')
+  await ok('produce modern.1', '1\n2\n3\n')
+  assert.equal(await ok('consume modern.1 -g modern --protocol consumer -n 1'), '1\n')
+  const [{ type }] = JSON.parse(await ok('group describe modern -o json'))
+  assert.equal(type, 'consumer')
+  const property = '-X group.protocol=consumer -X group.remote.assignor=range -X group.id=modern'
+  assert.equal(await ok(`consume --pattern modern\\.[0-9] ${property} -n 1`), '2\n')
+  assert.equal(await ok(`consume --include modern.* -g modern --protocol classic -n 1`), '3\n')
+  assert.deepEqual(await committed('modern'), { 0: 3 })
+})
+
+test('what a group’s member is told by properties counts', async () => {
+  await ok('topic create told')
+  await ok('produce told', '1\n2\n')
+  assert.equal(await ok('consume told -g told -n 1 -X enable.auto.commit=false'), '1\n')
+  assert.equal(await ok('consume told -g told -n 1 -X enable.auto.commit=false --commit auto'), '1\n')
+  assert.equal(await ok('consume told -g told -n 1'), '2\n')
+  const refused = await run('consume told -g none -n 1 -X auto.offset.reset=none')
+  assert.match(refused.stderr, /group none has no offset/)
+})
+
 test('what does not go with a group is refused', async () => {
   for (const [args, message] of [
     ['consume ten -g g -p 0', /a group shares the partitions out/],
     ['consume ten -g g --offset 5', /--offset is start or end in a group/],
     ['consume ten --commit none', /give --group too/],
     ['consume ten --instance-id i', /give --group too/],
+    ['consume ten --protocol consumer', /--protocol is of groups: give --group too/],
+    ['consume --pattern t.*', /--pattern is of groups: give --group too/],
+    ['consume ten -g g --pattern t.*', /give either topics or --pattern/],
+    ['consume ten -g g --protocol raft', /--protocol is one of classic, consumer/],
+    ['consume ten -g g --protocol consumer -X session.timeout.ms=9000', /sessionTimeoutMs has no meaning with/],
+    ['consume ten -g g -X group.protocol=raft', /group.protocol is classic or consumer/],
     ['consume ten -g g --commit sometimes', /--commit is one of auto, after, before, none/],
     ['consume ten -g g -f %[', /not known of partitions that come and go/],
   ] as const) {
@@ -109,5 +137,6 @@ test('read_committed leaves out what is not committed', async () => {
   assert.equal(aborted.code, 2)
   await ok('produce ledger --transactional-id t', 'kept too\n')
   assert.equal(await ok('consume ledger --isolation read_committed'), 'kept\nkept too\n')
+  assert.equal(await ok('consume ledger -X isolation.level=read_committed'), 'kept\nkept too\n')
   assert.equal(await ok('consume ledger --isolation read_committed -g auditor -n 2'), 'kept\nkept too\n')
 })

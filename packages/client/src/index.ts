@@ -83,6 +83,7 @@ export { Transaction } from './producer/transaction/transaction.ts'
 export { TransactionalProducer } from './producer/transactional-producer.ts'
 export {
   consumerOptionsFrom,
+  groupConsumerOptionsFrom,
   kafkaOptionsFrom,
   producerOptionsFrom,
   transactionalProducerOptionsFrom,

@@ -1,6 +1,8 @@
 import { type CodecName, codecByName } from '@ottla/protocol/records'
 import type { ConsumerOptions } from './consumer/options.ts'
 import { ConfigError } from './errors.ts'
+import { type AssignorName, assignors } from './group/assignors/index.ts'
+import type { GroupConsumerOptions } from './group/options.ts'
 import type { KafkaOptions } from './options.ts'
 import type { ProducerOptions, TransactionalProducerOptions } from './producer/options.ts'
 import { partitionOfKey } from './producer/partitioner.ts'
@@ -84,6 +86,32 @@ function reset(value: string, name: string): ConsumerOptions['reset'] {
   throw new ConfigError(`${name} is earliest, latest or none, not ${JSON.stringify(value)}`)
 }
 
+/** In upper or lower case, as Kafka takes them. */
+function word<Word extends string>(...words: readonly Word[]) {
+  return (value: string, name: string): Word => {
+    const known = words.find((one) => one === value.toLowerCase())
+    if (known === undefined) throw new ConfigError(`${name} is ${words.join(' or ')}, not ${JSON.stringify(value)}`)
+    return known
+  }
+}
+
+const strategyClasses: Readonly<Record<string, AssignorName>> = {
+  RangeAssignor: 'range',
+  RoundRobinAssignor: 'roundrobin',
+  CooperativeStickyAssignor: 'cooperative-sticky',
+}
+
+/** Java's classes or librdkafka's names, the preferred one first. */
+function strategies(value: string, name: string): AssignorName[] {
+  return value.split(',').map((part) => {
+    const wanted = part.trim()
+    const known = strategyClasses[wanted.replace('org.apache.kafka.clients.consumer.', '')] ?? wanted
+    if (Object.hasOwn(assignors, known)) return known as AssignorName
+    const names = Object.keys(assignors).join(', ')
+    throw new ConfigError(`${name}: the strategy ${JSON.stringify(wanted)} is not known; ${names} are`)
+  })
+}
+
 const clientRules: readonly Rule[] = [
   { names: ['bootstrap.servers', 'metadata.broker.list'], option: 'bootstrap', parse: text },
   { names: ['client.id'], option: 'clientId', parse: text },
@@ -144,11 +172,26 @@ const consumerRules: readonly Rule[] = [
   },
   { names: ['check.crcs'], option: 'checkCrcs', parse: boolean },
   { names: ['auto.offset.reset'], option: 'reset', parse: reset },
+  { names: ['isolation.level'], option: 'isolation', parse: word('read_uncommitted', 'read_committed') },
 ]
 
-/** What has its meaning in the Java client or librdkafka only: threads, metrics, classes, socket buffers, groups. */
+const groupRules: readonly Rule[] = [
+  { names: ['group.id'], option: 'group', parse: text },
+  { names: ['group.instance.id'], option: 'instanceId', parse: text },
+  { names: ['group.protocol'], option: 'groupProtocol', parse: word('classic', 'consumer') },
+  { names: ['group.remote.assignor'], option: 'remoteAssignor', parse: text },
+  { names: ['client.rack'], option: 'rackId', parse: text },
+  { names: ['enable.auto.commit'], option: 'autoCommit', parse: boolean },
+  { names: ['auto.commit.interval.ms'], option: 'autoCommitIntervalMs', parse: integer(1) },
+  { names: ['session.timeout.ms'], option: 'sessionTimeoutMs', parse: integer(1) },
+  { names: ['heartbeat.interval.ms'], option: 'heartbeatIntervalMs', parse: integer(1) },
+  { names: ['max.poll.interval.ms'], option: 'maxPollIntervalMs', parse: integer(1) },
+  { names: ['partition.assignment.strategy'], option: 'assignors', parse: strategies },
+]
+
+/** What has its meaning in the Java client or librdkafka only: threads, metrics, classes, socket buffers. */
 const meaningless =
-  /^(key|value)\.(de)?serializer$|^(metrics?|metric\.reporters|interceptor\.classes|statistics|log|debug|enable\.metrics)(\.|$)|buffer\.(bytes|kbytes|messages)$|^(receive|send)\.buffer|^socket\.(nagle|keepalive|send|receive)|^client\.(dns\.lookup|rack)|^broker\.address|^api\.version\.|^group\.|^session\.timeout|^heartbeat\.|^max\.poll\.|^enable\.auto\.|^auto\.commit|^allow\.auto|^connections\.max\.idle|^reconnect\.backoff|^max\.block|^partition\.assignment|^queued\.|^isolation\.level$|^metadata\.recovery|^enable\.partition\.eof$/
+  /^(key|value)\.(de)?serializer$|^(metrics?|metric\.reporters|interceptor\.classes|statistics|log|debug|enable\.metrics)(\.|$)|buffer\.(bytes|kbytes|messages)$|^(receive|send)\.buffer|^socket\.(nagle|keepalive|send|receive)|^client\.dns\.lookup|^broker\.address|^api\.version\.|^allow\.auto|^connections\.max\.idle|^reconnect\.backoff|^max\.block|^queued\.|^metadata\.recovery|^enable\.partition\.eof$/
 
 /** The same, where no pattern is worth its while: librdkafka's first, then the Java client's. */
 const meaninglessNames: ReadonlySet<string> = new Set([
@@ -178,6 +221,8 @@ const meaninglessNames: ReadonlySet<string> = new Set([
     'plugin.library.paths',
   ],
   ...['produce.offset.report', 'metadata.max.idle.ms'],
+  // A loop is given one record after the other.
+  ...['group.protocol.type', 'max.poll.records'],
   ...['partitioner.adaptive.partitioning.enable', 'partitioner.availability.timeout.ms', 'exclude.internal.topics'],
   ...['auto.include.jmx.reporter', 'metadata.cluster.check.enable'],
 ])
@@ -207,7 +252,15 @@ export function consumerOptionsFrom(properties: Properties): Omit<ConsumerOption
   return apply(consumerRules, properties)
 }
 
-const rules = [...clientRules, ...producerRules, ...transactionRules, ...consumerRules]
+/** Of a group's member; what it reads is not among them. `group.id` may be missing. */
+export function groupConsumerOptionsFrom(
+  properties: Properties,
+): Partial<Omit<GroupConsumerOptions, 'topics' | 'pattern'>> {
+  const { reset, ...options } = apply([...consumerRules, ...groupRules], properties)
+  return reset === undefined ? options : { ...options, from: reset as GroupConsumerOptions['from'] }
+}
+
+const rules = [...clientRules, ...producerRules, ...transactionRules, ...consumerRules, ...groupRules]
 
 function check(name: string, value: string): void {
   if (name === 'security.protocol') {
@@ -215,8 +268,10 @@ function check(name: string, value: string): void {
     throw new ConfigError(`security.protocol ${value} is not supported yet: only PLAINTEXT is`)
   }
   if (/^(ssl|sasl|security|enable\.ssl|https|oauth)/.test(name)) throw new ConfigError(`${name} is not supported yet`)
-  if (name === 'isolation.level' && value === 'read_committed') {
-    throw new ConfigError('isolation.level read_committed is not supported yet')
+  // Else offsets would be committed that the program has not stored.
+  if (name === 'enable.auto.offset.store') {
+    if (boolean(value, name)) return
+    throw new ConfigError(`${name} false is not supported: commit by hand, with enable.auto.commit false`)
   }
   if (meaningless.test(name) || meaninglessNames.has(name) || rules.some((rule) => rule.names.includes(name))) return
   throw new ConfigError(`there is no client property ${JSON.stringify(name)}`)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
   consumerOptionsFrom,
+  groupConsumerOptionsFrom,
   Kafka,
   kafkaOptionsFrom,
   parseBootstrap,
@@ -45,7 +46,13 @@ test('properties by Kafka’s and librdkafka’s names', () => {
 
 test('properties without a meaning here are no mistake', () => {
   const names = ['batch.num.messages', 'queue.buffering.max.kbytes', 'fetch.error.backoff.ms', 'log_level', 'debug']
-  for (const name of [...names, 'metadata.max.idle.ms', 'socket.nagle.disable', 'enable.auto.commit', 'group.id']) {
+  for (const name of [
+    ...names,
+    'metadata.max.idle.ms',
+    'socket.nagle.disable',
+    'max.poll.records',
+    'enable.auto.offset.store',
+  ]) {
     assert.deepEqual(kafkaOptionsFrom(new Map([[name, '1']])), {}, name)
   }
 })
@@ -66,7 +73,6 @@ test('unknown, impossible and unsafe properties are refused by name', () => {
   refuse('request.timeout.ms', 'soon', /request.timeout.ms is a whole number of at least 1/)
   refuse('security.protocol', 'SASL_SSL', /not supported yet/)
   refuse('sasl.mechanism', 'PLAIN', /not supported yet/)
-  refuse('isolation.level', 'read_committed', /not supported yet/)
   refuse('compression.type', 'rar', /"rar" is not known/)
 })
 
@@ -109,6 +115,80 @@ test('a producer’s options are checked by name, and the refusal says what is a
   kafka.producer({ compression: 'none', compressionLevel: 5 })
   kafka.producer({ transactionalId: 'id', acks: 'all', idempotent: true })
   await kafka.close()
+})
+
+test('properties of a group consumer', () => {
+  const properties = new Map(
+    Object.entries({
+      'group.id': 'g',
+      'group.instance.id': 'i',
+      'group.protocol': 'CLASSIC',
+      'client.rack': 'r',
+      'enable.auto.commit': 'false',
+      'auto.commit.interval.ms': '100',
+      'session.timeout.ms': '9000',
+      'heartbeat.interval.ms': '1000',
+      'max.poll.interval.ms': '60000',
+      'partition.assignment.strategy': 'org.apache.kafka.clients.consumer.CooperativeStickyAssignor, range',
+      'isolation.level': 'read_committed',
+      'auto.offset.reset': 'smallest',
+      'fetch.min.bytes': '5',
+    }),
+  )
+  assert.deepEqual(kafkaOptionsFrom(properties), {})
+  assert.deepEqual(groupConsumerOptionsFrom(properties), {
+    group: 'g',
+    instanceId: 'i',
+    groupProtocol: 'classic',
+    rackId: 'r',
+    autoCommit: false,
+    autoCommitIntervalMs: 100,
+    sessionTimeoutMs: 9000,
+    heartbeatIntervalMs: 1000,
+    maxPollIntervalMs: 60_000,
+    assignors: ['cooperative-sticky', 'range'],
+    isolation: 'read_committed',
+    from: 'earliest',
+    fetchMinBytes: 5,
+  })
+  assert.deepEqual(consumerOptionsFrom(properties), {
+    isolation: 'read_committed',
+    reset: 'earliest',
+    fetchMinBytes: 5,
+  })
+  const modern = new Map([
+    ['group.protocol', 'consumer'],
+    ['group.remote.assignor', 'range'],
+  ])
+  assert.deepEqual(groupConsumerOptionsFrom(modern), { groupProtocol: 'consumer', remoteAssignor: 'range' })
+  for (const [name, value, message] of [
+    ['group.protocol', 'streams', /^group.protocol is classic or consumer, not "streams"$/],
+    ['isolation.level', 'serializable', /^isolation.level is read_uncommitted or read_committed, not/],
+    [
+      'partition.assignment.strategy',
+      'StickyAssignor',
+      /the strategy "StickyAssignor" is not known; range, roundrobin/,
+    ],
+    ['enable.auto.commit', 'perhaps', /is true or false/],
+    ['session.timeout.ms', '0', /is a whole number of at least 1/],
+  ] as const) {
+    assert.throws(() => groupConsumerOptionsFrom(new Map([[name, value]])), { code: 'CONFIG', message })
+  }
+  for (const name of [
+    'group.name',
+    'session.timeout',
+    'heartbeat.ms',
+    'max.poll.bytes',
+    'enable.auto',
+    'auto.commit',
+  ]) {
+    assert.throws(() => kafkaOptionsFrom(new Map([[name, '1']])), {
+      code: 'CONFIG',
+      message: /there is no client property/,
+    })
+  }
+  const store = new Map([['enable.auto.offset.store', 'false']])
+  assert.throws(() => kafkaOptionsFrom(store), { code: 'CONFIG', message: /commit by hand/ })
 })
 
 test('properties of a transactional producer', () => {

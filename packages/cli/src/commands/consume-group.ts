@@ -7,29 +7,40 @@ import { RecordWriter } from '../records/record-writer.ts'
 
 export const COMMIT_WAYS = ['auto', 'after', 'before', 'none'] as const
 export const ISOLATIONS = ['read_uncommitted', 'read_committed'] as const
+export const PROTOCOLS = ['classic', 'consumer'] as const
 
-/** Between two commits of what was printed, in ms. */
+/** Between two commits of what was printed, in ms, unless a property says otherwise. */
 const AUTO_COMMIT_MS = 5000
 
 type CommitWay = (typeof COMMIT_WAYS)[number]
 
 /** Reads as a member of a group, until Ctrl-C or `-n`. */
-export async function consumeInGroup(context: CommandContext, topics: readonly string[]): Promise<undefined> {
+export async function consumeInGroup(
+  context: CommandContext,
+  group: string,
+  subscription: { readonly topics: readonly string[] } | { readonly pattern: string },
+): Promise<undefined> {
   const { options, signal } = context
   refuseOfPartitions(context)
   const max = (options.max ?? options.maxMessages ?? Number.POSITIVE_INFINITY) as number
-  const writer = new RecordWriter(context, topics)
+  const writer = new RecordWriter(context, 'topics' in subscription ? subscription.topics : [])
   if (writer.asksForBounds) throw new UsageError('-f: %[, %| and %] are not known of partitions that come and go')
-  const { consumerOptionsFrom } = await import('@ottla/client')
+  const { groupConsumerOptionsFrom } = await import('@ottla/client')
   const kafka = await context.kafka()
-  const { reset, ...fromProperties } = consumerOptionsFrom(context.globals.properties)
+  const { from, autoCommit, autoCommitIntervalMs, ...fromProperties } = groupConsumerOptionsFrom(
+    context.globals.properties,
+  )
+  const said = {
+    isolation: options.isolation,
+    instanceId: options.instanceId,
+    groupProtocol: options.protocol,
+  }
   const consumer: GroupConsumer = kafka.consumer({
     ...fromProperties,
-    ...(options.isolation === undefined ? {} : { isolation: options.isolation }),
-    ...(options.instanceId === undefined ? {} : { instanceId: options.instanceId }),
-    group: options.group,
-    topics,
-    from: startOf(context) ?? reset ?? 'earliest',
+    ...Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined)),
+    ...subscription,
+    group,
+    from: startOf(context) ?? from ?? 'earliest',
     // What is printed is known here, down to the record that -n ends with.
     autoCommit: false,
     onAssigned: (partitions) => tell('reads', partitions),
@@ -43,7 +54,8 @@ export async function consumeInGroup(context: CommandContext, topics: readonly s
       tell('has lost', partitions)
     },
   })
-  const commits = new PrintedOffsets(consumer, (options.commit as CommitWay | undefined) ?? 'auto')
+  const way = (options.commit as CommitWay | undefined) ?? (autoCommit === false ? 'none' : 'auto')
+  const commits = new PrintedOffsets(consumer, way, autoCommitIntervalMs ?? AUTO_COMMIT_MS)
   const onAbort = () => void consumer.close()
   signal.addEventListener('abort', onAbort, { once: true })
   const progress = new Progress(
@@ -118,7 +130,7 @@ class PrintedOffsets {
   /** Of a commit that nobody waited for. */
   private failure: unknown = null
 
-  constructor(consumer: GroupConsumer, way: CommitWay) {
+  constructor(consumer: GroupConsumer, way: CommitWay, autoCommitMs: number) {
     this.consumer = consumer
     this.way = way
     if (way !== 'auto') return
@@ -126,7 +138,7 @@ class PrintedOffsets {
       this.flush().catch((error: unknown) => {
         this.failure ??= error
       })
-    }, AUTO_COMMIT_MS)
+    }, autoCommitMs)
   }
 
   /** False: the batch, of which `room` records may be printed, is not to be printed. */

@@ -12,11 +12,17 @@ import { OFFSET_HELP, parseOffsetRange } from '../records/offset-spec.ts'
 import { partitionBounds } from '../records/partition-bounds.ts'
 import { RecordWriter } from '../records/record-writer.ts'
 import { resolveRange } from '../records/resolve-range.ts'
-import { COMMIT_WAYS, consumeInGroup, ISOLATIONS } from './consume-group.ts'
+import { COMMIT_WAYS, consumeInGroup, ISOLATIONS, PROTOCOLS } from './consume-group.ts'
 import { topicsOf, wholeNumber } from './topic/shared.ts'
 
 /** With `--follow` new partitions are noticed within this time, unless a property says otherwise. */
 const FOLLOW_AGE_MS = 5000
+const OF_GROUPS = {
+  commit: '--commit',
+  instanceId: '--instance-id',
+  protocol: '--protocol',
+  pattern: '--pattern',
+} as const
 const AGE_NAMES = ['metadata.max.age.ms', 'topic.metadata.refresh.interval.ms']
 
 export const command: CommandModule = {
@@ -36,9 +42,12 @@ export const command: CommandModule = {
     const described = 'with --group: auto, after, before or none; see below'
     addChoice(command, '--commit <when>', described, COMMIT_WAYS)
     command.option('--instance-id <id>', 'with --group: the name of a static member')
+    addChoice(command, '--protocol <name>', 'with --group: classic, or consumer for that of KIP-848', PROTOCOLS)
+    command.option('--pattern <regex>', 'with --group: all topics whose whole name it matches')
     const levels = 'read_committed leaves out what transactions have not committed'
     addChoice(command, '--isolation <level>', levels, ISOLATIONS)
     addHidden(command, '--topic <name>', append)
+    addHidden(command, '--include <regex>')
     addHidden(command, '--from-beginning')
     addHidden(command, '--max-messages <n>', wholeNumber('--max-messages', 1) as never)
     command.addHelpText(
@@ -61,7 +70,8 @@ Examples:
   ottla consume orders --offset -10 -f '%p %o %k %v\\n'
   ottla consume orders --offset @-1h:end -o jsonl
   ottla consume orders --offset end --follow
-  ottla consume orders clicks --group printer --commit after`,
+  ottla consume orders clicks --group printer --commit after
+  ottla consume --pattern 'orders\\..*' --group printer --protocol consumer`,
     )
   },
 
@@ -71,10 +81,16 @@ Examples:
 async function run(context: CommandContext): Promise<number | undefined> {
   const { options, signal } = context
   const topics = [...new Set(topicsOf(context))]
-  if (topics.length === 0) throw new UsageError('name the topic to read')
-  if (options.group !== undefined) return consumeInGroup(context, topics)
-  for (const name of ['commit', 'instanceId'] as const) {
-    if (options[name] !== undefined) throw new UsageError('--commit and --instance-id are of groups: give --group too')
+  const pattern: string | undefined = options.pattern ?? options.include
+  if (pattern !== undefined && topics.length > 0) throw new UsageError('give either topics or --pattern')
+  if (pattern === undefined && topics.length === 0) throw new UsageError('name the topic to read')
+  // As Apache Kafka's own tool has it.
+  const group = options.group ?? context.globals.properties.get('group.id')
+  if (group !== undefined) {
+    return consumeInGroup(context, group, pattern === undefined ? { topics } : { pattern })
+  }
+  for (const [name, spelled] of Object.entries(OF_GROUPS)) {
+    if ({ ...options, pattern }[name] !== undefined) throw new UsageError(`${spelled} is of groups: give --group too`)
   }
   const range = parseOffsetRange(options.fromBeginning ? 'start' : options.offset, Date.now(), context.globals.local)
   const wanted = parsePartitions(options.partition)
