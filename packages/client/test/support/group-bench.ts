@@ -1,7 +1,7 @@
 /** A broker of our own, and consumers of one group. */
 import type { TestContext } from 'node:test'
 import { type GroupConsumer, type GroupConsumerOptions, Kafka } from '@ottla/client'
-import { startBroker } from 'ottla'
+import { startBroker, type TestBroker } from 'ottla'
 
 export const TOPIC = 'orders'
 export const PROTOCOLS = ['classic', 'consumer'] as const
@@ -9,6 +9,7 @@ export const PROTOCOLS = ['classic', 'consumer'] as const
 export type GroupProtocol = (typeof PROTOCOLS)[number]
 
 export interface Bench {
+  readonly broker: TestBroker
   readonly bootstrap: string
   client(): Kafka
   /** Values `0`, `1` and so on, in turn into each partition. */
@@ -17,6 +18,7 @@ export interface Bench {
 
 /** The lowest that may be: nobody waits for a heartbeat in a test. */
 const CONFIG = {
+  'group.min.session.timeout.ms': 100,
   'group.consumer.min.heartbeat.interval.ms': 20,
   'group.consumer.heartbeat.interval.ms': 20,
   'group.consumer.min.session.timeout.ms': 1000,
@@ -37,6 +39,7 @@ export async function setUp(t: TestContext, partitions = 1): Promise<Bench> {
   }
   let next = 0
   return {
+    broker,
     bootstrap: broker.bootstrap,
     client,
     async produce(count) {
