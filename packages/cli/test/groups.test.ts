@@ -6,15 +6,19 @@ import { join } from 'node:path'
 import { after, before, type TestContext, test } from 'node:test'
 import { ConsumerProtocolAssignment, ConsumerProtocolSubscription, ErrorCode, encodeVersioned } from '@ottla/protocol'
 import {
-  alterOffsetsApi,
   deleteGroupsApi,
   describeConsumerGroupsApi,
   describeGroupsApi,
-  groupOffsetsApi,
   listGroupsApi,
-  removeMembersApi,
 } from '../../client/src/admin/apis.ts'
-import { findCoordinatorApi, listOffsetsApi, metadataApi } from '../../client/src/apis.ts'
+import {
+  findCoordinatorApi,
+  leaveGroupApi,
+  listOffsetsApi,
+  metadataApi,
+  offsetCommitApi,
+  offsetFetchApi,
+} from '../../client/src/apis.ts'
 import { FakeBroker, metadataOf } from '../../client/test/support/fake-broker.ts'
 import { startBroker, type TestBroker } from '../src/index.ts'
 import { bin, ottla } from './support/run.ts'
@@ -215,7 +219,7 @@ async function groupsWithMembers(t: TestContext) {
       coordinators: coordinatorKeys.map((key) => ({ key, nodeId: 1, host: '127.0.0.1', port: fake.port })),
     }))
     .on(listOffsetsApi, () => ({ topics: [{ name: 't', partitions: [{ partitionIndex: 0, offset: 9 }] }] }))
-    .on(groupOffsetsApi, ({ groups }) => ({
+    .on(offsetFetchApi, ({ groups }) => ({
       groups: groups.map(({ groupId }) => ({
         groupId,
         topics: [{ name: 't', partitions: [{ partitionIndex: 0, committedOffset: 4, metadata: '' }] }],
@@ -248,7 +252,7 @@ async function groupsWithMembers(t: TestContext) {
         ],
       })),
     }))
-    .on(alterOffsetsApi, ({ topics }) => ({
+    .on(offsetCommitApi, ({ topics }) => ({
       topics: topics.map(({ name }) => ({
         name,
         partitions: [{ partitionIndex: 0, errorCode: ErrorCode.UNKNOWN_MEMBER_ID }],
@@ -323,7 +327,7 @@ test('a group with members is not moved, and it is said who they are', async (t)
 
 test('a member is put out by its id, a static one by that of its instance', async (t) => {
   const { fake, bootstrap } = await groupsWithMembers(t)
-  fake.on(removeMembersApi, ({ members }) => ({ members: members.map((m) => ({ ...m, errorCode: 0 })) }))
+  fake.on(leaveGroupApi, ({ members }) => ({ members: members.map((m) => ({ ...m, errorCode: 0 })) }))
   const removed = await run('group members old --remove i1 --remove has-id --reason test', bootstrap)
   assert.deepEqual([removed.code, removed.stdout], [0, 'i1 is out of old\nhas-id is out of old\n'])
   const [{ body }] = fake.requests.filter((r) => r.name === 'LeaveGroup')

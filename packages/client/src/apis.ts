@@ -35,6 +35,14 @@ export const describeLogDirsApi = api(m.DescribeLogDirsRequest, m.DescribeLogDir
 
 /** Version 6 is not stable (KIP-939). */
 export const INIT_PRODUCER_ID_MAX = 5
+/** Later versions name topics by id, and say the same. */
+export const OFFSET_COMMIT_BY_NAME = 9
+export const OFFSET_FETCH_BY_NAME = 9
 /** From these versions on topics are named by id. */
 export const PRODUCE_TOPIC_IDS = 13
 export const FETCH_TOPIC_IDS = 13
+
+/** Fetch's and ListOffsets's `isolationLevel`. */
+export function isolationLevelOf(readCommitted: boolean): 0 | 1 {
+  return readCommitted ? 1 : 0
+}

@@ -2,16 +2,20 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { ConsumerProtocolAssignment, ConsumerProtocolSubscription, ErrorCode, encodeVersioned } from '@ottla/protocol'
 import {
-  alterOffsetsApi,
   deleteGroupsApi,
   deleteOffsetsApi,
   describeConsumerGroupsApi,
   describeGroupsApi,
-  groupOffsetsApi,
   listGroupsApi,
-  removeMembersApi,
 } from '../src/admin/apis.ts'
-import { findCoordinatorApi, listOffsetsApi, metadataApi } from '../src/apis.ts'
+import {
+  findCoordinatorApi,
+  leaveGroupApi,
+  listOffsetsApi,
+  metadataApi,
+  offsetCommitApi,
+  offsetFetchApi,
+} from '../src/apis.ts'
 import { Kafka } from '../src/index.ts'
 import { FakeBroker, metadataOf } from './support/fake-broker.ts'
 
@@ -177,7 +181,7 @@ test('older brokers are asked for one coordinator and one group at a time', asyn
       host: '127.0.0.1',
       port: brokers[key.startsWith('b') ? 1 : 0].port,
     }))
-    broker.on({ ...groupOffsetsApi, maxVersion: 7 }, ({ groupId }) => ({
+    broker.on({ ...offsetFetchApi, maxVersion: 7 }, ({ groupId }) => ({
       topics: [{ name: 't', partitions: [{ partitionIndex: 0, committedOffset: groupId.length, metadata: null }] }],
     }))
   }
@@ -196,7 +200,7 @@ test('offsets are stored and deleted partition by partition', async (t) => {
   const { brokers, admin } = await twoBrokers(t)
   let loads = 1
   brokers[0]
-    .on(alterOffsetsApi, ({ topics, generationIdOrMemberEpoch, memberId }) => {
+    .on(offsetCommitApi, ({ topics, generationIdOrMemberEpoch, memberId }) => {
       assert.deepEqual([generationIdOrMemberEpoch, memberId], [-1, ''])
       const whole = loads-- > 0 ? ErrorCode.COORDINATOR_LOAD_IN_PROGRESS : 0
       return {
@@ -268,7 +272,7 @@ test('lag is the end less what is committed, also of partitions that only a memb
         ],
       })),
     }))
-    .on(groupOffsetsApi, ({ groups }) => ({
+    .on(offsetFetchApi, ({ groups }) => ({
       groups: groups.map(({ groupId }) => ({
         groupId,
         topics: [{ name: 't', partitions: [{ partitionIndex: 0, committedOffset: 4, metadata: 'x' }] }],
@@ -287,7 +291,7 @@ test('lag is the end less what is committed, also of partitions that only a memb
 
 test('members are removed by id or instance, one by one where a broker knows no better', async (t) => {
   const { brokers, admin } = await twoBrokers(t)
-  brokers[0].on(removeMembersApi, ({ members }) => ({
+  brokers[0].on(leaveGroupApi, ({ members }) => ({
     members: members.map(({ memberId, groupInstanceId }) => ({
       memberId,
       groupInstanceId,
@@ -296,7 +300,7 @@ test('members are removed by id or instance, one by one where a broker knows no 
   }))
   const members = [{ memberId: 'm' }, { instanceId: 'gone' }]
   assert.deepEqual(codes(await admin.removeMembers('a', members, { reason: 'test' })), ['OK', 'UNKNOWN_MEMBER_ID'])
-  brokers[1].on({ ...removeMembersApi, maxVersion: 2 }, ({ memberId }) => ({
+  brokers[1].on({ ...leaveGroupApi, maxVersion: 2 }, ({ memberId }) => ({
     errorCode: memberId === 'm' ? 0 : ErrorCode.UNKNOWN_MEMBER_ID,
   }))
   const one = await admin.removeMembers('b', [{ memberId: 'm' }, { memberId: 'n' }])

@@ -1,18 +1,11 @@
 import type { Connection } from '@ottla/net'
 import { backOffMs } from '@ottla/net'
-import { ErrorCode } from '@ottla/protocol'
-import { findCoordinatorApi } from '../apis.ts'
 import type { Settled } from '../cluster/by-leader.ts'
 import type { Cluster } from '../cluster/cluster.ts'
-import { type CoordinatorKind, findCoordinator } from '../cluster/coordinators.ts'
+import { type CoordinatorKind, findCoordinators } from '../cluster/coordinators.ts'
 import { sleep } from '../cluster/retry.ts'
-import { BrokerError, KafkaError } from '../errors.ts'
+import { KafkaError } from '../errors.ts'
 import { asKafkaError, leftOut } from './results.ts'
-
-/** The first version of FindCoordinator that asks for several keys at once. */
-const BATCHED = 4
-
-const keyTypes = { group: 0, transaction: 1 } as const
 
 /**
  * Asks the coordinator of each group or transactional id, all of one coordinator in one call of `ask`, and looks for the
@@ -27,7 +20,7 @@ export async function askCoordinators<T>(
   keys: readonly string[],
   ask: (connection: Connection, keys: readonly string[], coordinatorId: number) => Promise<readonly (T | KafkaError)[]>,
 ): Promise<Settled<T>[]> {
-  const { pool, deps, settings } = cluster
+  const { pool, metadata, deps, settings } = cluster
   const results = new Array<Settled<T> | null>(keys.length).fill(null)
   const untilMs = deps.clock.monotonicMs() + settings.apiTimeoutMs
   let open = keys.map((_, i) => i)
@@ -37,7 +30,7 @@ export async function askCoordinators<T>(
       if (answer instanceof KafkaError) failures.set(i, answer)
       else results[i] = { value: answer, error: null }
     }
-    const found = await locate(cluster, kind, [...new Set(open.map((i) => keys[i]))])
+    const found = await metadata.retrying(() => findCoordinators(cluster, kind, [...new Set(open.map((i) => keys[i]))]))
     const byCoordinator = new Map<number, number[]>()
     for (const i of open) {
       const coordinator = found.get(keys[i]) ?? leftOut(keys[i])
@@ -77,40 +70,4 @@ export async function askCoordinator<T>(
   const [{ value, error }] = await askCoordinators(cluster, kind, [key], async (connection) => [await ask(connection)])
   if (error !== null) throw error
   return value
-}
-
-/** Node ids by key, or why there is none. Brokers that know only one key at a time are asked one by one. */
-async function locate(
-  cluster: Cluster,
-  kind: CoordinatorKind,
-  keys: readonly string[],
-): Promise<Map<string, number | KafkaError>> {
-  const { pool, metadata } = cluster
-  return metadata.retrying(async () => {
-    const connection = await pool.any()
-    const found = new Map<string, number | KafkaError>()
-    if (connection.versions.pick(findCoordinatorApi) < BATCHED) {
-      for (const key of keys) {
-        try {
-          found.set(key, await findCoordinator(cluster, kind, key))
-        } catch (error) {
-          found.set(key, asKafkaError(error))
-        }
-      }
-      return found
-    }
-    const response = await connection.call(findCoordinatorApi, { coordinatorKeys: keys, keyType: keyTypes[kind] })
-    let stale = false
-    for (const { key, errorCode, errorMessage, nodeId, host, port } of response.coordinators) {
-      const what = `coordinator of the ${kind === 'group' ? 'group' : 'transactional id'} ${key}`
-      // A broker that has no coordinator to name says so with id -1 as well.
-      if (errorCode !== 0) found.set(key, new BrokerError(errorCode, what, errorMessage))
-      else if (nodeId < 0) found.set(key, new BrokerError(ErrorCode.COORDINATOR_NOT_AVAILABLE, what))
-      else found.set(key, nodeId)
-      const known = pool.broker(nodeId)
-      stale ||= errorCode === 0 && (known === undefined || known.host !== host || known.port !== port)
-    }
-    if (stale) await metadata.fetch([])
-    return found
-  })
 }

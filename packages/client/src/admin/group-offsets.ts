@@ -1,9 +1,10 @@
 import type { Connection } from '@ottla/net'
 import { ErrorCode } from '@ottla/protocol'
+import { OFFSET_COMMIT_BY_NAME, OFFSET_FETCH_BY_NAME, offsetCommitApi, offsetFetchApi } from '../apis.ts'
 import type { TopicPartition } from '../cluster/by-leader.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { BrokerError, type KafkaError } from '../errors.ts'
-import { ALTER_OFFSETS_LAST, alterOffsetsApi, deleteOffsetsApi, GROUP_OFFSETS_LAST, groupOffsetsApi } from './apis.ts'
+import { deleteOffsetsApi } from './apis.ts'
 import { askCoordinator, askCoordinators } from './by-coordinator.ts'
 import { byPartition } from './groups.ts'
 import { type ItemResult, leftOut, resultError, tooOld } from './results.ts'
@@ -76,7 +77,7 @@ async function fetchOffsets(
   partitionsOf: (groupId: string) => readonly TopicPartition[] | null,
   requireStable: boolean,
 ): Promise<(Answered | KafkaError)[]> {
-  const version = connection.versions.pick(groupOffsetsApi, GROUP_OFFSETS_LAST)
+  const version = connection.versions.pick(offsetFetchApi, OFFSET_FETCH_BY_NAME)
   const unsupported = (what: string) => groupIds.map(() => tooOld(what))
   if (requireStable && version < REQUIRE_STABLE) return unsupported('stable offsets')
   if (version < ALL_PARTITIONS && groupIds.some((id) => partitionsOf(id) === null)) {
@@ -91,13 +92,13 @@ async function fetchOffsets(
     return Promise.all(
       groupIds.map(async (groupId) => {
         const asked = { groupId, topics: topicsOf(groupId), ...(requireStable ? { requireStable } : {}) }
-        const response = await connection.call(groupOffsetsApi, asked, { version })
+        const response = await connection.call(offsetFetchApi, asked, { version })
         return answerOf(groupId, response)
       }),
     )
   }
   const groups = groupIds.map((groupId) => ({ groupId, topics: topicsOf(groupId) }))
-  const response = await connection.call(groupOffsetsApi, { groups, requireStable }, { version })
+  const response = await connection.call(offsetFetchApi, { groups, requireStable }, { version })
   return groupIds.map((groupId) => {
     const group = response.groups.find((g) => g.groupId === groupId)
     return group === undefined ? leftOut(`group ${groupId}`) : answerOf(groupId, group)
@@ -141,9 +142,9 @@ export async function alterGroupOffsets(
 ): Promise<AlteredOffset[]> {
   if (offsets.length === 0) return []
   return askCoordinator<AlteredOffset[]>(cluster, 'group', groupId, async (connection) => {
-    const version = connection.versions.pick(alterOffsetsApi, ALTER_OFFSETS_LAST)
+    const version = connection.versions.pick(offsetCommitApi, OFFSET_COMMIT_BY_NAME)
     const response = await connection.call(
-      alterOffsetsApi,
+      offsetCommitApi,
       {
         groupId,
         generationIdOrMemberEpoch: NO_GENERATION,

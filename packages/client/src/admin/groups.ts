@@ -6,16 +6,11 @@ import {
   decodeVersionedLeniently,
   ErrorCode,
 } from '@ottla/protocol'
+import { leaveGroupApi } from '../apis.ts'
 import type { TopicPartition } from '../cluster/by-leader.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { BrokerError, type KafkaError } from '../errors.ts'
-import {
-  deleteGroupsApi,
-  describeConsumerGroupsApi,
-  describeGroupsApi,
-  listGroupsApi,
-  removeMembersApi,
-} from './apis.ts'
+import { deleteGroupsApi, describeConsumerGroupsApi, describeGroupsApi, listGroupsApi } from './apis.ts'
 import { askCoordinator, askCoordinators } from './by-coordinator.ts'
 import { byName, type ItemResult, leftOut, resultError, tooOld } from './results.ts'
 import { type BrokerFailure, onEachBroker } from './routing.ts'
@@ -293,14 +288,14 @@ export async function removeMembers(
   reason: string | null,
 ): Promise<RemovedMember[]> {
   return askCoordinator<RemovedMember[]>(cluster, 'group', groupId, async (connection) => {
-    const version = connection.versions.pick(removeMembersApi)
+    const version = connection.versions.pick(leaveGroupApi)
     if (version < REMOVE_SEVERAL && members.some((m) => m.memberId === undefined)) {
       return tooOld(`removal of static members of group ${groupId}`)
     }
     const results: RemovedMember[] = []
     for (const some of version < REMOVE_SEVERAL ? members.map((m) => [m]) : [members]) {
       const response = await connection.call(
-        removeMembersApi,
+        leaveGroupApi,
         {
           groupId,
           ...(version < REMOVE_SEVERAL

@@ -1,5 +1,5 @@
 import { ErrorCode } from '@ottla/protocol'
-import { listOffsetsApi } from '../apis.ts'
+import { isolationLevelOf, listOffsetsApi } from '../apis.ts'
 import { askLeaders, Refusal, type Settled, type TopicPartition } from './by-leader.ts'
 import type { Cluster } from './cluster.ts'
 
@@ -22,8 +22,6 @@ const LATEST = -1
 const MAX_TIMESTAMP = -3
 /** The first version that knows `max-timestamp`. */
 const MAX_TIMESTAMP_VERSION = 7
-const READ_UNCOMMITTED = 0
-const READ_COMMITTED = 1
 const CONSUMER = -1
 
 export interface OffsetQuery extends TopicPartition {
@@ -43,7 +41,7 @@ export function findOffsets(
       listOffsetsApi,
       {
         replicaId: CONSUMER,
-        isolationLevel: options.readCommitted ? READ_COMMITTED : READ_UNCOMMITTED,
+        isolationLevel: isolationLevelOf(options.readCommitted ?? false),
         topics: [...byTopic].map(([name, queries]) => ({
           name,
           partitions: queries.map((q) => ({ partitionIndex: q.partition, timestamp: timestampOf(q.spec) })),

@@ -1,7 +1,7 @@
 import { backOffMs, type Connection } from '@ottla/net'
 import { ErrorCode, errorInfo, type FetchResponse, type MessageOf } from '@ottla/protocol'
 import type { TimerHandle } from '@ottla/runtime'
-import { FETCH_TOPIC_IDS, fetchApi } from '../apis.ts'
+import { FETCH_TOPIC_IDS, fetchApi, isolationLevelOf } from '../apis.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { findOffsets } from '../cluster/offsets.ts'
 import { BrokerError, KafkaError, UnknownTopicError } from '../errors.ts'
@@ -56,8 +56,6 @@ export interface FetcherEvents {
   onProgress(): void
 }
 
-const READ_UNCOMMITTED = 0
-const READ_COMMITTED = 1
 const NONE_ABORTED: readonly AbortedTransaction[] = []
 
 interface Node {
@@ -270,7 +268,7 @@ export class Fetcher {
         minBytes: fetchMinBytes,
         maxBytes: fetchMaxBytes,
         sessionEpoch: -1,
-        isolationLevel: this.settings.readCommitted ? READ_COMMITTED : READ_UNCOMMITTED,
+        isolationLevel: isolationLevelOf(this.settings.readCommitted),
         topics: [...byTopic].map(([topic, partitions]) => ({
           topic,
           topicId: infos.get(topic)?.topicId ?? undefined,

@@ -1,5 +1,5 @@
 import { ErrorCode } from '@ottla/protocol'
-import { offsetCommitApi, offsetFetchApi } from '../apis.ts'
+import { OFFSET_COMMIT_BY_NAME, OFFSET_FETCH_BY_NAME, offsetCommitApi, offsetFetchApi } from '../apis.ts'
 import type { TopicPartition } from '../cluster/by-leader.ts'
 import { BrokerError } from '../errors.ts'
 import type { GroupMetadata } from '../group-metadata.ts'
@@ -13,9 +13,6 @@ export interface GroupOffset extends TopicPartition {
   readonly metadata?: string
 }
 
-/** Topics by name: by id only from version 10 on, which says the same. */
-const COMMIT_VERSION = 9
-const FETCH_VERSION = 9
 const FETCH_GROUPS_VERSION = 8
 const FETCH_STABLE_VERSION = 7
 
@@ -43,7 +40,7 @@ export async function commitOffsets(
       })),
     }),
     {
-      highest: COMMIT_VERSION,
+      highest: OFFSET_COMMIT_BY_NAME,
       errorOf: ({ topics }) =>
         topics.flatMap(({ partitions }) => partitions).find((p) => p.errorCode !== 0)?.errorCode ?? 0,
     },
@@ -69,7 +66,7 @@ export async function fetchOffsets(
       return requireStable ? { groupId, topics, requireStable } : { groupId, topics }
     },
     {
-      highest: FETCH_VERSION,
+      highest: OFFSET_FETCH_BY_NAME,
       errorOf: ({ errorCode, groups }) => errorCode || (groups[0]?.errorCode ?? 0),
     },
   )
