@@ -6,13 +6,13 @@
  *   npm run planted -- --only skip-crc       one
  *   npm run planted -- --seeds 2000          with more seeds
  *
- * Ends with one line of totals, 0 or 1.
+ * Then some seeds run in a copy without any patch, which stay green. Ends with one line of totals, 0 or 1.
  */
 import { execFile } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { applyHunk, type PlantedBug, parsePatch } from '@ottla/simulator'
+import { applyHunk, type PlantedBug, parsePatch, workloadNames } from '@ottla/simulator'
 import { refuse, toolArguments, wholeNumber } from './arguments.ts'
 import { defaultJobs } from './jobs.ts'
 
@@ -25,7 +25,10 @@ const seedsMax = wholeNumber('seeds', values.seeds, 1)
 const firstSeed = wholeNumber('from', values.from)
 
 const root = path.resolve(import.meta.dirname, '..')
+/** A folder for each workload. */
 const plantedDir = path.join(root, 'packages/simulator/planted')
+
+const CONTROL_SEEDS = 60
 
 interface Caught {
   readonly seed: number
@@ -76,10 +79,12 @@ function simulate(
   })
 }
 
-async function hunt(target: string, seedsMax: number, from: number): Promise<Caught | null> {
+async function hunt(target: string, workload: string, seedsMax: number, from: number): Promise<Caught | null> {
   for (let seed = from; seed < from + seedsMax; ) {
     const left = from + seedsMax - seed
     const args = [
+      '--workload',
+      workload,
       '--seeds',
       String(left),
       '--from',
@@ -98,7 +103,7 @@ async function hunt(target: string, seedsMax: number, from: number): Promise<Cau
     const failing = /seed=(0x[0-9a-f]+)/.exec(headline ?? '')?.[1]
     if (headline === undefined || failing === undefined) throw new Error(`a failure without a report:\n${output}`)
     // A seed that fails without the patch as well says nothing about it.
-    if ((await simulate(root, ['--replay', failing])).ok) {
+    if ((await simulate(root, ['--workload', workload, '--replay', failing])).ok) {
       const claim = /^ {2}claim {3}: (.*)$/m.exec(output)?.[1] ?? ''
       return { seed: Number(failing), seeds: Number(failing) - from + 1, headline, claim }
     }
@@ -107,22 +112,28 @@ async function hunt(target: string, seedsMax: number, from: number): Promise<Cau
   return null
 }
 
-const names = readdirSync(plantedDir)
-  .filter((name) => name.endsWith('.patch'))
-  .map((name) => name.slice(0, -'.patch'.length))
-  .filter((name) => values.only === undefined || values.only === name)
-if (names.length === 0) {
+interface Planted {
+  readonly workload: string
+  readonly name: string
+}
+
+const bugs: readonly Planted[] = workloadNames
+  .flatMap((workload) => readdirSync(path.join(plantedDir, workload)).map((file) => ({ workload, file })))
+  .filter(({ file }) => file.endsWith('.patch'))
+  .map(({ workload, file }) => ({ workload, name: file.slice(0, -'.patch'.length) }))
+  .filter(({ name }) => values.only === undefined || values.only === name)
+if (bugs.length === 0) {
   refuse(`there is no planted bug ${values.only ?? ''} in ${plantedDir}`)
 }
 
 /** Plants a bug in a copy of its own; whether it was caught. */
-async function tryOut(name: string): Promise<boolean> {
+async function tryOut({ workload, name }: Planted): Promise<boolean> {
   const target = mkdtempSync(path.join(tmpdir(), 'ottla-planted-'))
   try {
-    const bug = parsePatch(readFileSync(path.join(plantedDir, `${name}.patch`), 'utf8'))
+    const bug = parsePatch(readFileSync(path.join(plantedDir, workload, `${name}.patch`), 'utf8'))
     copyTo(target)
     plant(target, bug)
-    const caught = await hunt(target, seedsMax, firstSeed)
+    const caught = await hunt(target, workload, seedsMax, firstSeed)
     if (caught === null) {
       console.log(`MISSED ${name}: ${bug.title} (${values.seeds} seeds)`)
       return false
@@ -137,11 +148,32 @@ async function tryOut(name: string): Promise<boolean> {
   }
 }
 
-const waiting = [...names]
+const waiting = [...bugs]
 let caughtCount = 0
 async function work(): Promise<void> {
-  for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) if (await tryOut(name)) caughtCount++
+  for (let bug = waiting.shift(); bug !== undefined; bug = waiting.shift()) if (await tryOut(bug)) caughtCount++
 }
+
+/** The same machinery without a patch: what it finds then says nothing. */
+async function control(workload: string): Promise<boolean> {
+  const target = mkdtempSync(path.join(tmpdir(), 'ottla-planted-'))
+  try {
+    copyTo(target)
+    const { ok, output } = await simulate(target, ['--workload', workload, '--seeds', String(CONTROL_SEEDS), '--quiet'])
+    console.log(
+      ok ? `control of ${workload}: green over ${CONTROL_SEEDS} seeds` : `control of ${workload}: FAILED\n${output}`,
+    )
+    return ok
+  } finally {
+    rmSync(target, { recursive: true, force: true })
+  }
+}
+
 await Promise.all(Array.from({ length: defaultJobs() }, work))
-console.log(`${caughtCount} passed, ${names.length - caughtCount} failed`)
-process.exitCode = caughtCount === names.length ? 0 : 1
+const controls = [...new Set(bugs.map(({ workload }) => workload))]
+let greenCount = 0
+for (const workload of controls) if (await control(workload)) greenCount++
+const passed = caughtCount + greenCount
+const failed = bugs.length + controls.length - passed
+console.log(`${passed} passed, ${failed} failed`)
+process.exitCode = failed === 0 ? 0 : 1

@@ -4,14 +4,15 @@
  *   npm run sim -- --seeds 1000 --from 0x100       seeds 0x100 and the 999 behind it
  *   npm run sim -- --replay 0x17f --trace          one seed, telling what happens
  *   npm run sim -- --replay 0x17f --until 3911     up to an event
+ *   npm run sim -- --workload groups --seeds 200   groups and transactions instead of the log by itself
  *
  * Every hundredth seed runs twice, and the traces must be equal. Seeds run in as many threads as there are processors
  * (`--jobs`). Ends with one line of totals, 0 or 1.
  */
 import { execFileSync } from 'node:child_process'
 import { isMainThread, parentPort, Worker } from 'node:worker_threads'
-import { type RunResult, renderCounts, renderFailure, SimRun } from '@ottla/simulator'
-import { toolArguments, wholeNumber } from './arguments.ts'
+import { type RunResult, renderCounts, renderFailure, SimRun, workloadNames } from '@ottla/simulator'
+import { refuse, toolArguments, wholeNumber } from './arguments.ts'
 import { defaultJobs } from './jobs.ts'
 
 const { values } = toolArguments(import.meta.url, {
@@ -19,6 +20,8 @@ const { values } = toolArguments(import.meta.url, {
   from: { type: 'string', default: '1' },
   replay: { type: 'string' },
   until: { type: 'string' },
+  /** `log`: producers and consumers of partitions; `groups`: groups, offsets and transactions. */
+  workload: { type: 'string', default: 'log' },
   trace: { type: 'boolean', default: false },
   /** Failures after which it stops. */
   'max-failures': { type: 'string', default: '5' },
@@ -28,6 +31,9 @@ const { values } = toolArguments(import.meta.url, {
   jobs: { type: 'string', default: String(defaultJobs()) },
   quiet: { type: 'boolean', default: false },
 })
+
+const workload = workloadNames.find((name) => name === values.workload)
+if (workload === undefined) refuse(`--workload is one of ${workloadNames.join(' and ')}`)
 
 const origin = { node: process.version, commit: commitOf() }
 
@@ -48,7 +54,7 @@ process.on('unhandledRejection', (error) => {
 })
 
 async function runSeed(seed: number, options: ConstructorParameters<typeof SimRun>[1] = {}): Promise<RunResult> {
-  current = new SimRun(seed, options)
+  current = new SimRun(seed, { workload, ...options })
   try {
     return await current.run()
   } finally {

@@ -12,6 +12,8 @@ export type StartOutcome = 'up' | 'stopped from outside' | Error
 
 /** A clean stop may take this long: answers under way, and a flush of every log. */
 const CLOSE_MAX_MS = 30_000
+/** What members of the consumer protocol are told. */
+const HEARTBEAT_MS = 300
 
 /** The machine of the broker, and whichever broker runs on it. */
 export class BrokerHost {
@@ -154,8 +156,30 @@ export class BrokerHost {
         'log.message.timestamp.after.max.ms': 365 * 86_400_000,
         // The log itself has to cope with a full disk.
         'ottla.min.free.disk.bytes': 0,
+        ...this.groupConfig(),
       }),
     )
+  }
+
+  /** Small bounds, so that sessions and transactions run out, and internal topics are compacted, in a run of seconds. */
+  private groupConfig(): Record<string, string | number | boolean> {
+    const { groups } = this.world.options
+    if (groups === null) return {}
+    return {
+      'log.flush.interval.messages': groups.strict ? 1 : Number.MAX_SAFE_INTEGER,
+      'group.min.session.timeout.ms': 500,
+      'group.initial.rebalance.delay.ms': groups.initialDelayMs,
+      'group.consumer.min.heartbeat.interval.ms': 100,
+      'group.consumer.heartbeat.interval.ms': HEARTBEAT_MS,
+      'group.consumer.min.session.timeout.ms': 500,
+      'group.consumer.session.timeout.ms': groups.sessionTimeoutMs,
+      'offsets.topic.num.partitions': groups.internalPartitions,
+      'offsets.topic.segment.bytes': 16 * 1024,
+      'transaction.state.log.num.partitions': groups.internalPartitions,
+      'transaction.state.log.segment.bytes': 16 * 1024,
+      'transaction.abort.timed.out.transaction.cleanup.interval.ms': 300,
+      'log.cleaner.backoff.ms': 700,
+    }
   }
 
   private loggingRuntime(runtime: Runtime): Runtime {

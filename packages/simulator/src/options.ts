@@ -37,9 +37,37 @@ export interface TopicPlan {
   readonly preallocate: boolean
 }
 
+/** What the clients of a run do: the log by itself, or groups and transactions on top of it. */
+export const workloadNames = ['log', 'groups'] as const
+export type WorkloadName = (typeof workloadNames)[number]
+
+/** What groups and transactions are made of in one run. */
+export interface GroupPlan {
+  /** Subscribed to by the groups; nothing is written there, the members count by themselves. */
+  readonly topics: readonly { readonly name: string; readonly partitions: number }[]
+  /** Members of the classic group: true for a static one. */
+  readonly classicMembers: readonly boolean[]
+  /** Members of the group with the consumer protocol. */
+  readonly modernMembers: number
+  readonly transactionalClients: number
+  /** Partitions that transactions write to. */
+  readonly transactionPartitions: number
+  readonly readers: number
+  /** Of `__consumer_offsets` and `__transaction_state`. */
+  readonly internalPartitions: number
+  readonly sessionTimeoutMs: number
+  readonly transactionTimeoutMs: number
+  readonly initialDelayMs: number
+  /** Everything is forced to the disk before it is acked. Without, the power is not cut. */
+  readonly strict: boolean
+}
+
 /** What one seed is about; drawn from the seed alone. */
 export interface SwarmOptions {
   readonly seed: number
+  readonly workload: WorkloadName
+  /** Null where the workload is the log. */
+  readonly groups: GroupPlan | null
   readonly faults: ReadonlySet<FaultKind>
   /** Length of the part with faults. */
   readonly safetyMs: number
@@ -64,7 +92,52 @@ export interface SwarmOptions {
   readonly retentionCheckMs: number
 }
 
-export function drawOptions(seed: number): SwarmOptions {
+export function drawOptions(seed: number, workload: WorkloadName = 'log'): SwarmOptions {
+  return workload === 'log' ? drawLogOptions(seed) : drawGroupOptions(seed)
+}
+
+/** Of logs only: what damages files, or lets calls on single files fail, is known to their watch alone. */
+const LOG_FAULTS: readonly FaultKind[] = ['bit-rot', 'lost-caches', 'disk-error', 'crash-in-recovery']
+
+function drawGroupOptions(seed: number): SwarmOptions {
+  const base = drawLogOptions(seed)
+  const random = new SeededRandom(seed).split('options/groups')
+  const pick = <T>(...choices: readonly T[]): T => choices[random.below(choices.length)]
+  const strict = random.chance(0.5)
+  const faults = new Set(base.faults)
+  for (const kind of LOG_FAULTS) faults.delete(kind)
+  if (!strict) faults.delete('power-cut')
+  const statics = random.chance(0.5)
+  return {
+    ...base,
+    workload: 'groups',
+    faults,
+    topics: [],
+    churn: false,
+    codecs: ['none'],
+    idempotentProducers: 0,
+    plainProducers: 0,
+    consumers: 0,
+    groups: {
+      topics: Array.from({ length: 1 + random.below(2) }, (_, i) => ({
+        name: `g${i}`,
+        partitions: 1 + random.below(4),
+      })),
+      classicMembers: Array.from({ length: 1 + random.below(4) }, () => statics && random.chance(0.6)),
+      modernMembers: random.below(4),
+      transactionalClients: 1 + random.below(3),
+      transactionPartitions: 1 + random.below(3),
+      readers: 1 + random.below(2),
+      internalPartitions: pick(1, 2, 5),
+      sessionTimeoutMs: pick(1_500, 3_000),
+      transactionTimeoutMs: pick(1_500, 4_000),
+      initialDelayMs: pick(0, 0, 300),
+      strict,
+    },
+  }
+}
+
+function drawLogOptions(seed: number): SwarmOptions {
   const random = new SeededRandom(seed).split('options')
   const pick = <T>(...choices: readonly T[]): T => choices[random.below(choices.length)]
   const faults = new Set<FaultKind>()
@@ -90,6 +163,8 @@ export function drawOptions(seed: number): SwarmOptions {
   const slow = random.chance(0.3)
   return {
     seed,
+    workload: 'log',
+    groups: null,
     faults,
     safetyMs: pick(6_000, 10_000, 15_000),
     topics,
@@ -113,6 +188,21 @@ export function drawOptions(seed: number): SwarmOptions {
 
 /** One line for the report. */
 export function describeOptions(options: SwarmOptions): string {
+  return options.groups === null ? describeLog(options) : describeGroups(options, options.groups)
+}
+
+function describeGroups(options: SwarmOptions, plan: GroupPlan): string {
+  return (
+    `topics=${plan.topics.map(({ name, partitions }) => `${name}x${partitions}`).join(' ')}` +
+    ` classic=${plan.classicMembers.map((isStatic) => (isStatic ? 's' : 'd')).join('')} modern=${plan.modernMembers}` +
+    ` transactional=${plan.transactionalClients}x${plan.transactionPartitions} readers=${plan.readers}` +
+    ` internal=${plan.internalPartitions} session=${plan.sessionTimeoutMs}ms transaction=${plan.transactionTimeoutMs}ms` +
+    ` delay=${plan.initialDelayMs}ms flush=${plan.strict ? 'each' : 'lazy'} dirs=${options.directories}` +
+    ` link=${options.linkDelayMs.join('..')}ms loss=${options.lossProbability} faults=${[...options.faults].join(',') || 'none'}`
+  )
+}
+
+function describeLog(options: SwarmOptions): string {
   const { topics } = options
   const ofTopics = topics.map(
     (t) =>

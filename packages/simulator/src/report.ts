@@ -1,4 +1,4 @@
-import { type InvariantId, invariants } from './check/invariants.ts'
+import { type InvariantId, invariants, invariantsOf } from './check/invariants.ts'
 import { describeOptions } from './options.ts'
 import type { RunResult } from './run.ts'
 
@@ -19,25 +19,26 @@ export function seedText(seed: number): string {
 /** Everything about a failure on one screen, with the command that repeats it. */
 export function renderFailure(result: RunResult, origin: Origin): string {
   const { violation, seed, tally } = result
+  const { workload } = result.options
   if (violation === null) return `ok seed=${seedText(seed)}`
   const { invariant, claim, evidence, event, timeMs } = violation
   const [title] = invariants[invariant].split(':')
   const commit = origin.commit === '' ? '' : `  commit=${origin.commit}`
   return [
     `FAIL ${invariant} ${title}  seed=${seedText(seed)}${commit}  node=${origin.node}  t=${(timeMs / 1000).toFixed(3)}s  event=${event}`,
-    `  replay: npm run sim -- --replay ${seedText(seed)} --until ${event} --trace`,
+    `  replay: npm run sim --${workload === 'log' ? '' : ` --workload ${workload}`} --replay ${seedText(seed)} --until ${event} --trace`,
     `  rule    : ${invariants[invariant]}`,
     `  options : ${describeOptions(result.options)}`,
     `  claim   : ${claim}`,
     `  evidence: ${evidence}`,
     '  timeline:',
     ...result.timeline.slice(-TIMELINE_LINES).map((line) => `    ${line.slice(0, 200)}`),
-    `  counts  : sent=${tally.sent} ok=${tally.ok} unknown=${tally.unknown} fail=${tally.failed} delivered=${tally.delivered} | ${countOf(result.exercised)}, faults ${listOf(result.faults)}`,
+    `  counts  : sent=${tally.sent} ok=${tally.ok} unknown=${tally.unknown} fail=${tally.failed} delivered=${tally.delivered} | ${countOf(result)}, faults ${listOf(result.faults)}`,
   ].join('\n')
 }
 
-function countOf(exercised: ReadonlyMap<InvariantId, number>): string {
-  return `exercised ${exercised.size}/${Object.keys(invariants).length} invariants`
+function countOf({ exercised, options }: RunResult): string {
+  return `exercised ${exercised.size}/${invariantsOf(options.workload).length} invariants`
 }
 
 function listOf(counts: ReadonlyMap<string, number>): string {
@@ -58,7 +59,8 @@ export function renderCounts(results: readonly RunResult[]): string[] {
     events += result.events
     simulatedMs += result.simulatedMs
   }
-  const ids = Object.keys(invariants) as InvariantId[]
+  const workloads = new Set(results.map(({ options }) => options.workload))
+  const ids = [...new Set([...workloads].flatMap(invariantsOf))]
   const never = ids.filter((id) => !exercised.has(id) && id !== 'OK')
   return [
     `operations: sent ${sum.sent}, ok ${sum.ok}, unknown ${sum.unknown}, fail ${sum.failed}, delivered ${sum.delivered}, other requests ${sum.asked}`,

@@ -1,15 +1,15 @@
 import { BrokerHost } from './broker-host.ts'
 import { type InvariantId, Violation } from './check/invariants.ts'
-import { Admin } from './client/admin.ts'
-import { Consumer } from './client/consumer.ts'
-import { IdempotentProducer } from './client/idempotent-producer.ts'
-import { OffsetAsker } from './client/offset-asker.ts'
-import { PlainProducer } from './client/plain-producer.ts'
 import { Nemesis } from './fault/nemesis.ts'
-import { drawOptions, type SwarmOptions } from './options.ts'
+import { drawOptions, type SwarmOptions, type WorkloadName } from './options.ts'
+import { GroupWorkload } from './workload/group-workload.ts'
+import { LogWorkload } from './workload/log-workload.ts'
+import type { Goal, Workload } from './workload/workload.ts'
 import { World } from './world.ts'
 
 export interface RunOptions {
+  /** What the clients do; the log by itself when it is left out. */
+  readonly workload?: WorkloadName
   /** Stop after this event. */
   readonly untilEvent?: number
   /** Gets every line of the timeline as it happens. */
@@ -37,21 +37,21 @@ export interface RunResult {
 const SETUP_MAX_MS = 10_000
 /** The faults have ended: by then the broker serves, the operations have succeeded, and all is read. */
 const UP_MAX_MS = 40_000
-const OPERATIONS_WANTED = 100
-const OPERATIONS_MAX_MS = 60_000
-const CATCH_UP_MAX_MS = 60_000
 const EVENTS_MAX = 1_000_000
 
 /** One seed, from an empty disk to the last check. */
 export class SimRun {
   readonly world: World
   private readonly host: BrokerHost
+  private readonly workload: Workload
   private readonly untilEvent: number
   private stopped = false
 
   constructor(seed: number, options: RunOptions = {}) {
-    this.world = new World(drawOptions(seed), options.trace ?? null)
+    this.world = new World(drawOptions(seed, options.workload), options.trace ?? null)
     this.host = new BrokerHost(this.world)
+    const { groups } = this.world.options
+    this.workload = groups === null ? new LogWorkload(this.world) : new GroupWorkload(this.world, groups)
     this.untilEvent = options.untilEvent ?? Number.POSITIVE_INFINITY
   }
 
@@ -74,15 +74,14 @@ export class SimRun {
   }
 
   private async phases(): Promise<void> {
-    const { world, host } = this
-    const admin = await this.setUp()
+    const { world, host, workload } = this
+    await this.setUp()
     if (this.over) return
-    const { names, producers, consumers } = this.startClients()
-    const nemesis = new Nemesis(world, host, names)
+    const nemesis = new Nemesis(world, host, workload.startClients())
     world.phase = 'safety'
-    admin.start()
+    workload.begin()
     nemesis.start()
-    await this.until('the part with faults', world.options.safetyMs, () => false)
+    await this.until(world.options.safetyMs, () => false)
     if (this.over) return
 
     world.phase = 'liveness'
@@ -90,81 +89,26 @@ export class SimRun {
     nemesis.heal(() => {
       up = true
     })
-    await this.must('the broker is up and serves every partition', UP_MAX_MS, () => up)
-    const target = world.tally.ok + world.tally.asked + OPERATIONS_WANTED
-    const ackedBefore = producers.map(({ acked }) => acked)
-    const progress = (): boolean =>
-      world.tally.ok + world.tally.asked >= target && producers.every(({ acked }, i) => acked > ackedBefore[i])
-    await this.must(
-      `${OPERATIONS_WANTED} further operations succeed, some of every producer`,
-      OPERATIONS_MAX_MS,
-      progress,
-    )
-    for (const producer of producers) producer.stop()
-    await this.must('every send is settled', CATCH_UP_MAX_MS, () =>
-      producers.every((producer) => producer instanceof PlainProducer || producer.open === 0),
-    )
-    await this.must(
-      'every consumer has read everything',
-      CATCH_UP_MAX_MS,
-      () => consumers.every((consumer) => consumer.caughtUp),
-      () =>
-        consumers
-          .filter(({ caughtUp }) => !caughtUp)
-          .map(({ standing }) => standing)
-          .join('; '),
-    )
+    await this.must({ what: 'the broker is up and serves every partition', maxMs: UP_MAX_MS, reached: () => up })
+    for (const goal of workload.goals) await this.must(goal)
     if (this.over) return
 
     world.phase = 'end'
     host.watch.checkAll()
     await this.lastRestart()
     host.watch.checkAll()
+    for (const goal of workload.lastGoals) await this.must(goal)
   }
 
-  private async setUp(): Promise<Admin> {
-    const { world, host } = this
+  private async setUp(): Promise<void> {
+    const { world, host, workload } = this
     host.onStarted = (outcome) => {
       if (outcome instanceof Error)
         world.checks.fail('LV', 'a broker starts on an empty disk', outcome.stack ?? outcome.message)
     }
     host.start()
-    const admin = new Admin(world, world.simulation.addMachine('c0'), 0)
-    for (const plan of world.options.topics) admin.create(plan)
-    await this.must('the topics are created', SETUP_MAX_MS, () => world.topics.every(({ state }) => state === 'live'))
-    return admin
-  }
-
-  private startClients(): {
-    names: string[]
-    producers: (IdempotentProducer | PlainProducer)[]
-    consumers: Consumer[]
-  } {
-    const { world } = this
-    const names: string[] = []
-    const next = (): number => {
-      names.push(`c${names.length + 1}`)
-      return names.length
-    }
-    const machine = (): ReturnType<typeof world.simulation.addMachine> =>
-      world.simulation.addMachine(`c${names.length}`)
-    const producers: (IdempotentProducer | PlainProducer)[] = []
-    const consumers: Consumer[] = []
-    for (let i = 0; i < world.options.idempotentProducers; i++) {
-      const number = next()
-      producers.push(new IdempotentProducer(world, machine(), number))
-    }
-    for (let i = 0; i < world.options.plainProducers; i++) {
-      const number = next()
-      producers.push(new PlainProducer(world, machine(), number))
-    }
-    for (let i = 0; i < world.options.consumers; i++) {
-      const number = next()
-      consumers.push(new Consumer(world, machine(), number))
-    }
-    const number = next()
-    new OffsetAsker(world, machine(), number)
-    return { names, producers, consumers }
+    workload.setUp()
+    await this.must({ what: 'the topics are created', maxMs: SETUP_MAX_MS, reached: () => workload.isSetUp })
   }
 
   /** S8: after a clean stop nothing is left that a power cut could take. */
@@ -174,11 +118,11 @@ export class SimRun {
     host.stopCleanly(() => {
       closed = true
     })
-    await this.must('the broker closes', UP_MAX_MS, () => closed)
+    await this.must({ what: 'the broker closes', maxMs: UP_MAX_MS, reached: () => closed })
     if (this.over) return
     if (!world.syncFailed) host.powerOff({ keep: 'none' })
     host.start()
-    await this.must('the broker starts once more', UP_MAX_MS, () => host.state === 'up')
+    await this.must({ what: 'the broker starts once more', maxMs: UP_MAX_MS, reached: () => host.state === 'up' })
   }
 
   private get over(): boolean {
@@ -186,7 +130,7 @@ export class SimRun {
   }
 
   /** Runs until the condition holds or the time is over; every event is followed by the checks. */
-  private async until(_what: string, maxMs: number, condition: () => boolean): Promise<boolean> {
+  private async until(maxMs: number, condition: () => boolean): Promise<boolean> {
     const { world, host } = this
     const { scheduler, checks } = world
     if (this.over) return false
@@ -205,11 +149,13 @@ export class SimRun {
     return met
   }
 
-  private async must(what: string, maxMs: number, condition: () => boolean, standing?: () => string): Promise<void> {
+  private async must({ what, maxMs, start, reached, standing }: Goal): Promise<void> {
+    if (this.over) return
     const { checks } = this.world
     checks.met('LV')
+    start?.()
     const startMs = this.world.nowMs
-    const met = await this.until(what, maxMs, condition)
+    const met = await this.until(maxMs, reached)
     if (!met && !this.over)
       checks.fail(
         'LV',

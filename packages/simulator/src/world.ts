@@ -44,6 +44,8 @@ export class World {
   syncFailed = false
   /** Looks for partitions that were made just now. */
   refresh: () => void = () => {}
+  /** Told by clients when something is under way that a stop of the broker must not tear, for so many milliseconds. */
+  delicate: (maxMs: number) => void = () => {}
   /** Since when neither the network nor the disk was disturbed; `Infinity` while one is. */
   calmSinceMs = 0
   /** Everything said goes to the console at once. */
@@ -118,6 +120,11 @@ export class World {
     this.trace?.(text)
     if (this.timeline.length >= TIMELINE_MAX) this.timeline.splice(0, TIMELINE_MAX / 2)
     this.timeline.push(text)
+  }
+
+  /** Whether every log is compared with what producers sent. Groups and transactions are judged by what clients see. */
+  get watchesLogs(): boolean {
+    return this.options.workload === 'log'
   }
 
   get tracing(): boolean {

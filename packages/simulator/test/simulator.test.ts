@@ -19,6 +19,14 @@ test('the same seed gives the same run, another seed another', async () => {
   assert.notEqual(other.traceHash, first.traceHash)
 })
 
+test('the same seed gives the same groups and transactions', async () => {
+  const first = await runSeed(1, 'groups')
+  const again = await runSeed(1, 'groups')
+  assert.equal(again.traceHash, first.traceHash)
+  assert.deepEqual(again.tally, first.tally)
+  assert.notEqual((await runSeed(1)).traceHash, first.traceHash)
+})
+
 test('what a seed is about is drawn from the seed', () => {
   assert.deepEqual(drawOptions(77), drawOptions(77))
   const kinds = new Set<string>()

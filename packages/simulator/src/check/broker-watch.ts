@@ -84,12 +84,19 @@ export class BrokerWatch {
     return this.watched
   }
 
+  /** Some log does not serve, and ought to. */
+  get offline(): boolean {
+    if (!this.world.watchesLogs) return [...(this.broker?.replicas.all() ?? [])].some(({ log }) => log.offline !== null)
+    return this.watched.some(({ partition, ledger }) => partition.log.offline !== null && !ledger.damaged)
+  }
+
   // ---- start and stop
 
   /** A broker is up: what it has recovered is compared with what was there before. */
   attach(broker: Broker, stop: StopKind): void {
     this.broker = broker
     this.watched = []
+    if (!this.world.watchesLogs) return
     this.checkTopics(broker)
     const { checks } = this.world
     const unjudged: typeof this.unjudged = new Map()
@@ -199,7 +206,7 @@ export class BrokerWatch {
 
   /** Takes up partitions that were made since. */
   refresh(): void {
-    if (this.broker === null) return
+    if (this.broker === null || !this.world.watchesLogs) return
     let count = 0
     for (const partition of this.broker.replicas.all()) {
       if (count < this.watched.length && this.watched[count].partition === partition) {

@@ -1,3 +1,5 @@
+import type { WorkloadName } from '../options.ts'
+
 /**
  * What must hold, by the numbers of the project's reliability programme. Those that begin with two letters are the
  * simulator's own: what one broker owes its clients beyond them.
@@ -25,6 +27,19 @@ export const invariants = {
   S6: 'disk-error: after a failed write or sync nothing more is acked from that directory',
   S7: 'disk-full: a full disk refuses, and serves again when there is room',
   S8: 'clean-stop: after a clean stop a power cut takes nothing',
+  G1: 'assignment: within a generation assignments are disjoint, as their leader made them, and together everything',
+  G2: 'generation: what comes from an older generation, an unknown member or a fenced instance changes nothing',
+  G3: 'committed: the committed offset is that of the last ok commit, and survives',
+  G5: 'ownership: no partition is owned by two current members',
+  G6: 'membership: a dead member goes, and a group that does not change becomes stable',
+  G7: 'static: a static member back in time causes no rebalance',
+  G8: 'loading: an offset that was committed is never answered with none',
+  T1: 'atomic: of a transaction everything is visible, or nothing',
+  T2: 'aborted: nothing of an aborted or open transaction is ever visible',
+  T4: 'stable: the LSO moves on when no transaction is open',
+  T6: 'fenced: after a new epoch was given nothing of an older one takes effect',
+  T7: 'outside: a transactional write outside a transaction is refused',
+  T9: 'offsets: what a transaction commits for a group is visible with it, not before',
   K1: 'position: a consumer never skips and never goes back by itself',
   C3: 'metadata: a topic that was created is there, one that was deleted is not, whatever was cut',
   FS: 'fetch: what was readable when it was asked for is delivered, with a session as without one',
@@ -33,6 +48,15 @@ export const invariants = {
   LV: 'liveness: when the faults end, everything works again in time',
   OK: 'no-bug: no exception in the broker, no unhandled rejection',
 } as const
+
+/** Those that only one of the workloads puts to the test. */
+const ofGroups = /^(G|T)\d/
+const ofLogs = /^(L\d|P[123]|S\d|K1|C3|FS|WU)/
+
+export function invariantsOf(workload: WorkloadName): InvariantId[] {
+  const others = workload === 'log' ? ofGroups : ofLogs
+  return (Object.keys(invariants) as InvariantId[]).filter((id) => !others.test(id))
+}
 
 export type InvariantId = keyof typeof invariants
 

@@ -35,18 +35,28 @@ export class Link {
   private readonly name: string
   private readonly onUp: () => void
   private readonly onDown: () => void
+  private readonly backoffMs: number
   private socket: Socket | null = null
   private isUp = false
   private pending: Pending[] = []
   private nextCorrelationId = 1
   private stopped = false
 
-  constructor(world: World, runtime: Runtime, name: string, onUp: () => void, onDown: () => void) {
+  /** A short `backoffMs` is there before a broker that has just started has read everything. */
+  constructor(
+    world: World,
+    runtime: Runtime,
+    name: string,
+    onUp: () => void,
+    onDown: () => void,
+    backoffMs = BACKOFF_MS,
+  ) {
     this.world = world
     this.runtime = runtime
     this.name = name
     this.onUp = onUp
     this.onDown = onDown
+    this.backoffMs = backoffMs
     this.connect()
   }
 
@@ -108,7 +118,7 @@ export class Link {
       done(null)
     }
     this.onDown()
-    this.runtime.timers.setTimer(() => this.connect(), BACKOFF_MS)
+    this.runtime.timers.setTimer(() => this.connect(), this.backoffMs)
   }
 
   request<Q extends Message, S extends Message>(

@@ -8,6 +8,8 @@ import { damageCaches, rotBit } from './tamper.ts'
 
 /** A quarter of the periods is quiet. */
 const QUIET_PROBABILITY = 0.25
+/** Of the moments in which something is under way that a stop must not tear. */
+const DELICATE_PROBABILITY = 0.04
 /** After a fault the world needs a moment until nothing of it is under way any more. */
 const AFTERMATH_MS = 1_200
 /** Disk calls that a recovery may have made when it is cut. */
@@ -32,6 +34,7 @@ export class Nemesis {
   private readonly clients: readonly string[]
   private readonly random: SeededRandom
   private readonly roomRandom: SeededRandom
+  private readonly delicateRandom: SeededRandom
   private readonly kinds: readonly FaultKind[]
   private active = false
   private readonly undo = new Set<() => void>()
@@ -43,6 +46,7 @@ export class Nemesis {
     this.clients = clients
     this.random = world.random('nemesis')
     this.roomRandom = world.random('nemesis/room')
+    this.delicateRandom = world.random('nemesis/delicate')
     this.kinds = [...world.options.faults]
   }
 
@@ -50,6 +54,17 @@ export class Nemesis {
     this.active = true
     if (this.world.options.lossProbability > 0) this.world.calmSinceMs = Number.POSITIVE_INFINITY
     if (this.kinds.length > 0) this.nextPeriod()
+    const stops = (['kill', 'power-cut'] as const).filter((kind) => this.kinds.includes(kind))
+    if (stops.length > 0) this.world.delicate = (maxMs) => this.stopWithin(maxMs, stops)
+  }
+
+  /** Now and then the broker is stopped while that is under way. */
+  private stopWithin(maxMs: number, stops: readonly ('kill' | 'power-cut')[]): void {
+    const random = this.delicateRandom
+    if (!this.active || !random.chance(DELICATE_PROBABILITY)) return
+    this.after(random.between(0, maxMs), () => {
+      if (this.active) this.stopBroker(stops[random.below(stops.length)])
+    })
   }
 
   private nextPeriod(): void {
@@ -359,7 +374,7 @@ export class Nemesis {
         this.after(50, ready)
         return
       }
-      if (host.watch.partitions.some(({ partition, ledger }) => partition.log.offline !== null && !ledger.damaged)) {
+      if (host.watch.offline) {
         world.say('somebody restarts the broker, for logs that are offline')
         host.kill()
         this.restartAfter(20)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { TestContext } from 'node:test'
-import { type RunResult, renderCounts, renderFailure, SimRun } from '@ottla/simulator'
+import { type RunResult, renderCounts, renderFailure, SimRun, type WorkloadName } from '@ottla/simulator'
 
 /** A seed that has found a bug. */
 export interface Regression {
@@ -21,8 +21,8 @@ process.on('unhandledRejection', (error) => {
   current.strayRejection(error)
 })
 
-export async function runSeed(seed: number): Promise<RunResult> {
-  current = new SimRun(seed)
+export async function runSeed(seed: number, workload: WorkloadName = 'log'): Promise<RunResult> {
+  current = new SimRun(seed, { workload })
   try {
     return await current.run()
   } finally {
@@ -31,10 +31,10 @@ export async function runSeed(seed: number): Promise<RunResult> {
 }
 
 /** Runs the seeds and fails with the report of the first that breaks an invariant. */
-export async function passAll(t: TestContext, seeds: readonly number[]): Promise<void> {
+export async function passAll(t: TestContext, seeds: readonly number[], workload?: WorkloadName): Promise<void> {
   const results: RunResult[] = []
   for (const seed of seeds) {
-    const result = await runSeed(seed)
+    const result = await runSeed(seed, workload)
     if (result.violation !== null) assert.fail(renderFailure(result, { node: process.version, commit: '' }))
     results.push({ ...result, timeline: [], lastEvents: [] })
   }
