@@ -127,7 +127,7 @@ export class Commits {
     const offsets = this.#settings.autoCommit ? this.#processedOf(partitions) : []
     if (offsets.length === 0) return
     try {
-      await this.#send(offsets, true)
+      await this.#send(offsets, true, true)
     } catch (error) {
       if (!(error instanceof KafkaError)) throw error
       this.#warn('the last commit failed', error)
@@ -187,7 +187,8 @@ export class Commits {
     return offsets
   }
 
-  #send(offsets: readonly GroupOffset[], insists: boolean): Promise<void> {
+  /** `mayBeGone`: a topic that does not exist is one that was deleted, and not one that the broker has yet to hear of. */
+  #send(offsets: readonly GroupOffset[], insists: boolean, mayBeGone = false): Promise<void> {
     // Who asks is who commits: in a later term the partitions may be others'.
     const who = this.#member.who()
     const { term } = this.#member
@@ -195,7 +196,10 @@ export class Commits {
     if (this.#waiting.size >= WAITING_COMMITS_MAX) {
       return Promise.reject(new KafkaError('BUFFER_FULL', 'too many commits wait for their turn', { retriable: true }))
     }
-    const attempt = () => this.#attempt(who, term, offsets)
+    const attempt = () =>
+      this.#attempt(who, term, offsets).catch((error: unknown) => {
+        throw mayBeGone ? finalIfGone(error) : error
+      })
     const sent = this.#last.then(() => (insists ? this.#link.insist(attempt) : attempt()))
     this.#last = sent.catch(() => undefined)
     const settled = sent.then(
@@ -241,4 +245,9 @@ export class Commits {
   #warn(what: string, error: KafkaError): void {
     this.#cluster.deps.logger.warn(what, { group: this.#settings.group, error: error.message })
   }
+}
+
+function finalIfGone(error: unknown): unknown {
+  if (!(error instanceof BrokerError) || error.errorCode !== ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) return error
+  return new KafkaError(error.code, error.message, { cause: error })
 }

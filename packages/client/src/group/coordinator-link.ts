@@ -24,13 +24,15 @@ export class CoordinatorLink {
     options: {
       readonly highest?: number
       readonly timeoutMs?: number
+      /** Not behind what is under way. */
+      readonly overtakes?: boolean
       errorOf(response: ResponseOf<A>): number
       detailOf?(response: ResponseOf<A>): string | null
     },
   ): Promise<ResponseOf<A>> {
     try {
       const nodeId = this.#nodeId ?? (await this.#find())
-      const connection = await this.#cluster.pool.get(nodeId, 'group')
+      const connection = await this.#cluster.pool.get(nodeId, options.overtakes ? 'general' : 'group')
       const version = connection.versions.pick(api, options.highest)
       const { timeoutMs } = options
       const response = await connection.call(api, body(version), { version, timeoutMs })

@@ -1,10 +1,12 @@
 import type { TopicPartition } from '../cluster/by-leader.ts'
 import type { Cluster } from '../cluster/cluster.ts'
+import { Deadline } from '../cluster/deadline.ts'
 import type { Position } from '../consumer/consumer.ts'
 import type { FetchedPartition } from '../consumer/fetcher.ts'
 import type { StartOffset } from '../consumer/options.ts'
 import { ReadQueue } from '../consumer/read-queue.ts'
 import type { ConsumerBatch, ConsumerRecord } from '../consumer/record.ts'
+import type { ClientDeps } from '../deps.ts'
 import { ClosedError, KafkaError } from '../errors.ts'
 import type { GroupMetadata } from '../group-metadata.ts'
 import { type CommitCallback, Commits, type Progress } from './commits.ts'
@@ -14,6 +16,9 @@ import { fetchOffsets, type GroupOffset } from './offsets.ts'
 import { type GroupConsumerOptions, type GroupSettings, groupSettingsOf, subscriptionOf } from './options.ts'
 import { OwnedPartitions } from './owned-partitions.ts'
 import { PollWatch } from './poll-watch.ts'
+
+/** Unless told. */
+const CLOSE_TIMEOUT_MS = 30_000
 
 /**
  * Reads topics as a member of a group, which shares their partitions among its members.
@@ -29,6 +34,7 @@ import { PollWatch } from './poll-watch.ts'
  * `maxPollIntervalMs` is out.
  */
 export class GroupConsumer implements AsyncIterable<ConsumerRecord>, AsyncDisposable {
+  readonly #deps: ClientDeps
   readonly #settings: GroupSettings
   readonly #queue: ReadQueue
   readonly #link: CoordinatorLink
@@ -57,6 +63,7 @@ export class GroupConsumer implements AsyncIterable<ConsumerRecord>, AsyncDispos
   constructor(options: GroupConsumerOptions, cluster: Cluster, onClosed: () => void) {
     const settings = groupSettingsOf(options)
     const call = () => this.#call()
+    this.#deps = cluster.deps
     this.#settings = settings
     this.#onClosed = onClosed
     this.#queue = new ReadQueue(cluster, settings, () => this.#wake())
@@ -241,9 +248,9 @@ export class GroupConsumer implements AsyncIterable<ConsumerRecord>, AsyncDispos
   async #follow(): Promise<void> {
     const { assignment, isIncomplete } = await this.#membership.assignment(this.#owned.byTopic())
     if (await this.#owned.giveUpOthers(assignment)) this.#membership.held(this.#owned.byTopic(), 'coming')
-    await this.#owned.take(assignment)
+    const isWhole = await this.#owned.take(assignment)
     this.#commits.schedule()
-    this.#membership.held(this.#owned.byTopic(), isIncomplete ? 'unknown' : 'none')
+    this.#membership.held(this.#owned.byTopic(), isIncomplete || !isWhole ? 'unknown' : 'none')
   }
 
   /** Reads other topics from now on; those it reads no more are given up. Throws `ConfigError`. */
@@ -311,30 +318,41 @@ export class GroupConsumer implements AsyncIterable<ConsumerRecord>, AsyncDispos
 
   // ---- the end
 
-  /** Commits what is processed, waits for commits under way, leaves the group, and ends the loop. Idempotent. */
-  close(): Promise<void> {
-    this.#closing ??= this.#close()
+  /**
+   * Commits what is processed, waits for commits under way, leaves the group, and ends the loop. Idempotent. What takes longer than
+   * `timeoutMs` (default 30 000) is not waited for: the group then notices its silence.
+   */
+  close(options: { readonly timeoutMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#close(options.timeoutMs ?? CLOSE_TIMEOUT_MS)
     return this.#closing
   }
 
-  async #close(): Promise<void> {
+  async #close(timeoutMs: number): Promise<void> {
     this.#ending.abort(new ClosedError('the consumer is closed'))
     this.#pollWatch.stop()
     this.#call()
-    const { name } = this.#membership.state
+    const time = new Deadline(this.#deps.timers, timeoutMs)
     try {
-      if (name === 'member' || name === 'assigned' || name === 'rebalancing') {
-        await this.#owned.giveUp(this.#owned.all())
-      } else {
-        await this.#commits.drain()
-        await this.#owned.lose()
-      }
+      await time.wait(this.#giveUpAll())
     } finally {
       this.#queue.close()
       this.#commits.close()
-      await this.#membership.leave('the consumer was closed')
+      await time.wait(this.#membership.leave('the consumer was closed'))
+      time.end()
       this.#membership.close()
       this.#onClosed()
+    }
+    if (!time.isOver) return
+    this.#deps.logger.warn('the consumer was closed before its group was asked', { group: this.#settings.group })
+  }
+
+  async #giveUpAll(): Promise<void> {
+    const { name } = this.#membership.state
+    if (name === 'member' || name === 'assigned' || name === 'rebalancing') {
+      await this.#owned.giveUp(this.#owned.all())
+    } else {
+      await this.#commits.drain()
+      await this.#owned.lose()
     }
   }
 

@@ -59,15 +59,16 @@ export class OwnedPartitions {
     return gone.length > 0
   }
 
-  /** Of the assignment, what is new is read from its committed offset on. */
-  async take(assignment: Assignment): Promise<void> {
-    const { cluster, settings, link, signal, listeners } = this.#deps
-    const added = [...assignment]
+  /** Of the assignment, what is new is read from its committed offset on. False: there are topics that do not exist. */
+  async take(assignment: Assignment): Promise<boolean> {
+    const { settings, link, signal, listeners } = this.#deps
+    const wanted = [...assignment]
       .flatMap(([topic, partitions]) => partitions.map((partition) => ({ topic, partition })))
       .filter((place) => !this.#owned.has(keyOf(place)))
-    if (added.length === 0) return
-    // Only the leader of the group has asked where they are.
-    for (const topic of new Set(added.map(({ topic }) => topic))) await cluster.metadata.topic(topic, { signal })
+    const existing = await this.#existing(new Set(wanted.map(({ topic }) => topic)))
+    const added = wanted.filter(({ topic }) => existing.has(topic))
+    const isWhole = added.length === wanted.length
+    if (added.length === 0) return isWhole
     const found = await link.insist(() => fetchOffsets(link, settings.group, added), signal)
     const offsets = new Map(found.map((offset) => [keyOf(offset), offset.offset]))
     const starts = added.map((place) => this.#startOf(place, offsets.get(keyOf(place))))
@@ -76,6 +77,22 @@ export class OwnedPartitions {
       this.#own(this.#deps.queue.add(place.topic, place.partition, starts[i], Number.POSITIVE_INFINITY))
     })
     await tell(listeners.onAssigned, added)
+    return isWhole
+  }
+
+  /** Who has shared them out may not have known yet that a topic was deleted. */
+  async #existing(topics: Iterable<string>): Promise<ReadonlySet<string>> {
+    const { cluster, signal } = this.#deps
+    const existing = new Set<string>()
+    for (const topic of topics) {
+      try {
+        await cluster.metadata.topic(topic, { signal })
+        existing.add(topic)
+      } catch (error) {
+        if (!(error instanceof KafkaError) || error.code !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error
+      }
+    }
+    return existing
   }
 
   #startOf({ topic, partition }: TopicPartition, committed: number | undefined): StartOffset {

@@ -58,6 +58,16 @@ for (const groupProtocol of PROTOCOLS) {
     }
   })
 
+  test(`${groupProtocol}: without a broker it is closed when the time for that is over`, async (t) => {
+    const bench = await setUp(t)
+    await bench.produce(2)
+    const consumer = consumerOf(bench, { groupProtocol })
+    await valuesOf(consumer[Symbol.asyncIterator](), 2)
+    await bench.broker.kill()
+    await consumer.close({ timeoutMs: 50 })
+    await bench.broker.restart()
+  })
+
   test(`${groupProtocol}: who is put out has lost its partitions, and gets them anew`, async (t) => {
     const bench = await setUp(t)
     const api = groupProtocol === 'classic' ? 'Heartbeat' : 'ConsumerGroupHeartbeat'
@@ -109,6 +119,28 @@ for (const errorCode of [ErrorCode.UNKNOWN_MEMBER_ID, ErrorCode.ILLEGAL_GENERATI
     assert.equal(names[0] === names[1], errorCode === ErrorCode.ILLEGAL_GENERATION, 'its name stays if it is known')
   })
 }
+
+test('who joins and is closed before the others have joined leaves at once', async (t) => {
+  const bench = await setUp(t)
+  await bench.produce(1)
+  const first = consumerOf(bench)
+  // It works on a record, and joins when that is done.
+  await first[Symbol.asyncIterator]().next()
+  const second = consumerOf(bench)
+  const waiting = second[Symbol.asyncIterator]().next()
+  const { admin } = bench.client()
+  const membersAre = async (count: number) => {
+    for (;;) {
+      const [{ group }] = await admin.describeGroups(['g'])
+      if (group?.members.length === count) return
+    }
+  }
+  await membersAre(2)
+  await second.close({ timeoutMs: 2 ** 31 - 1 })
+  assert.equal((await waiting).done, true)
+  await membersAre(1)
+  await first.close()
+})
 
 test('a commit that comes with an epoch of before is made again with the one of now', async (t) => {
   const bench = await setUp(t)

@@ -95,6 +95,29 @@ for (const groupProtocol of PROTOCOLS) {
   })
 }
 
+for (const groupProtocol of PROTOCOLS) {
+  test(`${groupProtocol}: a topic that is deleted is given up, while others are read; made again, it is read again`, async (t) => {
+    const bench = await setUp(t)
+    const { admin } = bench.client()
+    await create(bench, 'short')
+    const one = member(bench, { groupProtocol, topics: ['short', TOPIC] })
+    await one.owns('short', TOPIC)
+    await bench.client().producer().send('short', { value: 'before' })
+    await one.until(() => one.values.includes('before'))
+    const [{ error }] = await admin.deleteTopics(['short'])
+    assert.equal(error, null)
+    await one.owns(TOPIC)
+    await bench.produce(1)
+    await one.until(() => one.values.includes('0'))
+    await create(bench, 'short')
+    await one.owns('short', TOPIC)
+    await bench.client().producer().send('short', { value: 'after' })
+    await one.until(() => one.values.includes('after'))
+    await one.consumer.close()
+    await one.done
+  })
+}
+
 test('a pattern that is none is refused: by name where it is compiled', async (t) => {
   const bench = await setUp(t)
   assert.throws(() => consumerOf(bench, { pattern: '(' }), { code: 'CONFIG', message: /no regular expression/ })

@@ -74,8 +74,8 @@ export class ClassicExchange implements Exchange<ClassicAsk, ClassicAnswer> {
   haveTopicsChanged(): boolean {
     if (this.#topics.match()) return true
     for (const [topic, count] of this.#assignedOver) {
-      const now = this.#cluster.metadata.peek(topic)?.partitions.length
-      if (now !== undefined && now !== count) return true
+      const now = this.#cluster.metadata.peek(topic)?.partitions.length ?? null
+      if (now !== count) return true
     }
     return false
   }
@@ -167,7 +167,8 @@ export class ClassicExchange implements Exchange<ClassicAsk, ClassicAnswer> {
       leaveGroupApi,
       (version) =>
         version < LEAVE_BATCH_VERSION ? { groupId, memberId } : { groupId, members: [{ memberId, reason }] },
-      { errorOf: ({ errorCode }) => errorCode },
+      // A JoinGroup may wait for the other members, and Kafka answers one request of a connection after the other.
+      { overtakes: true, errorOf: ({ errorCode }) => errorCode },
     )
     return { api: 'LeaveGroup' }
   }

@@ -124,7 +124,7 @@ export class ClassicMembership implements MembershipMachine<ClassicAsk, ClassicA
         this.#onJoin(event.owned, nowMs)
         return
       case 'held':
-        if (event.rest !== 'coming') this.#onHeld()
+        if (event.rest !== 'coming') this.#onHeld(event.rest === 'unknown')
         return
       case 'topics-changed':
         this.#rejoin()
@@ -238,11 +238,12 @@ export class ClassicMembership implements MembershipMachine<ClassicAsk, ClassicA
     this.#term += 1
   }
 
-  #onHeld(): void {
+  #onHeld(isIncomplete: boolean): void {
     if (this.#state.name !== 'assigned') return
     // What it gave up is free for others now (KIP-429).
     const gaveUp = !holdsAll(this.#state.assignment, this.#owned)
-    this.#enter({ name: gaveUp || this.#mustRejoin ? 'rebalancing' : 'member' })
+    // Of a topic that does not exist any more nothing will be assigned the next time.
+    this.#enter({ name: gaveUp || isIncomplete || this.#mustRejoin ? 'rebalancing' : 'member' })
   }
 
   // ---- staying

@@ -144,6 +144,11 @@ test('while an assignment is taken over, a rebalance and other topics are noted'
   }
 })
 
+test('with an assignment of topics that do not exist it joins again', () => {
+  const member = new Member().join().joined().synced().on({ type: 'held', owned: ONE, rest: 'unknown' })
+  assert.equal(member.state, 'rebalancing')
+})
+
 for (const errorCode of [UNKNOWN_MEMBER_ID, ILLEGAL_GENERATION]) {
   const name = errorName(errorCode)
   const memberId = errorCode === UNKNOWN_MEMBER_ID ? '' : 'm'
