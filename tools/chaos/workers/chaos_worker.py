@@ -1,0 +1,82 @@
+"""What the workers in Python have in common: what they are started with, and what they tell the runner (events.ts)."""
+
+import faulthandler
+import json
+import os
+import random as randomness
+import signal
+import sys
+import time
+
+from confluent_kafka import KafkaException
+
+config = json.loads(sys.argv[1])
+random = randomness.Random(f"{config['seed']} {config['name']} {config['incarnation']}")
+ending = False
+
+
+def _end(_signal, _frame):
+    global ending
+    ending = True
+
+
+signal.signal(signal.SIGTERM, _end)
+# Who does not end has said where it hangs.
+faulthandler.register(signal.SIGTERM, chain=True)
+
+
+def is_ending():
+    return ending
+
+
+def now():
+    return time.monotonic_ns() / 1e6
+
+
+def session_name(number):
+    return f"{config['name']}.{config['incarnation']}.{number}"
+
+
+def tell(**event):
+    """Written before this returns: being killed afterwards loses nothing of it."""
+    line = (json.dumps(event, separators=(",", ":")) + "\n").encode()
+    while line:
+        line = line[os.write(1, line) :]
+
+
+def tell_trouble(what, error):
+    tell(e="trouble", t=now(), what=what, code=error.args[0].name())
+
+
+def common(**settings):
+    return {
+        "bootstrap.servers": config["bootstrap"],
+        "client.id": config["name"],
+        "reconnect.backoff.ms": 50,
+        "reconnect.backoff.max.ms": 500,
+        "log_level": 2,
+        # When all brokers are down, librdkafka would forget the coordinator and hang in send_offsets_to_transaction, whose
+        # timeout it does not look at (its issues 5511 and 5456).
+        "metadata.recovery.strategy": "none",
+        **settings,
+    }
+
+
+def generation_of(consumer):
+    """librdkafka gives it in what it hands on to a transaction: after the mark, 4 bytes, the low one first."""
+    metadata = consumer.consumer_group_metadata()
+    mark = b"CGMDv2:"
+    if not metadata.startswith(mark):
+        raise RuntimeError(f"group metadata of another kind: {metadata[:16]}")
+    return int.from_bytes(metadata[len(mark) : len(mark) + 4], "little", signed=True)
+
+
+def committed_places(consumer, partitions):
+    """What the group goes on from in these partitions; a consumer that is being closed is not answered any more."""
+    while partitions and not ending:
+        try:
+            found = consumer.committed(partitions, timeout=5)
+            return [[one.partition, one.offset if one.offset >= 0 else -1] for one in found]
+        except KafkaException as error:
+            tell_trouble("committed", error)
+    return []

@@ -1,0 +1,78 @@
+/** A member of the group that reads the numbers and commits by hand. */
+import { Kafka } from '@ottla/client'
+import { monotonicMs, type Place } from '../events.ts'
+import { config, ending, pause, tell, tellTrouble } from './worker.ts'
+
+const { topic, group, bootstrap, sessionTimeoutMs } = config
+const COMMIT_INTERVAL_MS = 250
+/** Batches. */
+let read = 0
+
+const kafka = new Kafka({ bootstrap, clientId: config.name })
+const consumer = kafka.consumer({
+  group,
+  topics: [topic],
+  from: 'earliest',
+  autoCommit: false,
+  sessionTimeoutMs,
+  heartbeatIntervalMs: 500,
+  maxPollIntervalMs: 20_000,
+  assignors: ['range'],
+  fetchMaxWaitMs: 100,
+  async onAssigned(partitions) {
+    const generation = consumer.groupMetadata().generationId
+    const t = monotonicMs()
+    const committed = await consumer.committed(partitions)
+    const places = partitions.map(
+      ({ partition }): Place => [partition, committed.find((one) => one.partition === partition)?.offset ?? -1],
+    )
+    tell({ e: 'assign', t, group, generation, places })
+  },
+  onRevoked(partitions) {
+    tell({ e: 'revoke', t: monotonicMs(), group, partitions: partitions.map(({ partition }) => partition) })
+  },
+})
+ending.signal.addEventListener('abort', () => void consumer.close())
+
+const text = (value: Uint8Array | null): string => Buffer.from(value ?? []).toString()
+
+/** What has been read, by this member as of this moment. False when it was refused. */
+async function commit(): Promise<boolean> {
+  const { generationId: generation } = consumer.groupMetadata()
+  const offsets = consumer.positions().flatMap(({ partition, offset }): Place[] => {
+    return offset === null ? [] : [[partition, offset]]
+  })
+  const t0 = monotonicMs()
+  try {
+    await consumer.commit()
+    tell({ e: 'commit', t0, t: monotonicMs(), group, generation, offsets })
+    return true
+  } catch (error) {
+    tellTrouble('commit', error)
+    return false
+  }
+}
+
+async function commits(): Promise<void> {
+  let committed = 0
+  while (!ending.signal.aborted) {
+    await pause(COMMIT_INTERVAL_MS)
+    const upTo = read
+    if (upTo === committed) continue
+    if (await commit()) committed = upTo
+  }
+}
+
+async function reads(): Promise<void> {
+  for await (const batch of consumer.batches()) {
+    const { generationId: generation } = consumer.groupMetadata()
+    const values = [...batch].map(({ value }) => text(value))
+    const { partition, baseOffset: from } = batch
+    tell({ e: 'read', t: monotonicMs(), group, generation, partition, from, values })
+    read += 1
+  }
+}
+
+tell({ e: 'ready' })
+await Promise.all([reads(), commits()])
+await kafka.close()
