@@ -7,6 +7,8 @@ const { topic, group, bootstrap, sessionTimeoutMs } = config
 const COMMIT_INTERVAL_MS = 250
 /** Batches. */
 let read = 0
+/** By partition: behind what has been read of it since it was given to this member. */
+const positions = new Map<number, number>()
 
 const kafka = new Kafka({ bootstrap, clientId: config.name })
 const consumer = kafka.consumer({
@@ -28,8 +30,10 @@ const consumer = kafka.consumer({
     )
     tell({ e: 'assign', t, group, generation, places })
   },
-  onRevoked(partitions) {
-    tell({ e: 'revoke', t: monotonicMs(), group, partitions: partitions.map(({ partition }) => partition) })
+  onRevoked(given) {
+    const partitions = given.map(({ partition }) => partition)
+    for (const partition of partitions) positions.delete(partition)
+    tell({ e: 'revoke', t: monotonicMs(), group, partitions })
   },
 })
 ending.signal.addEventListener('abort', () => void consumer.close())
@@ -39,9 +43,8 @@ const text = (value: Uint8Array | null): string => Buffer.from(value ?? []).toSt
 /** What has been read, by this member as of this moment. False when it was refused. */
 async function commit(): Promise<boolean> {
   const { generationId: generation } = consumer.groupMetadata()
-  const offsets = consumer.positions().flatMap(({ partition, offset }): Place[] => {
-    return offset === null ? [] : [[partition, offset]]
-  })
+  const offsets = [...positions]
+  if (offsets.length === 0) return true
   const t0 = monotonicMs()
   try {
     await consumer.commit()
@@ -69,6 +72,7 @@ async function reads(): Promise<void> {
     const values = [...batch].map(({ value }) => text(value))
     const { partition, baseOffset: from } = batch
     tell({ e: 'read', t: monotonicMs(), group, generation, partition, from, values })
+    positions.set(partition, batch.lastOffset + 1)
     read += 1
   }
 }
