@@ -179,7 +179,7 @@ const groupRules: readonly Rule[] = [
   { names: ['group.id'], option: 'group', parse: text },
   { names: ['group.instance.id'], option: 'instanceId', parse: text },
   { names: ['group.protocol'], option: 'groupProtocol', parse: word('classic', 'consumer') },
-  { names: ['group.remote.assignor'], option: 'remoteAssignor', parse: text },
+  { names: ['group.remote.assignor'], option: 'groupRemoteAssignor', parse: text },
   { names: ['client.rack'], option: 'rackId', parse: text },
   { names: ['enable.auto.commit'], option: 'autoCommit', parse: boolean },
   { names: ['auto.commit.interval.ms'], option: 'autoCommitIntervalMs', parse: integer(1) },

@@ -160,7 +160,7 @@ test('properties of a group consumer', () => {
     ['group.protocol', 'consumer'],
     ['group.remote.assignor', 'range'],
   ])
-  assert.deepEqual(groupConsumerOptionsFrom(modern), { groupProtocol: 'consumer', remoteAssignor: 'range' })
+  assert.deepEqual(groupConsumerOptionsFrom(modern), { groupProtocol: 'consumer', groupRemoteAssignor: 'range' })
   for (const [name, value, message] of [
     ['group.protocol', 'streams', /^group.protocol is classic or consumer, not "streams"$/],
     ['isolation.level', 'serializable', /^isolation.level is read_uncommitted or read_committed, not/],

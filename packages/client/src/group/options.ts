@@ -34,7 +34,7 @@ export interface GroupConsumerOptions extends Omit<ConsumerOptions, 'assign' | '
    */
   readonly groupProtocol?: 'classic' | 'consumer'
   /** With the consumer protocol, how partitions are shared: `uniform`, `range` or what else the broker has. `group.remote.assignor`. */
-  readonly remoteAssignor?: string
+  readonly groupRemoteAssignor?: string
   /** Where it runs, for assignors that put readers beside replicas. `client.rack`. */
   readonly rackId?: string
   /**
@@ -88,7 +88,7 @@ export interface GroupSettings extends ConsumerSettings {
   readonly subscription: Subscription
   readonly groupProtocol: 'classic' | 'consumer'
   /** Null: the broker's choice. */
-  readonly remoteAssignor: string | null
+  readonly groupRemoteAssignor: string | null
   readonly rackId: string | null
   readonly autoCommit: boolean
   readonly autoCommitIntervalMs: number
@@ -118,7 +118,7 @@ const rules: Readonly<Record<keyof GroupConsumerOptions, OptionRule>> = {
   group: someText,
   ...subscriptionRules,
   groupProtocol: oneOf('classic', 'consumer'),
-  remoteAssignor: someText,
+  groupRemoteAssignor: someText,
   rackId: someText,
   from: oneOf('earliest', 'latest', 'none'),
   autoCommit: yesOrNo,
@@ -143,7 +143,7 @@ const rules: Readonly<Record<keyof GroupConsumerOptions, OptionRule>> = {
 /** Options of the one protocol that say nothing to the other. */
 const OF_PROTOCOL = {
   classic: ['sessionTimeoutMs', 'heartbeatIntervalMs', 'assignors'],
-  consumer: ['remoteAssignor'],
+  consumer: ['groupRemoteAssignor'],
 } as const
 
 /** Throws `ConfigError`. */
@@ -171,7 +171,7 @@ export function groupSettingsOf(options: GroupConsumerOptions): GroupSettings {
     group: options.group,
     subscription,
     groupProtocol,
-    remoteAssignor: options.remoteAssignor ?? null,
+    groupRemoteAssignor: options.groupRemoteAssignor ?? null,
     rackId: options.rackId ?? null,
     autoCommit: options.autoCommit ?? true,
     autoCommitIntervalMs: options.autoCommitIntervalMs ?? 5000,

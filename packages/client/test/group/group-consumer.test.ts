@@ -341,7 +341,10 @@ test('options that cannot be are refused by name', () => {
     [{ group: 'g', topics: ['t'], pattern: 't' }, /topics or a pattern, not both/],
     [{ group: 'g', pattern: '(' }, /pattern "\(" is no regular expression/],
     [{ group: 'g', topics: ['t'], groupProtocol: 'streams' }, /groupProtocol is 'classic' or 'consumer'/],
-    [{ group: 'g', topics: ['t'], remoteAssignor: 'range' }, /remoteAssignor has no meaning with the classic/],
+    [
+      { group: 'g', topics: ['t'], groupRemoteAssignor: 'range' },
+      /groupRemoteAssignor has no meaning with the classic/,
+    ],
     [{ group: 'g', topics: ['t'], groupProtocol: 'consumer', sessionTimeoutMs: 9 }, /no meaning with the consumer/],
     [{ group: 'g', topics: ['t'], groupProtocol: 'consumer', assignors: ['range'] }, /no meaning with the consumer/],
     [{ group: 'g', topics: [] }, /topics is a list/],

@@ -127,9 +127,9 @@ test('a pattern that is none is refused: by name where it is compiled', async (t
 
 test('an assignor that the broker does not have is refused', async (t) => {
   const bench = await setUp(t)
-  const consumer = consumerOf(bench, { groupProtocol: 'consumer', remoteAssignor: 'random' })
+  const consumer = consumerOf(bench, { groupProtocol: 'consumer', groupRemoteAssignor: 'random' })
   await assert.rejects(consumer[Symbol.asyncIterator]().next(), { code: 'UNSUPPORTED_ASSIGNOR' })
-  const known = member(bench, { groupProtocol: 'consumer', remoteAssignor: 'range' })
+  const known = member(bench, { groupProtocol: 'consumer', groupRemoteAssignor: 'range' })
   await known.owns(TOPIC)
   await known.consumer.close()
 })

@@ -39,7 +39,7 @@ export class ConsumerExchange implements Exchange<ConsumerAsk, ConsumerAnswer> {
   }
 
   async perform({ epoch, isFull, subscribes, owned }: ConsumerAsk): Promise<ConsumerAnswer> {
-    const { group, instanceId, rackId, maxPollIntervalMs, remoteAssignor } = this.#settings
+    const { group, instanceId, rackId, maxPollIntervalMs, groupRemoteAssignor } = this.#settings
     const response = await this.#link.ask(
       consumerGroupHeartbeatApi,
       () => ({
@@ -50,7 +50,7 @@ export class ConsumerExchange implements Exchange<ConsumerAsk, ConsumerAnswer> {
         rackId: isFull ? rackId : null,
         rebalanceTimeoutMs: isFull ? maxPollIntervalMs : UNCHANGED,
         ...(subscribes ? this.#subscribed() : {}),
-        serverAssignor: isFull ? remoteAssignor : null,
+        serverAssignor: isFull ? groupRemoteAssignor : null,
         topicPartitions:
           owned === null ? null : [...owned].map(([topicId, partitions]) => ({ topicId, partitions: [...partitions] })),
       }),
