@@ -16,5 +16,6 @@ export interface GroupMetadata {
 export interface OffsetsSource {
   /** Of each partition the offset of the next record its reader gets; null while that is not known. */
   positions(): Iterable<{ readonly topic: string; readonly partition: number; readonly offset: number | null }>
+  /** May throw a `KafkaError`, which fails the transaction. */
   groupMetadata(): GroupMetadata
 }

@@ -68,6 +68,7 @@ async function commits(): Promise<void> {
 
 async function reads(): Promise<void> {
   for await (const batch of consumer.batches()) {
+    if (ending.signal.aborted) break
     const { generationId: generation } = consumer.groupMetadata()
     const values = [...batch].map(({ value }) => text(value))
     const { partition, baseOffset: from } = batch

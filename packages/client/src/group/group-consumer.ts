@@ -258,8 +258,9 @@ export class GroupConsumer implements AsyncIterable<ConsumerRecord>, AsyncDispos
     this.#membership.subscribe(subscriptionOf(subscription, this.#settings.groupProtocol))
   }
 
-  /** Whose commits these are; for transactions. */
+  /** Whose commits these are; for transactions. Throws CLOSED from `close` on: who has left would fence nobody. */
   groupMetadata(): GroupMetadata {
+    if (this.#ending.signal.aborted) throw this.#ending.signal.reason
     return this.#membership.who()
   }
 

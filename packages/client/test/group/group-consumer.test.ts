@@ -1,7 +1,7 @@
 /** Consumers of a group, against our own broker. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ConfigError, type GroupConsumerOptions, Kafka, type KafkaError } from '@ottla/client'
+import { ConfigError, type GroupConsumer, type GroupConsumerOptions, Kafka, type KafkaError } from '@ottla/client'
 import {
   type Bench,
   fast,
@@ -215,6 +215,45 @@ for (const groupProtocol of PROTOCOLS) {
       await take(out, 10),
       numbers(0, 10).map((value) => `out ${value}`),
     )
+  })
+
+  test(`${groupProtocol}: who has left its group, or was put out, takes its transaction along`, async (t) => {
+    const bench = await setUp(t)
+    await bench.produce(4)
+    const kafka = bench.client()
+    await kafka.admin.createTopics([{ name: 'out', partitions: 1 }])
+    const producer = kafka.producer({ transactionalId: 'tx' })
+    const write = async (source: GroupConsumer, value: string): Promise<void> => {
+      await producer.transaction(async (transaction) => {
+        await transaction.send('out', { value })
+        await transaction.sendOffsets(source)
+      })
+    }
+    const slow = consumerOf(bench, { maxPollIntervalMs: 60, autoCommit: false })
+    await slow[Symbol.asyncIterator]().next()
+    for (;;) {
+      const { groups } = await kafka.admin.listGroups()
+      if (groups.some(({ groupId, state }) => groupId === 'g' && state === 'Empty')) break
+    }
+    await assert.rejects(write(slow, 'too late'), { code: 'UNKNOWN_MEMBER_ID', fatal: false })
+    await slow.close()
+
+    const closed = consumerOf(bench, { autoCommit: false })
+    await closed[Symbol.asyncIterator]().next()
+    const closing = closed.close()
+    await assert.rejects(write(closed, 'while it leaves'), { code: 'CLOSED' })
+    await closing
+    await assert.rejects(write(closed, 'when it has left'), { code: 'CLOSED' })
+    const heedless = await producer.begin()
+    void heedless.send('out', { value: 'without looking' })
+    void heedless.sendOffsets(closed)
+    await assert.rejects(heedless.commit(), { code: 'CLOSED', fatal: false })
+    await heedless.abort()
+    const next = consumerOf(bench, { autoCommit: false })
+    assert.equal(String((await next[Symbol.asyncIterator]().next()).value?.value), '0')
+    await write(next, 'in time')
+    const out = kafka.consumer({ group: 'o', topics: ['out'], from: 'earliest', isolation: 'read_committed', ...FAST })
+    assert.deepEqual(await take(out, 1), ['in time'])
   })
 
   test(`${groupProtocol}: positions are where the reader is, not what has been fetched ahead`, async (t) => {

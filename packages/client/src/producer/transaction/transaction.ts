@@ -72,7 +72,8 @@ export class Transaction implements AsyncDisposable {
    * Makes offsets of a group part of the transaction: the group has them once it is committed. `offset` is that of the
    * next record to read. `group` is what the group's consumer says of itself, so that a member that has been replaced can
    * no longer commit (KIP-447); a group's id alone checks nothing. A consumer gives both: where it reads on is what has
-   * been read of it, so every record that its reader was given counts as processed.
+   * been read of it, so every record that its reader was given counts as processed. One that is closed fails the
+   * transaction: its partitions are others' by then.
    *
    * Rejects with a `KafkaError`; the transaction can then only be aborted.
    */
@@ -80,7 +81,13 @@ export class Transaction implements AsyncDisposable {
   sendOffsets(offsets: Iterable<OffsetToCommit>, group: GroupMetadata | string): Promise<void>
   sendOffsets(from: OffsetsSource | Iterable<OffsetToCommit>, group?: GroupMetadata | string): Promise<void> {
     return this.kept(() => {
-      const given = isSource(from) ? offsetsOf(from) : { offsets: from, group }
+      let given: { offsets: Iterable<OffsetToCommit>; group?: GroupMetadata | string }
+      try {
+        given = isSource(from) ? offsetsOf(from) : { offsets: from, group }
+      } catch (error) {
+        if (!(error instanceof KafkaError)) throw error
+        return this.failed(error)
+      }
       const list = Symbol.iterator in Object(given.offsets) ? [...given.offsets] : null
       const whose = typeof given.group === 'string' ? nobodyOf(given.group) : given.group
       const problem = problemOf(list, whose)
@@ -155,7 +162,10 @@ export class Transaction implements AsyncDisposable {
   }
 
   private misused(what: string): Promise<never> {
-    const error = new ConfigError(what)
+    return this.failed(new ConfigError(what))
+  }
+
+  private failed(error: KafkaError): Promise<never> {
     this.driver.onRecordFailed(error, false)
     return Promise.reject(error)
   }
@@ -171,11 +181,13 @@ function isSource(from: OffsetsSource | Iterable<OffsetToCommit>): from is Offse
 }
 
 function offsetsOf(consumer: OffsetsSource): { offsets: OffsetToCommit[]; group: GroupMetadata } {
+  // First, as it may refuse: positions are none of a consumer that is closed, and would be no offsets to commit.
+  const group = consumer.groupMetadata()
   const offsets: OffsetToCommit[] = []
   for (const { topic, partition, offset } of consumer.positions()) {
     if (offset !== null) offsets.push({ topic, partition, offset })
   }
-  return { offsets, group: consumer.groupMetadata() }
+  return { offsets, group }
 }
 
 /** A group without checking for which member. */
