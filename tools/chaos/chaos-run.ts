@@ -16,6 +16,7 @@ import {
   NUMBERS,
   PARTITIONS,
   parts,
+  protocolsOf,
   READERS,
   REQUESTS,
   strokesOfMinute,
@@ -70,13 +71,14 @@ export class ChaosRun {
   readonly #numbers = new LogCheck(NUMBERS, this.#findings)
   readonly #requests = new LogCheck(REQUESTS, this.#findings)
   readonly #ledger = new LedgerCheck(PARTITIONS, this.#findings)
-  readonly #groups = new GroupsCheck(this.#findings)
+  readonly #groups: GroupsCheck
   /** Everything that workers have told, in the order in which it came. */
   readonly #evidence: number
   readonly #troubles = new Map<string, number>()
 
   constructor(options: ChaosOptions) {
     this.#options = options
+    this.#groups = new GroupsCheck(protocolsOf(options.seed), this.#findings)
     this.#evidence = openSync(join(options.dir, 'events.jsonl'), 'a')
   }
 

@@ -14,6 +14,10 @@ export const TRANSACTION_TIMEOUT_MS = 6000
 export const BROKER_SETTINGS: Readonly<Record<string, string>> = {
   'group.min.session.timeout.ms': '1000',
   'group.initial.rebalance.delay.ms': '0',
+  'group.consumer.min.session.timeout.ms': '1000',
+  'group.consumer.session.timeout.ms': String(SESSION_TIMEOUT_MS),
+  'group.consumer.min.heartbeat.interval.ms': '500',
+  'group.consumer.heartbeat.interval.ms': '500',
   'transaction.abort.timed.out.transaction.cleanup.interval.ms': '500',
   'auto.create.topics.enable': 'false',
   // Small enough that recovery meets more than one segment.
@@ -22,6 +26,10 @@ export const BROKER_SETTINGS: Readonly<Record<string, string>> = {
 }
 
 export type Role = 'numbers' | 'requests' | 'reader' | 'teller' | 'watcher'
+/** `group.protocol`: the classic one, or that of KIP-848. */
+export type GroupProtocol = 'classic' | 'consumer'
+/** By group. */
+export type GroupProtocols = Readonly<Record<string, GroupProtocol>>
 export type Language = 'ts' | 'py'
 
 export interface Part {
@@ -63,6 +71,7 @@ export interface WorkerConfig {
   readonly ledger: string
   readonly group: string
   readonly groups: readonly string[]
+  readonly groupProtocol: GroupProtocol
   readonly partitions: number
   readonly sessionTimeoutMs: number
   readonly transactionTimeoutMs: number
@@ -76,8 +85,15 @@ const topicOf: Readonly<Record<Role, string>> = {
   watcher: LEDGER,
 }
 
+/** One of each kind; which is which is in the seed. */
+export function protocolsOf(seed: number): GroupProtocols {
+  const isOdd = seed % 2 === 1
+  return { [READERS]: isOdd ? 'classic' : 'consumer', [TELLERS]: isOdd ? 'consumer' : 'classic' }
+}
+
 export function configOf(part: Part, incarnation: number, seed: number, bootstrap: string): WorkerConfig {
   const { name, role } = part
+  const group = role === 'teller' ? TELLERS : READERS
   return {
     name,
     incarnation,
@@ -86,7 +102,8 @@ export function configOf(part: Part, incarnation: number, seed: number, bootstra
     bootstrap,
     topic: topicOf[role],
     ledger: LEDGER,
-    group: role === 'teller' ? TELLERS : READERS,
+    group,
+    groupProtocol: protocolsOf(seed)[group],
     groups: [READERS, TELLERS],
     partitions: PARTITIONS,
     sessionTimeoutMs: SESSION_TIMEOUT_MS,

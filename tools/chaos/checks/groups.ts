@@ -8,6 +8,7 @@ import type {
   ReadEvent,
   RevokeEvent,
 } from '../events.ts'
+import type { GroupProtocols } from '../plan.ts'
 import type { Findings } from './findings.ts'
 
 /** The broker has said, by `t`, that the group's offset is this. */
@@ -24,37 +25,56 @@ interface Told {
   readonly by: string
 }
 
+/** The broker has accepted it. */
+interface Commit {
+  readonly by: string
+  readonly t0: number
+  readonly group: string
+  readonly generation: number
+  readonly partitions: readonly number[]
+}
+
+/** By `t` somebody had been given a partition. */
+interface Given {
+  readonly by: string
+  readonly t: number
+  readonly generation: number
+}
+
 interface Partition {
   readonly known: Known[]
   readonly told: Told[]
 }
 
 /**
- * Groups: in one generation a partition belongs to one member; who is of an older generation than one that somebody has been
- * given partitions in can commit nothing; committed offsets never go back; who is given a partition reads on exactly there.
+ * Groups: in one generation a partition belongs to one member; who has it of an older generation than somebody else can commit
+ * nothing; committed offsets never go back; who is given a partition reads on exactly there.
+ *
+ * By the classic protocol a generation is the whole group's: as soon as anybody has been given something in it, those before are
+ * over. By the consumer protocol (KIP-848) generations are epochs, in which members arrive one by one: what counts is who has the
+ * partition.
  *
  * What is told arrives in no certain order, so everything is judged by its times: `finish` does, and may be called while more
  * is to come.
  */
 export class GroupsCheck {
   readonly #findings: Findings
+  readonly #protocols: GroupProtocols
   /** `group generation partition` to the member that had it. */
   readonly #owners = new Map<string, string>()
   /** By group: generation to when somebody first was known to be in it. */
   readonly #generations = new Map<string, Map<number, number>>()
-  readonly #commits: {
-    readonly by: string
-    readonly t0: number
-    readonly group: string
-    readonly generation: number
-  }[] = []
+  readonly #commits: Commit[] = []
+  /** By `group partition`. */
+  readonly #given = new Map<string, Given[]>()
   readonly #partitions = new Map<string, Partition>()
   /** `worker group partition` to the offset that is read next; null when any offset may be. */
   readonly #next = new Map<string, number | null>()
   commits = 0
   observations = 0
 
-  constructor(findings: Findings) {
+  constructor(protocols: GroupProtocols, findings: Findings) {
+    this.#protocols = protocols
     this.#findings = findings
   }
 
@@ -69,6 +89,9 @@ export class GroupsCheck {
     generations.set(generation, Math.min(t, generations.get(generation) ?? Number.POSITIVE_INFINITY))
     for (const [partition, offset] of places) {
       this.#own(by, group, generation, partition)
+      const given = this.#given.get(`${group} ${partition}`) ?? []
+      this.#given.set(`${group} ${partition}`, given)
+      given.push({ by, t, generation })
       if (offset >= 0) this.#partition(group, partition).told.push({ t0: t, offset, by })
       this.#next.set(`${by} ${group} ${partition}`, Math.max(0, offset))
     }
@@ -115,7 +138,7 @@ export class GroupsCheck {
   }
 
   #committed(by: string, group: string, generation: number, t0: number, t: number, offsets: readonly Place[]): void {
-    this.#commits.push({ by, t0, group, generation })
+    this.#commits.push({ by, t0, group, generation, partitions: offsets.map(([partition]) => partition) })
     for (const [partition, offset] of offsets) {
       this.#own(by, group, generation, partition)
       this.#partition(group, partition).known.push({ t, offset, by })
@@ -146,14 +169,25 @@ export class GroupsCheck {
   }
 
   #zombies(): void {
-    for (const { by, t0, group, generation } of this.#commits) {
-      for (const [later, sinceMs] of this.#generations.get(group) ?? []) {
-        if (later <= generation || sinceMs >= t0) continue
-        const what = `${by} has committed as of generation ${generation} of ${group}, ${Math.round(t0 - sinceMs)} ms after ${later} began`
-        this.#findings.add('two owners', what)
-        break
-      }
+    for (const commit of this.#commits) {
+      const { by, t0, group, generation } = commit
+      const over = this.#over(commit)
+      if (over === undefined) continue
+      const ago = Math.round(t0 - over.t)
+      const what = `${by} has committed as of generation ${generation} of ${group}, ${ago} ms after ${over.generation} began`
+      this.#findings.add('two owners', what)
     }
+  }
+
+  /** What had come after a commit's generation when it was asked for, if anything had. */
+  #over({ by, t0, group, generation, partitions }: Commit): Omit<Given, 'by'> | undefined {
+    if (this.#protocols[group] === 'classic') {
+      const later = [...(this.#generations.get(group) ?? [])].find(([one, t]) => one > generation && t < t0)
+      return later && { generation: later[0], t: later[1] }
+    }
+    return partitions
+      .flatMap((partition) => this.#given.get(`${group} ${partition}`) ?? [])
+      .find((given) => given.by !== by && given.generation > generation && given.t < t0)
   }
 
   #neverBack(name: string, known: Known[], told: readonly Told[]): void {

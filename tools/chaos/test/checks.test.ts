@@ -149,7 +149,7 @@ const taken = (generation: number, partition: number, from: number, ...values: s
 
 function groupKinds(...events: GroupEvent[]): string[] {
   const findings = new Findings()
-  const check = new GroupsCheck(findings)
+  const check = new GroupsCheck({ g: 'classic', k: 'consumer' }, findings)
   for (const [by, event] of events) {
     if (event.e === 'assign') check.onAssign(by, event)
     else if (event.e === 'commit') check.onCommit(by, event)
@@ -177,6 +177,18 @@ test('two owners: in one generation, and one that commits as of an older one', (
   assert.deepEqual(groupKinds(['a', assign(1, 1, [0, -1])], ['b', assign(2, 1, [0, -1])]), ['two owners: 1'])
   const late = groupKinds(['a', assign(1, 1, [0, -1])], ['b', assign(5, 2, [0, -1])], ['a', commit(6, 1, [0, 1])])
   assert.deepEqual(late, ['two owners: 1'])
+})
+
+test('by the consumer protocol an older epoch is over for the partitions that others have', () => {
+  const late = commit(6, 1, [0, 1])
+  const ofK = <E extends GroupEvent[1]>(event: E): E => ({ ...event, group: 'k' })
+  const inTurn = [
+    ['a', ofK(assign(1, 1, [0, -1]))],
+    ['b', ofK(assign(5, 2, [1, -1]))],
+    ['a', ofK(late)],
+  ] as const
+  assert.deepEqual(groupKinds(...inTurn), [])
+  assert.deepEqual(groupKinds(...inTurn, ['b', ofK(assign(5, 2, [0, -1]))]), ['two owners: 1'])
 })
 
 test('a committed offset that goes back', () => {

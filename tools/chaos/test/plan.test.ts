@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SeededRandom } from '@ottla/runtime/sim'
-import { isMember, isProducer, parts, strokesOfMinute } from '../plan.ts'
+import { isMember, isProducer, parts, protocolsOf, strokesOfMinute } from '../plan.ts'
 
 test('the same seed strikes the same way', () => {
   assert.deepEqual(strokesOfMinute(new SeededRandom(7)), strokesOfMinute(new SeededRandom(7)))
@@ -30,4 +30,8 @@ test('both languages play every role', () => {
   }
   assert.equal(parts.filter(isMember).length, 8)
   assert.equal(parts.filter(isProducer).length, 4)
+})
+
+test('of the two groups one is of each protocol', () => {
+  for (const seed of [1, 2]) assert.deepEqual(Object.values(protocolsOf(seed)).sort(), ['classic', 'consumer'])
 })

@@ -62,6 +62,27 @@ def common(**settings):
     }
 
 
+def membership(assignor):
+    """How a member of a group is quick to notice."""
+    of_both = {
+        "group.id": config["group"],
+        "group.protocol": config["groupProtocol"],
+        "auto.offset.reset": "earliest",
+        "enable.auto.commit": False,
+        "max.poll.interval.ms": 20_000,
+        "fetch.wait.max.ms": 100,
+    }
+    # With the consumer protocol the broker says how long sessions last, and who has what.
+    if config["groupProtocol"] == "consumer":
+        return of_both
+    return {
+        **of_both,
+        "session.timeout.ms": config["sessionTimeoutMs"],
+        "heartbeat.interval.ms": 500,
+        "partition.assignment.strategy": assignor,
+    }
+
+
 def generation_of(consumer):
     """librdkafka gives it in what it hands on to a transaction: after the mark, 4 bytes, the low one first."""
     metadata = consumer.consumer_group_metadata()

@@ -1,6 +1,6 @@
 """A member of the group that reads the numbers and commits by hand."""
 
-from chaos_worker import committed_places, common, config, generation_of, is_ending, now, tell, tell_trouble
+from chaos_worker import committed_places, common, config, generation_of, is_ending, membership, now, tell, tell_trouble
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 COMMIT_INTERVAL_MS = 250
@@ -64,20 +64,7 @@ def commit(consumer):
         tell(e="commit", t0=t0, t=now(), group=group, generation=generation_now, offsets=accepted)
 
 
-consumer = Consumer(
-    common(
-        **{
-            "group.id": group,
-            "auto.offset.reset": "earliest",
-            "enable.auto.commit": False,
-            "session.timeout.ms": config["sessionTimeoutMs"],
-            "heartbeat.interval.ms": 500,
-            "max.poll.interval.ms": 20_000,
-            "partition.assignment.strategy": "range",
-            "fetch.wait.max.ms": 100,
-        }
-    )
-)
+consumer = Consumer(common(**membership("range")))
 consumer.subscribe([topic], on_assign=on_assign, on_revoke=on_revoke, on_lost=on_revoke)
 tell(e="ready")
 committed_ms = now()

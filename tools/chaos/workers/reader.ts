@@ -1,9 +1,9 @@
 /** A member of the group that reads the numbers and commits by hand. */
 import { Kafka } from '@ottla/client'
 import { monotonicMs, type Place } from '../events.ts'
-import { config, ending, pause, tell, tellTrouble } from './worker.ts'
+import { config, ending, membershipOf, pause, tell, tellTrouble } from './worker.ts'
 
-const { topic, group, bootstrap, sessionTimeoutMs } = config
+const { topic, group, bootstrap } = config
 const COMMIT_INTERVAL_MS = 250
 /** Batches. */
 let read = 0
@@ -12,14 +12,10 @@ const positions = new Map<number, number>()
 
 const kafka = new Kafka({ bootstrap, clientId: config.name })
 const consumer = kafka.consumer({
-  group,
+  ...membershipOf('range'),
   topics: [topic],
   from: 'earliest',
   autoCommit: false,
-  sessionTimeoutMs,
-  heartbeatIntervalMs: 500,
-  maxPollIntervalMs: 20_000,
-  assignors: ['range'],
   fetchMaxWaitMs: 100,
   async onAssigned(partitions) {
     const generation = consumer.groupMetadata().generationId
@@ -42,11 +38,11 @@ const text = (value: Uint8Array | null): string => Buffer.from(value ?? []).toSt
 
 /** What has been read, by this member as of this moment. False when it was refused. */
 async function commit(): Promise<boolean> {
-  const { generationId: generation } = consumer.groupMetadata()
   const offsets = [...positions]
   if (offsets.length === 0) return true
-  const t0 = monotonicMs()
   try {
+    const { generationId: generation } = consumer.groupMetadata()
+    const t0 = monotonicMs()
     await consumer.commit()
     tell({ e: 'commit', t0, t: monotonicMs(), group, generation, offsets })
     return true

@@ -13,6 +13,7 @@ from chaos_worker import (
     config,
     generation_of,
     is_ending,
+    membership,
     now,
     random,
     session_name,
@@ -45,19 +46,7 @@ class Teller:
         )
         self.producer.init_transactions(END_TIMEOUT_S)
         self.consumer = Consumer(
-            common(
-                **{
-                    "group.id": group,
-                    "auto.offset.reset": "earliest",
-                    "enable.auto.commit": False,
-                    "isolation.level": "read_committed",
-                    "session.timeout.ms": config["sessionTimeoutMs"],
-                    "heartbeat.interval.ms": 500,
-                    "max.poll.interval.ms": 20_000,
-                    "partition.assignment.strategy": "cooperative-sticky",
-                    "fetch.wait.max.ms": 100,
-                }
-            )
+            common(**membership("cooperative-sticky"), **{"isolation.level": "read_committed"})
         )
         self.consumer.subscribe(
             [topic], on_assign=self.on_assign, on_revoke=self.on_revoke, on_lost=self.on_revoke

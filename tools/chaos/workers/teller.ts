@@ -4,9 +4,9 @@
  */
 import { type ConsumerBatch, Kafka, KafkaError, type Transaction, TransactionError } from '@ottla/client'
 import { monotonicMs, type Place } from '../events.ts'
-import { config, ending, pause, random, sessionName, tell, tellTrouble } from './worker.ts'
+import { config, ending, membershipOf, pause, random, sessionName, tell, tellTrouble } from './worker.ts'
 
-const { topic, ledger, group, partitions, bootstrap, sessionTimeoutMs, transactionTimeoutMs } = config
+const { topic, ledger, group, partitions, bootstrap, transactionTimeoutMs } = config
 const ABORTED_SHARE = 0.15
 const members = new Set<{ close(): Promise<void> }>()
 let transactions = 0
@@ -49,15 +49,11 @@ async function session(number: number): Promise<void> {
   const producer = kafka.producer({ transactionalId: config.name, transactionTimeoutMs, autoCreateTopics: false })
   await producer.init()
   const consumer = kafka.consumer({
-    group,
+    ...membershipOf('cooperative-sticky'),
     topics: [topic],
     from: 'earliest',
     autoCommit: false,
     isolation: 'read_committed',
-    sessionTimeoutMs,
-    heartbeatIntervalMs: 500,
-    maxPollIntervalMs: 20_000,
-    assignors: ['cooperative-sticky'],
     fetchMaxWaitMs: 100,
     async onAssigned(given) {
       const generation = consumer.groupMetadata().generationId

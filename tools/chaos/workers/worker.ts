@@ -1,9 +1,23 @@
-import { KafkaError } from '@ottla/client'
+import { type AssignorName, type GroupConsumerOptions, KafkaError } from '@ottla/client'
 import { SeededRandom } from '@ottla/runtime/sim'
 import { monotonicMs, type WorkerEvent } from '../events.ts'
 import type { WorkerConfig } from '../plan.ts'
 
 export const config: WorkerConfig = JSON.parse(process.argv[2])
+
+/** How a member of a group is quick to notice. */
+export function membershipOf(
+  assignor: AssignorName,
+): Pick<
+  GroupConsumerOptions,
+  'group' | 'groupProtocol' | 'sessionTimeoutMs' | 'heartbeatIntervalMs' | 'maxPollIntervalMs' | 'assignors'
+> {
+  const { group, groupProtocol, sessionTimeoutMs } = config
+  const common = { group, groupProtocol, maxPollIntervalMs: 20_000 }
+  // With the consumer protocol the broker says how long sessions last, and who has what.
+  if (groupProtocol === 'consumer') return common
+  return { ...common, sessionTimeoutMs, heartbeatIntervalMs: 500, assignors: [assignor] }
+}
 
 /** A stream of this part and incarnation. */
 export const random: SeededRandom = new SeededRandom(config.seed).split(`${config.name}.${config.incarnation}`)
