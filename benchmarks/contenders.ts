@@ -5,8 +5,12 @@ import type { RunningBroker } from '../tools/peers/running-broker.ts'
 export const contenders = ['ottla', 'kafka'] as const
 export type Contender = (typeof contenders)[number]
 
-/** What deleted topics leave in the page cache would otherwise stay for a minute, and topics are made by the dozen. */
-const set = { 'log.segment.delete.delay.ms': '1000' }
+const set = {
+  // What deleted topics leave in the page cache would otherwise stay for a minute, and topics are made by the dozen.
+  'log.segment.delete.delay.ms': '1000',
+  // As ours has it by default: else the first rebalance of a group takes 3 s more.
+  'group.initial.rebalance.delay.ms': '0',
+}
 
 /** Ours with its defaults, Apache Kafka 4.3.1 with the file it ships and a heap of 1 GB. */
 export function startContender(contender: Contender, dir: string): Promise<RunningBroker> {

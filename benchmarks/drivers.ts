@@ -109,6 +109,33 @@ export async function producerPerformance(
 }
 
 /**
+ * Apache Kafka's ConsumerPerformance, as a group of one. The rates are those while it fetches, without the time until it
+ * had its partitions.
+ */
+export async function consumerPerformance(
+  bootstrap: string,
+  topic: string,
+  records: number,
+  valueBytes: number,
+): Promise<{ recordsPerSecond: number; megabytesPerSec: number; rebalanceMs: number }> {
+  const group = ['--group', `${topic}-group`, '--num-records', String(records), '--hide-header']
+  const toolClass = 'org.apache.kafka.tools.ConsumerPerformance'
+  const args = [...jvm('512M'), toolClass, '--bootstrap-server', bootstrap, '--topic', topic, ...group]
+  const { stdout } = await run('java', args)
+  // start, end, MB, MB/s, records, records/s, ms of rebalancing, ms of fetching, MB/s and records/s while fetching
+  const fields = stdout
+    .toString()
+    .trim()
+    .split('\n')
+    .at(-1)!
+    .split(',')
+    .map((field) => Number(field))
+  if (fields.length !== 10 || fields[4] !== records) throw new Error(`ConsumerPerformance said: ${stdout}`)
+  const recordsPerSecond = records / (fields[7] / 1000)
+  return { recordsPerSecond, megabytesPerSec: (recordsPerSecond * valueBytes) / 1e6, rebalanceMs: fields[6] }
+}
+
+/**
  * Apache Kafka's EndToEndLatency; it gives whole milliseconds. Its last act, after it has printed, is to commit the
  * offsets of a group, which belongs to no figure: it is ended when the figures are there.
  */

@@ -35,8 +35,8 @@ export function markdown(results: Results): string {
   for (const metric of results.metrics) {
     if (metric.row !== row) {
       row = metric.row
-      const rounds = Math.max(metric.ottla.length, metric.kafka.length)
-      out.push('', `### ${row} (${rounds} ${rounds === 1 ? 'round' : 'rounds'})`, '')
+      const samples = Math.max(metric.ottla.length, metric.kafka.length)
+      out.push('', `### ${row} (${samples} ${samples === 1 ? 'sample' : 'samples'})`, '')
       out.push('| | Ottla | Apache Kafka | ratio | broker CPU s/M records | wanted |', '|---|--:|--:|--:|--:|---|')
     }
     const { ottla, kafka, ratio, verdict } = judge(metric, results.metrics)

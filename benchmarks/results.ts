@@ -42,7 +42,7 @@ export class Collector {
         this.#byName.set(name, entry)
         this.metrics.push(entry)
       }
-      entry[contender].push(value)
+      entry[contender].push(...(typeof value === 'number' ? [value] : value))
     }
   }
 
@@ -73,8 +73,8 @@ export function machine(): string {
 interface Figure {
   row: RegExp
   metric: RegExp
-  /** `ratio` is ours : theirs, `ours` the absolute median. */
-  of: 'ratio' | 'ours'
+  /** `ratio` is ours : theirs, `difference` ours − theirs, `ours` the absolute median. */
+  of: 'ratio' | 'difference' | 'ours'
   atLeast?: number
   atMost?: number
 }
@@ -90,6 +90,10 @@ const figures: Figure[] = [
   { row: /^start, memory/, metric: /^RssAnon idle MB$/, of: 'ours', atMost: 80 },
   { row: /^start, memory/, metric: /^RssAnon after 2 GB/, of: 'ours', atMost: 250 },
   { row: /^5,000 partitions/, metric: /^start to every leader known ms$/, of: 'ours', atMost: 2000 },
+  { row: /^groups: a third/, metric: /^stable after/, of: 'difference', atMost: 100 },
+  { row: /^groups: 1,000/, metric: /^commits\/s$/, of: 'ratio', atLeast: 1.5 },
+  { row: /^groups: start/, metric: /^start to every group served ms$/, of: 'ours', atMost: 3000 },
+  { row: /^transactions/, metric: /^transactions\/s$/, of: 'ratio', atLeast: 1.3 },
   { row: /^produce while/, metric: /^p99 during : at rest$/, of: 'ours', atMost: 2 },
 ]
 
@@ -110,10 +114,12 @@ export function judge(metric: Metric, all: readonly Metric[]): Judged {
   const [ottla, kafka] = contenders.map((contender) => spread(metric[contender]))
   const ratio = ottla && kafka && kafka.median !== 0 ? ottla.median / kafka.median : undefined
   const figure = figures.find((one) => one.row.test(metric.row) && one.metric.test(metric.metric))
-  const value = figure?.of === 'ours' ? ottla?.median : ratio
+  const difference = ottla && kafka ? ottla.median - kafka.median : undefined
+  const value = figure === undefined ? undefined : { ours: ottla?.median, difference, ratio }[figure.of]
   if (figure === undefined || value === undefined) return { ottla, kafka, ratio, verdict: '', met: undefined }
   const within = value >= (figure.atLeast ?? -Infinity) && value <= (figure.atMost ?? Infinity)
-  const wanted = figure.atLeast !== undefined ? `≥ ${figure.atLeast}` : `≤ ${figure.atMost}`
+  const limit = figure.atLeast !== undefined ? `≥ ${figure.atLeast}` : `≤ ${figure.atMost}`
+  const wanted = figure.of === 'difference' ? `${limit} ms more` : limit
   if (within) return { ottla, kafka, ratio, verdict: `${wanted}: met`, met: true }
   // Where the driver itself is the limit, the broker's CPU per record decides instead.
   const mode = /^(produce|consume) records\/s$/.exec(metric.metric)?.[1]

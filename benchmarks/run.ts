@@ -2,7 +2,10 @@
  * Measures Ottla beside Apache Kafka 4.3.1 with the same drivers, alternating.
  *
  *     node benchmarks/run.ts [--only TEXT]... [--rounds 5] [--brokers ottla,kafka] [--minutes 25]
- *         [--list] [--plain-memory] [--out FOLDER]
+ *         [--list] [--short] [--plain-memory] [--out FOLDER]
+ *
+ * `--short` lets rows that can (of groups, transactions and ConsumerPerformance) do as little as shows that their results are
+ * right: the figures are worth nothing then.
  *
  * In a virtual machine that gives free memory back to its host, most of the memory is held meanwhile: see
  * `steady-memory.ts`; `--plain-memory` leaves it alone.
@@ -24,14 +27,25 @@ import { markdown } from './report.ts'
 import { Collector, commit, judge, machine, type Results } from './results.ts'
 import type { OwnRow, RowContext, Samples, SharedRow } from './row.ts'
 import { compactionRows } from './rows/compaction.ts'
+import { groupRows } from './rows/groups.ts'
 import { latencyRows } from './rows/latency.ts'
 import { lifecycleRows } from './rows/lifecycle.ts'
 import { partitionRows } from './rows/partitions.ts'
 import { startRows } from './rows/start.ts'
 import { throughputRows } from './rows/throughput.ts'
+import { transactionRows } from './rows/transactions.ts'
 import { holdMemory } from './steady-memory.ts'
 
-const allRows = [...throughputRows, ...latencyRows, ...startRows, ...lifecycleRows, ...partitionRows, ...compactionRows]
+const allRows = [
+  ...throughputRows,
+  ...latencyRows,
+  ...transactionRows,
+  ...groupRows,
+  ...startRows,
+  ...lifecycleRows,
+  ...partitionRows,
+  ...compactionRows,
+]
 
 const { values } = toolArguments(import.meta.url, {
   only: { type: 'string', multiple: true },
@@ -39,6 +53,7 @@ const { values } = toolArguments(import.meta.url, {
   minutes: { type: 'string', default: '25' },
   brokers: { type: 'string', default: contenders.join(',') },
   list: { type: 'boolean', default: false },
+  short: { type: 'boolean', default: false },
   'plain-memory': { type: 'boolean', default: false },
   out: { type: 'string', default: join(projectDir, 'out') },
 })
@@ -72,6 +87,7 @@ function context(contender: Contender, round: number, row: string): RowContext {
   return {
     contender,
     round,
+    short: values.short,
     topic: () => `bench-${names++}`,
     folder: () => join(scratch, `${contender}-${names++}`),
     keptFolder: kept,
@@ -106,11 +122,12 @@ async function measureShared(shared: SharedRow[]): Promise<void> {
     for (const contender of chosen) {
       running.set(contender, await startContender(contender, join(scratch, `shared-${contender}`)))
     }
-    // One round of the first rows warms both up, most of all the compilers of the JVM.
-    const warm = shared.slice(0, 8)
+    // One round of the first rows and of those that ask for it warms both up, most of all the compilers of the JVM.
+    const warm = shared.filter((row, index) => index < 8 || row.warmUp === true)
     for (let round = -1; round < rounds; round++) {
       if (round > 0 && late(sharedShare)) break
       for (const row of round < 0 ? warm : shared) {
+        if (round >= (row.atMostRounds ?? rounds)) continue
         for (const contender of inOrder(round + 1)) {
           if (failedRow(row.id, contender)) continue
           const broker = running.get(contender)!

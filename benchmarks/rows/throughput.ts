@@ -1,5 +1,5 @@
 import type { RunningBroker } from '../../tools/peers/running-broker.ts'
-import { native, producerPerformance, type Rates } from '../drivers.ts'
+import { consumerPerformance, native, producerPerformance, type Rates } from '../drivers.ts'
 import { cpuSeconds } from '../process-figures.ts'
 import type { Row, RowContext, Samples } from '../row.ts'
 
@@ -78,12 +78,36 @@ async function measureJava(broker: RunningBroker, context: RowContext, load: Loa
   }
 }
 
+async function measureJavaConsumer(broker: RunningBroker, context: RowContext, load: Load): Promise<Samples> {
+  const topic = context.topic()
+  const { partitions, valueBytes, batchBytes } = load
+  const records = context.short ? load.records / 100 : load.records
+  const produced = { topic, partitions, records, 'value-bytes': valueBytes, 'batch-bytes': batchBytes }
+  await native('create', broker.bootstrap, { topic, partitions })
+  await native<Rates>('produce', broker.bootstrap, produced)
+  const before = cpuSeconds(broker.pid)
+  const result = await consumerPerformance(broker.bootstrap, topic, records, valueBytes)
+  const cpu = cpuSeconds(broker.pid) - before
+  await native('delete', broker.bootstrap, { topic })
+  return {
+    ...throughput('consume', result),
+    ...brokerCpu('consume', cpu, records, valueBytes),
+    'rebalance ms': result.rebalanceMs,
+  }
+}
+
 const nativeRecords = (valueBytes: number, batchBytes: number) => {
   if (valueBytes === 100) return batchBytes === 16384 ? 400_000 : 1_500_000
   return batchBytes === 16384 ? 100_000 : 300_000
 }
 /** The tool's own JVM has to have compiled itself before the broker matters: with half a million of 100 B it has not. */
 const javaRecords = (valueBytes: number) => (valueBytes === 100 ? 1_000_000 : 150_000)
+
+/** Enough that the tool takes some seconds, of which its compiler has the first. */
+const javaConsumerLoads: Load[] = [
+  { valueBytes: 100, partitions: 6, batchBytes: 16384, records: 6_000_000, passes: 1 },
+  { valueBytes: 1024, partitions: 6, batchBytes: 1 << 20, records: 1_500_000, passes: 1 },
+]
 
 export const throughputRows: Row[] = [
   ...loads(nativeRecords).map(
@@ -98,6 +122,13 @@ export const throughputRows: Row[] = [
       kind: 'shared',
       id: `ProducerPerformance: ${loadName(load)}`,
       measure: (broker, context) => measureJava(broker, context, load),
+    }),
+  ),
+  ...javaConsumerLoads.map(
+    (load): Row => ({
+      kind: 'shared',
+      id: `ConsumerPerformance: ${loadName(load)}`,
+      measure: (broker, context) => measureJavaConsumer(broker, context, load),
     }),
   ),
 ]

@@ -30,6 +30,18 @@ test('a rate is judged against the other broker, or by CPU where the driver is t
   assert.equal(verdict(120, 0.99, 0.9), false)
 })
 
+test('a time that may be longer by so much is judged by the difference of the medians', () => {
+  const judged = (ours: number) => {
+    const collector = new Collector()
+    const name = 'groups: a third member joins, and is killed'
+    collector.add(name, 'ottla', { 'stable after a join ms': [ours, ours + 1, ours - 1] })
+    collector.add(name, 'kafka', { 'stable after a join ms': [300, 200, 100] })
+    return judge(collector.metrics[0]!, collector.metrics)
+  }
+  assert.deepEqual([judged(300).verdict, judged(300).met], ['≤ 100 ms more: met', true])
+  assert.equal(judged(301).met, false)
+})
+
 test('a metric without a figure is only reported', () => {
   const collector = new Collector()
   collector.add(row, 'ottla', { 'produce MB/s': 1 })
