@@ -29,6 +29,8 @@ export class OwnedPartitions {
   readonly #deps: OwnedPartitionsDeps
   /** By `partition topic`. */
   readonly #owned = new Map<string, FetchedPartition>()
+  /** Those that are being given up: by the reader, or because the consumer is closed meanwhile. */
+  readonly #leaving = new Map<FetchedPartition, Promise<void>>()
 
   constructor(deps: OwnedPartitionsDeps) {
     this.#deps = deps
@@ -116,9 +118,22 @@ export class OwnedPartitions {
     if (typeof offset === 'number') commits.moved(partition, offset)
   }
 
-  /** After the last commits that count for them. */
+  /** After the last commits that count for them. Those that are being given up already are waited for. */
   async giveUp(partitions: readonly FetchedPartition[]): Promise<void> {
-    if (partitions.length === 0) return
+    const others = partitions.flatMap((partition) => this.#leaving.get(partition) ?? [])
+    const mine = partitions.filter((partition) => !this.#leaving.has(partition))
+    const done = mine.length === 0 ? Promise.resolve() : this.#giveUp(mine)
+    for (const partition of mine) this.#leaving.set(partition, done)
+    try {
+      await done
+    } finally {
+      for (const partition of mine) this.#leaving.delete(partition)
+    }
+    // What goes wrong there is told there.
+    await Promise.allSettled(others)
+  }
+
+  async #giveUp(partitions: readonly FetchedPartition[]): Promise<void> {
     const { commits, listeners } = this.#deps
     try {
       await commits.commitBefore(partitions)
@@ -134,7 +149,7 @@ export class OwnedPartitions {
   /** They may be others' already. */
   async lose(): Promise<void> {
     const { onLost, onRevoked } = this.#deps.listeners
-    const partitions = this.all()
+    const partitions = this.all().filter((partition) => !this.#leaving.has(partition))
     this.#release(partitions)
     await tell(onLost ?? onRevoked, partitions)
   }

@@ -22,7 +22,8 @@ import {
  * member         –        assigned        –                –              out     failed   out      left
  * failed, left   –        –               –                –              –       –        –        left
  *
- * "–" is no transition. "fenced" is FENCED_MEMBER_EPOCH or UNKNOWN_MEMBER_ID: it joins again from epoch 0, by the same name.
+ * "–" is no transition. "fenced" is FENCED_MEMBER_EPOCH or UNKNOWN_MEMBER_ID: it joins again from epoch 0, by the same name. So does
+ * a member whose group is gone (GROUP_ID_NOT_FOUND): with its last member of this protocol it may have become a classic one.
  * "refused" is what asking again cannot change. One request is under way at a time; after one that had no answer the next says
  * everything anew, for nobody knows what the coordinator has heard.
  */
@@ -202,7 +203,8 @@ export class ConsumerMembership implements MembershipMachine<ConsumerAsk, Consum
     this.#mustSayAll = true
     this.#failures += 1
     this.#notBeforeMs = nowMs + this.#options.waitMs(this.#failures)
-    if (error instanceof BrokerError && FENCED.has(error.errorCode)) {
+    const isGone = error instanceof BrokerError && error.errorCode === ErrorCode.GROUP_ID_NOT_FOUND && this.#epoch > 0
+    if (isGone || (error instanceof BrokerError && FENCED.has(error.errorCode))) {
       // The first time there is nothing to wait for.
       if (this.#failures === 1) this.#notBeforeMs = nowMs
       this.#putOut(error.message)

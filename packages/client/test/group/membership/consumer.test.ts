@@ -10,7 +10,7 @@ const NOTHING: Partitions = new Map()
 const BOTH: Partitions = new Map([['t', [0, 1]]])
 const ONE: Partitions = new Map([['t', [0]]])
 const { UNKNOWN_MEMBER_ID, FENCED_MEMBER_EPOCH, STALE_MEMBER_EPOCH, FENCED_INSTANCE_ID } = ErrorCode
-const { COORDINATOR_LOAD_IN_PROGRESS, UNRELEASED_INSTANCE_ID, GROUP_MAX_SIZE_REACHED } = ErrorCode
+const { COORDINATOR_LOAD_IN_PROGRESS, UNRELEASED_INSTANCE_ID, GROUP_MAX_SIZE_REACHED, GROUP_ID_NOT_FOUND } = ErrorCode
 
 const FULL = { isFull: true, subscribes: true } as const
 const SHORT = { isFull: false, subscribes: false } as const
@@ -145,6 +145,13 @@ for (const errorCode of [FENCED_MEMBER_EPOCH, UNKNOWN_MEMBER_ID]) {
     }
   })
 }
+
+test('a group that is gone, or has become a classic one, is joined anew; one that cannot be joined is not', () => {
+  const member = new Member().settle().time().fail(GROUP_ID_NOT_FOUND)
+  assert.equal(member.state, 'out')
+  assert.equal(member.join().ask?.epoch, 0)
+  assert.equal(member.fail(GROUP_ID_NOT_FOUND).state, 'failed')
+})
 
 test('fenced again and again, it waits longer each time', () => {
   const member = new Member().join()
