@@ -68,6 +68,21 @@ for (const groupProtocol of PROTOCOLS) {
     await bench.broker.restart()
   })
 
+  test(`${groupProtocol}: who leaves says so again when that was cut off`, async (t) => {
+    const bench = await setUp(t)
+    await bench.produce(1)
+    const api = groupProtocol === 'classic' ? 'LeaveGroup' : 'ConsumerGroupHeartbeat'
+    for (const when of ['before', 'after'] as const) {
+      const consumer = consumerOf(bench, { groupProtocol, autoCommit: false })
+      await valuesOf(consumer[Symbol.asyncIterator](), 1)
+      const met = bench.broker.intercept(api, { action: 'drop', when })
+      await consumer.close()
+      await met
+      const [{ group }] = await bench.client().admin.describeGroups(['g'])
+      assert.deepEqual(group?.members, [])
+    }
+  })
+
   test(`${groupProtocol}: who is put out has lost its partitions, and gets them anew`, async (t) => {
     const bench = await setUp(t)
     const api = groupProtocol === 'classic' ? 'Heartbeat' : 'ConsumerGroupHeartbeat'

@@ -44,6 +44,9 @@ export function membershipOf(
     : new MembershipDriver(cluster, settings, new ClassicExchange(cluster, settings, link), onChange)
 }
 
+/** Attempts to leave: the others notice silence, too, only later. */
+const FAREWELLS_MAX = 2
+
 /** What a machine decides, this does: asks the coordinator, keeps time, and calls the reader. */
 class MembershipDriver<Ask, Answer> implements Membership {
   readonly #cluster: Cluster
@@ -133,19 +136,12 @@ class MembershipDriver<Ask, Answer> implements Membership {
 
   #perform(effect: MembershipEffect<Ask>): void {
     const { timers, clock, logger } = this.#cluster.deps
-    const { group } = this.#settings
     switch (effect.type) {
       case 'ask':
         this.#ask(effect.number, effect.ask)
         return
       case 'bid-farewell':
-        this.#farewell = this.#exchange.perform(effect.ask).then(
-          () => {},
-          (error: unknown) => {
-            if (!(error instanceof KafkaError)) throw error
-            logger.warn('the group could not be left', { group, error: error.message })
-          },
-        )
+        this.#farewell = this.#bidFarewell(effect.ask)
         return
       case 'wait':
         timers.clearTimer(this.#timer)
@@ -161,7 +157,10 @@ class MembershipDriver<Ask, Answer> implements Membership {
         )
         return
       case 'put-out':
-        logger.warn('the consumer is no longer a member of its group', { group, reason: effect.reason })
+        logger.warn('the consumer is no longer a member of its group', {
+          group: this.#settings.group,
+          reason: effect.reason,
+        })
         return
       case 'entered':
         this.#wakeWaiting()
@@ -182,6 +181,22 @@ class MembershipDriver<Ask, Answer> implements Membership {
         this.#wakeWaiting()
       },
     )
+  }
+
+  /** Once more, if that may help: the coordinator may have moved. */
+  async #bidFarewell(ask: Ask): Promise<void> {
+    for (let tried = 1; ; tried++) {
+      try {
+        await this.#exchange.perform(ask)
+        return
+      } catch (error) {
+        if (!(error instanceof KafkaError)) throw error
+        if (error.retriable && tried < FAREWELLS_MAX) continue
+        const { group } = this.#settings
+        this.#cluster.deps.logger.warn('the group could not be left', { group, error: error.message })
+        return
+      }
+    }
   }
 
   #wakeWaiting(): void {
