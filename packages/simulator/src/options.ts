@@ -96,8 +96,8 @@ export function drawOptions(seed: number, workload: WorkloadName = 'log'): Swarm
   return workload === 'log' ? drawLogOptions(seed) : drawGroupOptions(seed)
 }
 
-/** Of logs only: what damages files, or lets calls on single files fail, is known to their watch alone. */
-const LOG_FAULTS: readonly FaultKind[] = ['bit-rot', 'lost-caches', 'disk-error', 'crash-in-recovery']
+/** Of logs only: what was done to their files is known to their watch alone. */
+const LOG_FAULTS: readonly FaultKind[] = ['bit-rot', 'lost-caches']
 
 function drawGroupOptions(seed: number): SwarmOptions {
   const base = drawLogOptions(seed)

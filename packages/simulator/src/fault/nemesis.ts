@@ -320,7 +320,7 @@ export class Nemesis {
     if (host.state !== 'up' || host.watch.diskTrouble) return
     const call = (['write', 'sync', 'read', 'sync-dir', 'rename'] as const)[random.below(5)]
     const { disk } = host.machine
-    const inLogs = (path: string): boolean => /\/[tx]\d+-\d+(\/\d+\.log)?$/.test(path)
+    const inLogs = (path: string): boolean => /\/([tx]\d+|__\w+)-\d+(\/\d+\.log)?$/.test(path)
     const times = random.chance(0.5) ? 1 : Number.POSITIVE_INFINITY
     const before = disk.faultCounts.get(`${call} EIO`) ?? 0
     const armed: ArmedError = { fault: `${call} EIO`, before, path: '' }

@@ -46,6 +46,8 @@ export class ModernMember {
   private readonly partitions = new Map<PartitionName, Owned>()
   /** What the coordinator wants it to have has not been answered yet. */
   private mustConfirm = false
+  /** An answer was lost, and with it perhaps an assignment: only who says everything is told everything again. */
+  private mustSayAll = false
   private heartbeatDueMs = 0
   private heartbeatIntervalMs = 300
   /** It does not come back. */
@@ -120,6 +122,7 @@ export class ModernMember {
     for (const name of this.owned) this.ledger.release(name, this.memberId)
     this.partitions.clear()
     this.mustConfirm = false
+    this.mustSayAll = false
   }
 
   private tick(): void {
@@ -163,7 +166,9 @@ export class ModernMember {
     const { world, memberId } = this
     const joins = this.epoch === 0
     const confirms = this.mustConfirm
+    const all = joins || this.mustSayAll
     this.mustConfirm = false
+    this.mustSayAll = false
     this.heartbeatDueMs = world.nowMs + this.heartbeatIntervalMs
     const owned = [...byTopic(this.owned)].map(([topic, partitions]) => ({
       topicId: this.topicIds.get(topic)!,
@@ -173,9 +178,9 @@ export class ModernMember {
       groupId: this.ledger.groupId,
       memberId,
       memberEpoch: this.epoch,
-      rebalanceTimeoutMs: joins ? REBALANCE_TIMEOUT_MS : -1,
-      subscribedTopicNames: joins ? [...this.topicIds.keys()] : null,
-      topicPartitions: joins ? [] : confirms || this.random.chance(0.1) ? owned : null,
+      rebalanceTimeoutMs: all ? REBALANCE_TIMEOUT_MS : -1,
+      subscribedTopicNames: all ? [...this.topicIds.keys()] : null,
+      topicPartitions: all || confirms || this.random.chance(0.1) ? owned : null,
     }
     const sentMs = world.nowMs
     this.link.request(
@@ -187,8 +192,7 @@ export class ModernMember {
       (answer) => {
         if (this.memberId !== memberId || this.epoch < 0) return
         if (answer === null) {
-          // Whether it was heard is not known: all of it once more.
-          this.mustConfirm = !joins
+          this.mustSayAll = true
           return
         }
         this.answered(answer, sentMs)
@@ -211,7 +215,7 @@ export class ModernMember {
       default:
         if (!isPassing(answer.errorCode))
           world.checks.fail('G6', `c${this.number} sends heartbeats as it should`, errorName(answer.errorCode))
-        this.mustConfirm = this.epoch > 0
+        this.mustSayAll = true
         this.heartbeatDueMs = world.nowMs + RETRY_MS
         return
     }
