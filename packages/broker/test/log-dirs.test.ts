@@ -1,6 +1,7 @@
 /** Several `log.dirs`: what clients see of a partition whose directory cannot be used. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { coordinatorPartition } from '@ottla/coordinator'
 import {
   CreatePartitionsRequest,
   CreatePartitionsResponse,
@@ -17,10 +18,16 @@ import {
   ErrorCode,
   FetchRequest,
   FetchResponse,
+  FindCoordinatorRequest,
+  FindCoordinatorResponse,
   ListOffsetsRequest,
   ListOffsetsResponse,
   MetadataRequest,
   MetadataResponse,
+  OffsetCommitRequest,
+  OffsetCommitResponse,
+  OffsetFetchRequest,
+  OffsetFetchResponse,
   OffsetForLeaderEpochRequest,
   OffsetForLeaderEpochResponse,
 } from '@ottla/protocol'
@@ -192,6 +199,44 @@ test('a directory that is gone at the start: its partitions are offline, not mad
   const again = await third.connect()
   await assertAllThere(again)
   assert.equal((await produceTo(again, 'orders', batchOf(['more']), 1)).baseOffset, 1)
+})
+
+test('a coordinator whose partition is offline knows nothing, and does not say that nothing was committed', async (t) => {
+  const fs = memoryFileSystem()
+  const config = { ...CONFIG, 'offsets.topic.num.partitions': 2 }
+  const first = await brokerWithOrders(t, fs)
+  await first.broker.close()
+  const second = await startBroker(t, { fs, config })
+  const client = await second.connect()
+  await client.call(FindCoordinatorRequest, FindCoordinatorResponse, 3, { key: 'any' })
+  const directoryOf = (groupId: string): string | undefined =>
+    second.broker.logs.getLog('__consumer_offsets', coordinatorPartition(groupId, 2))?.directory
+  const groups = ['a', 'b']
+  assert.deepEqual(groups.map(directoryOf).sort(), ['/left/__consumer_offsets-0', '/right/__consumer_offsets-1'])
+  for (const groupId of groups) {
+    const partitions = [{ partitionIndex: 0, committedOffset: 5, committedMetadata: null }]
+    const body = { groupId, topics: [{ name: 'orders', partitions }] }
+    const { topics } = await client.call(OffsetCommitRequest, OffsetCommitResponse, 8, body)
+    assert.equal(topics[0].partitions[0].errorCode, NONE)
+  }
+  const isRight = groups.map((groupId) => directoryOf(groupId)?.startsWith('/right'))
+  await second.broker.close()
+  replaceByFile(fs)
+  const third = await startBroker(t, { fs, config })
+  const asker = await third.connect()
+  const fetched = async (groupId: string): Promise<number[]> => {
+    for (;;) {
+      const body = { groupId, topics: [{ name: 'orders', partitionIndexes: [0] }] }
+      const { errorCode, topics } = await asker.call(OffsetFetchRequest, OffsetFetchResponse, 7, body)
+      if (errorCode !== ErrorCode.COORDINATOR_LOAD_IN_PROGRESS)
+        return [errorCode, topics[0]?.partitions[0]?.committedOffset]
+    }
+  }
+  for (const [i, groupId] of groups.entries()) {
+    const [errorCode, offset] = await fetched(groupId)
+    if (isRight[i]) assert.equal(errorCode, ErrorCode.NOT_COORDINATOR)
+    else assert.deepEqual([errorCode, offset], [NONE, 5])
+  }
 })
 
 test('a directory that fails while the broker runs looks the same', async (t) => {

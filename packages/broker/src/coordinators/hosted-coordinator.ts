@@ -5,6 +5,7 @@ import {
   coordinatorPartition,
 } from '@ottla/coordinator'
 import { ErrorCode } from '@ottla/protocol'
+import type { Partition } from '../replica-manager/partition.ts'
 import type { TurnBudget } from '../server/turn-budget.ts'
 import type { TopicInfo, Topics } from '../topics/topics.ts'
 import { type CoordinatorHostDeps, PartitionsHost } from './coordinator-host.ts'
@@ -111,7 +112,7 @@ export class HostedCoordinator<M extends CoordinatorMachine> {
     for (const entry of loaders) {
       // Most are empty: those need not wait for the others.
       const partition = this.#deps.replicas.partition(topic.name, entry.index)
-      if (partition !== undefined && partition.log.writtenEndOffset === 0) entry.loader.finish(0)
+      if (partition !== undefined && isEmpty(partition)) entry.loader.finish(0)
       else waiting.push(entry)
     }
     this.#loading = this.#loading.then(async () => {
@@ -143,4 +144,9 @@ export class HostedCoordinator<M extends CoordinatorMachine> {
     this.#topicId = null
     this.runtime.unloadAll()
   }
+}
+
+/** Nothing was ever written: an offline log only looks like it, and may hold everything. */
+function isEmpty({ log }: Partition): boolean {
+  return log.offline === null && log.writtenEndOffset === 0
 }

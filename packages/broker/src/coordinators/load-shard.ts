@@ -17,6 +17,7 @@ export async function loadShard(
   turns: TurnBudget,
   isOver: () => boolean,
 ): Promise<boolean> {
+  if (partition.log.offline !== null) throw partition.log.offline
   const end = partition.highWatermark
   let offset = partition.log.logStartOffset
   let slices: Slices | null = null
