@@ -41,6 +41,14 @@ export interface TopicPlan {
 export const workloadNames = ['log', 'groups'] as const
 export type WorkloadName = (typeof workloadNames)[number]
 
+/** Programs over the client that we ship. */
+export interface ShippedClients {
+  readonly transformers: number
+  readonly followers: number
+  /** The consumer protocol, or an assignor of the classic one. */
+  readonly options: 'consumer' | 'range' | 'roundrobin' | 'cooperative-sticky'
+}
+
 /** What groups and transactions are made of in one run. */
 export interface GroupPlan {
   /** Subscribed to by the groups; nothing is written there, the members count by themselves. */
@@ -60,6 +68,7 @@ export interface GroupPlan {
   readonly initialDelayMs: number
   /** Everything is forced to the disk before it is acked. Without, the power is not cut. */
   readonly strict: boolean
+  readonly shipped: ShippedClients | null
 }
 
 /** What one seed is about; drawn from the seed alone. */
@@ -133,8 +142,16 @@ function drawGroupOptions(seed: number): SwarmOptions {
       transactionTimeoutMs: pick(1_500, 4_000),
       initialDelayMs: pick(0, 0, 300),
       strict,
+      shipped: drawShipped(new SeededRandom(seed).split('options/shipped')),
     },
   }
+}
+
+function drawShipped(random: SeededRandom): ShippedClients | null {
+  // They take more time than all the others together.
+  if (!random.chance(0.3)) return null
+  const options = (['consumer', 'range', 'roundrobin', 'cooperative-sticky'] as const)[random.below(4)]
+  return { transformers: 1 + random.below(2), followers: 1 + random.below(2), options }
 }
 
 function drawLogOptions(seed: number): SwarmOptions {
@@ -197,6 +214,7 @@ function describeGroups(options: SwarmOptions, plan: GroupPlan): string {
     ` classic=${plan.classicMembers.map((isStatic) => (isStatic ? 's' : 'd')).join('')} modern=${plan.modernMembers}` +
     ` transactional=${plan.transactionalClients}x${plan.transactionPartitions} readers=${plan.readers}` +
     ` internal=${plan.internalPartitions} session=${plan.sessionTimeoutMs}ms transaction=${plan.transactionTimeoutMs}ms` +
+    ` shipped=${plan.shipped === null ? 'none' : `${plan.shipped.transformers}t+${plan.shipped.followers}f,${plan.shipped.options}`}` +
     ` delay=${plan.initialDelayMs}ms flush=${plan.strict ? 'each' : 'lazy'} dirs=${options.directories}` +
     ` link=${options.linkDelayMs.join('..')}ms loss=${options.lossProbability} faults=${[...options.faults].join(',') || 'none'}`
   )

@@ -39,6 +39,7 @@ export const invariants = {
   T4: 'stable: the LSO moves on when no transaction is open',
   T6: 'fenced: after a new epoch was given nothing of an older one takes effect',
   T7: 'outside: a transactional write outside a transaction is refused',
+  T8: 'exactly-once: with consumed offsets in the transaction each input becomes one output',
   T9: 'offsets: what a transaction commits for a group is visible with it, not before',
   K1: 'position: a consumer never skips and never goes back by itself',
   C3: 'metadata: a topic that was created is there, one that was deleted is not, whatever was cut',
@@ -51,7 +52,7 @@ export const invariants = {
 
 /** Those that only one of the workloads puts to the test. */
 const ofGroups = /^(G|T)\d/
-const ofLogs = /^(L\d|P[123]|S\d|K1|C3|FS|WU)/
+const ofLogs = /^(L[135-9]|L10|P[123]|S\d|K1|C3|FS|WU)/
 
 export function invariantsOf(workload: WorkloadName): InvariantId[] {
   const others = workload === 'log' ? ofGroups : ofLogs

@@ -1,10 +1,8 @@
 import { ErrorCode, errorName, FetchRequest, FetchResponse, type MessageOf } from '@ottla/protocol'
 import { batch, ControlType, controlTypeOf, readBatches } from '@ottla/protocol/records'
 import type { SeededRandom, SimMachine } from '@ottla/runtime/sim'
-import type { TransactionLedger } from '../check/transaction-ledger.ts'
 import { Link } from '../client/link.ts'
 import type { World } from '../world.ts'
-import { TRANSACTION_TOPIC } from './transactional-client.ts'
 
 const READ_COMMITTED = 1
 const VERSION = 12
@@ -12,21 +10,33 @@ const TIMEOUT_MS = 3_000
 
 type Entry = MessageOf<typeof FetchResponse>['responses'][number]['partitions'][number]
 
-/** Reads every partition of the transactions' topic, only what is committed, as consumers filter it. */
+/** Gets every committed record. */
+export type CommittedRecords = (reader: string, partition: number, offset: number, value: Buffer) => void
+
+/** Reads every partition of a topic that transactions write to, only what is committed, as consumers filter it. */
 export class CommittedReader {
   readonly number: number
   private readonly world: World
-  private readonly ledger: TransactionLedger
+  private readonly topic: string
+  private readonly onRecord: CommittedRecords
   private readonly random: SeededRandom
   private readonly link: Link
   private readonly next: number[]
   /** LSO and HW as told last; -1 before. */
   private readonly ends: { stable: number; high: number }[]
 
-  constructor(world: World, machine: SimMachine, number: number, ledger: TransactionLedger, partitions: number) {
+  constructor(
+    world: World,
+    machine: SimMachine,
+    number: number,
+    topic: string,
+    partitions: number,
+    onRecord: CommittedRecords,
+  ) {
     this.world = world
     this.number = number
-    this.ledger = ledger
+    this.topic = topic
+    this.onRecord = onRecord
     this.random = world.random(`client/${number}`)
     this.next = Array.from({ length: partitions }, () => 0)
     this.ends = this.next.map(() => ({ stable: -1, high: -1 }))
@@ -55,7 +65,7 @@ export class CommittedReader {
   }
 
   get standing(): string {
-    return `c${this.number} ${this.ends.map(({ stable, high }, i) => `x0-${i} at ${this.next[i]}, LSO ${stable}, HW ${high}`).join(', ')}`
+    return `c${this.number} ${this.ends.map(({ stable, high }, i) => `${this.topic}-${i} at ${this.next[i]}, LSO ${stable}, HW ${high}`).join(', ')}`
   }
 
   private tick(): void {
@@ -76,7 +86,7 @@ export class CommittedReader {
       sessionEpoch: -1,
       topics: [
         {
-          topic: TRANSACTION_TOPIC,
+          topic: this.topic,
           partitions: from.map((fetchOffset, partition) => ({
             partition,
             fetchOffset,
@@ -99,7 +109,11 @@ export class CommittedReader {
     if (errorCode !== ErrorCode.NONE) {
       const passing = errorCode === ErrorCode.KAFKA_STORAGE_ERROR || errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
       if (!passing)
-        checks.fail('T4', `c${this.number} reads x0-${partition} from ${this.next[partition]}`, errorName(errorCode))
+        checks.fail(
+          'T4',
+          `c${this.number} reads ${this.topic}-${partition} from ${this.next[partition]}`,
+          errorName(errorCode),
+        )
       return
     }
     this.ends[partition] = { stable: entry.lastStableOffset, high: entry.highWatermark }
@@ -114,7 +128,7 @@ export class CommittedReader {
       if (lastOffset >= entry.lastStableOffset)
         checks.fail(
           'T4',
-          `the LSO of x0-${partition} is ${entry.lastStableOffset}`,
+          `the LSO of ${this.topic}-${partition} is ${entry.lastStableOffset}`,
           `c${this.number} gets the batch at ${baseOffset}`,
         )
       while (aborted.length > 0 && aborted[0].firstOffset <= lastOffset) skipping.add(aborted.shift()!.producerId)
@@ -126,8 +140,7 @@ export class CommittedReader {
         for (const { offset, value } of stored.records()) {
           if (offset < this.next[partition]) continue
           this.world.tally.delivered++
-          const record = { transaction: value!.readUInt32BE(0), index: value!.readUInt32BE(4) }
-          this.ledger.read(`c${this.number}`, partition, offset, record)
+          this.onRecord(`c${this.number}`, partition, offset, value!)
         }
       }
       this.next[partition] = lastOffset + 1

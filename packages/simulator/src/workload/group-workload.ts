@@ -8,13 +8,18 @@ import {
   MetadataResponse,
 } from '@ottla/protocol'
 import { GroupLedger } from '../check/group-ledger.ts'
+import { PipelineLedger } from '../check/pipeline-ledger.ts'
 import { TransactionLedger } from '../check/transaction-ledger.ts'
 import { Link } from '../client/link.ts'
 import { ClassicMember } from '../group/classic-member.ts'
 import { ModernMember } from '../group/modern-member.ts'
 import { OffsetObserver } from '../group/observer.ts'
 import { nameOf } from '../group/offsets.ts'
-import type { GroupPlan } from '../options.ts'
+import type { GroupPlan, ShippedClients } from '../options.ts'
+import { Feeder, INPUT_TOPIC } from '../shipped/feeder.ts'
+import { Follower } from '../shipped/follower.ts'
+import type { ShippedProcess } from '../shipped/shipped-process.ts'
+import { OUTPUT_TOPIC, Transformer } from '../shipped/transformer.ts'
 import { CommittedReader } from '../transaction/committed-reader.ts'
 import { TRANSACTION_TOPIC, TransactionalClient } from '../transaction/transactional-client.ts'
 import type { World } from '../world.ts'
@@ -24,6 +29,7 @@ const TIMEOUT_MS = 3_000
 const COMMITS_WANTED = 5
 const SETTLED_MAX_MS = 30_000
 const BOUNCE_MS = 100
+const PIPELINE_PARTITIONS = 2
 
 /** Members of two groups, transactional clients, readers of what they commit, and somebody who asks for offsets. */
 export class GroupWorkload implements Workload {
@@ -36,6 +42,9 @@ export class GroupWorkload implements Workload {
   private clients: TransactionalClient[] = []
   private readers: CommittedReader[] = []
   private observer: OffsetObserver | null = null
+  private feeder: Feeder | null = null
+  private readonly programs: ShippedProcess[] = []
+  private readonly pipeline: PipelineLedger
   private readonly classicLedger: GroupLedger
   private readonly modernLedger: GroupLedger
   private coordinators = 0
@@ -46,6 +55,7 @@ export class GroupWorkload implements Workload {
     this.world = world
     this.plan = plan
     this.transactions = new TransactionLedger(world.checks)
+    this.pipeline = new PipelineLedger(world.checks)
     const names = plan.topics.flatMap(({ name, partitions }) =>
       Array.from({ length: partitions }, (_, index) => nameOf(name, index)),
     )
@@ -72,7 +82,11 @@ export class GroupWorkload implements Workload {
   }
 
   private createTopics(link: Link): void {
-    const topics = [...this.plan.topics, { name: TRANSACTION_TOPIC, partitions: this.plan.transactionPartitions }]
+    const topics = [
+      ...this.plan.topics,
+      { name: TRANSACTION_TOPIC, partitions: this.plan.transactionPartitions },
+      ...[INPUT_TOPIC, OUTPUT_TOPIC].map((name) => ({ name, partitions: PIPELINE_PARTITIONS })),
+    ]
     const body = {
       topics: topics.map(({ name, partitions }) => ({ name, numPartitions: partitions, replicationFactor: 1 })),
       timeoutMs: TIMEOUT_MS,
@@ -131,13 +145,55 @@ export class GroupWorkload implements Workload {
     })
     this.readers = make(
       plan.readers,
-      (machine, number) => new CommittedReader(world, machine, number, this.transactions, plan.transactionPartitions),
+      (machine, number) =>
+        new CommittedReader(
+          world,
+          machine,
+          number,
+          TRANSACTION_TOPIC,
+          plan.transactionPartitions,
+          (reader, partition, offset, value) =>
+            this.transactions.read(reader, partition, offset, {
+              transaction: value.readUInt32BE(0),
+              index: value.readUInt32BE(4),
+            }),
+        ),
     )
     ;[this.observer] = make(1, (machine, number) => new OffsetObserver(world, machine, number, ledgers))
+    if (plan.shipped !== null) names.push(...this.startShipped(plan.shipped, names.length))
     return names
   }
 
-  begin(): void {}
+  /** Programs over the client that we ship. */
+  private startShipped({ transformers, followers, options }: ShippedClients, before: number): string[] {
+    const { world, plan } = this
+    const names: string[] = []
+    const next = (): [ReturnType<typeof world.simulation.addMachine>, number] => {
+      const number = before + names.push(`c${before + names.length + 1}`)
+      return [world.simulation.addMachine(`c${number}`), number]
+    }
+    const shipped = { membership: ({ sessionTimeoutMs }: GroupPlan) => membershipOf(options, sessionTimeoutMs) }
+    this.feeder = new Feeder(world, ...next(), this.pipeline)
+    this.feeder.start()
+    for (let i = 0; i < transformers; i++) this.programs.push(new Transformer(world, ...next(), plan, shipped))
+    for (let i = 0; i < followers; i++) this.programs.push(new Follower(world, ...next(), plan, shipped, this.pipeline))
+    for (const program of this.programs) program.start()
+    const [machine, number] = next()
+    const outputs = new CommittedReader(
+      world,
+      machine,
+      number,
+      OUTPUT_TOPIC,
+      PIPELINE_PARTITIONS,
+      (reader, partition, offset, value) => this.pipeline.output(String(value), `${partition}@${offset}`, reader),
+    )
+    this.readers.push(outputs)
+    return names
+  }
+
+  begin(): void {
+    for (const program of this.programs) program.haunt()
+  }
 
   // ---- what must come true
 
@@ -218,6 +274,15 @@ export class GroupWorkload implements Workload {
       standing: this.standing,
     },
     {
+      what: 'every input has become one output, and was worked on',
+      maxMs: SETTLED_MAX_MS,
+      start: () => {
+        if (this.feeder !== null) this.feeder.stopped = true
+      },
+      reached: () => this.feeder === null || (this.feeder.idle && this.pipeline.isComplete),
+      standing: () => this.pipeline.standing,
+    },
+    {
       what: 'no transaction is open, and everything was read',
       maxMs: SETTLED_MAX_MS,
       start: () => {
@@ -258,6 +323,19 @@ export class GroupWorkload implements Workload {
   private isIdle(client: ClassicMember | ModernMember | TransactionalClient): boolean {
     return !(client instanceof TransactionalClient) && client.owned.length === 0
   }
+}
+
+function membershipOf(options: ShippedClients['options'], sessionTimeoutMs: number) {
+  const maxPollIntervalMs = 10_000
+  return options === 'consumer'
+    ? { groupProtocol: 'consumer' as const, maxPollIntervalMs }
+    : {
+        groupProtocol: 'classic' as const,
+        assignors: [options],
+        sessionTimeoutMs,
+        heartbeatIntervalMs: Math.floor(sessionTimeoutMs / 4),
+        maxPollIntervalMs,
+      }
 }
 
 function hasAll(members: readonly { readonly owned: readonly string[] }[], ledger: GroupLedger): boolean {
