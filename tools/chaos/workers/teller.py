@@ -23,6 +23,9 @@ from chaos_worker import (
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 ABORTED_SHARE = 0.15
+# Of transactions, so many stay open for a while with everything written, so that readers come across them.
+SLOW_SHARE = 0.2
+SLOW_S = 0.4
 GATHER_MAX = 12
 END_TIMEOUT_S = 30
 
@@ -109,6 +112,9 @@ class Teller:
         try:
             self.producer.begin_transaction()
             self.write(txn, messages, abort)
+            if random.random() < SLOW_SHARE:
+                self.producer.flush(END_TIMEOUT_S)
+                time.sleep(random.random() * SLOW_S)
             offsets = [TopicPartition(topic, partition, offset) for partition, offset in following.items()]
             self.t0 = now()
             self.producer.send_offsets_to_transaction(offsets, metadata, END_TIMEOUT_S)

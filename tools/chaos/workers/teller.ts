@@ -8,6 +8,9 @@ import { config, ending, membershipOf, pause, random, sessionName, tell, tellTro
 
 const { topic, ledger, group, partitions, bootstrap, transactionTimeoutMs } = config
 const ABORTED_SHARE = 0.15
+/** Of transactions, so many stay open for a while with everything written, so that readers come across them. */
+const SLOW_SHARE = 0.2
+const SLOW_MS = 400
 const members = new Set<{ close(): Promise<void> }>()
 let transactions = 0
 
@@ -32,15 +35,15 @@ function legsOf(batch: ConsumerBatch): Leg[] {
   })
 }
 
-function write(transaction: Transaction, txn: string, legs: readonly Leg[], abort: boolean): void {
+function write(transaction: Transaction, txn: string, legs: readonly Leg[], abort: boolean): Promise<unknown>[] {
   const byPartition = Map.groupBy(legs, partitionOf)
-  for (const leg of legs) {
+  return legs.map((leg) => {
     const partition = partitionOf(leg)
     const here = byPartition.get(partition)!.length
     const { request, account, amount } = leg
     const value = JSON.stringify([txn, request, account, amount, here, legs.length, abort ? 1 : 0])
-    void transaction.send(ledger, { partition, value })
-  }
+    return transaction.send(ledger, { partition, value })
+  })
 }
 
 /** One client, from its begin until it cannot go on. */
@@ -84,7 +87,11 @@ async function session(number: number): Promise<void> {
       }
       try {
         await producer.transaction(async (transaction) => {
-          write(transaction, txn, legsOf(batch), abort)
+          const sends = write(transaction, txn, legsOf(batch), abort)
+          if (random.chance(SLOW_SHARE)) {
+            await Promise.all(sends)
+            await pause(random.float() * SLOW_MS)
+          }
           t0 = monotonicMs()
           await transaction.sendOffsets(consumer)
           if (abort) throw new Regret()

@@ -7,7 +7,7 @@ import { monotonicMs, type Place, type Seen } from '../events.ts'
 import { config, ending, pause, tell, tellTrouble } from './worker.ts'
 
 const { topic, groups, partitions, bootstrap } = config
-const VIEW_INTERVAL_MS = 400
+const VIEW_INTERVAL_MS = 150
 const OFFSETS_INTERVAL_MS = 200
 const WHOLE_EVERY = 10
 
