@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Running, run } from '../packed/processes.ts'
@@ -10,6 +10,9 @@ const COMMAND_TIMEOUT_MS = 30_000
 
 /** Where the broker of the pages is: Kafka's usual port. */
 const PAGES_ADDRESS = 'localhost:9092'
+/** What `npx` comes to for what is installed, without the second that it takes to find out. */
+const QUICK_NPX = '#!/bin/sh\nname=$1\nshift\nexec "node_modules/.bin/$name" "$@"\n'
+
 /** What talks to a broker: commands of ours, and the examples. */
 const TALKS_TO_BROKER = /\bottla (?:topic|produce|consume|config|cluster|bench)\b|\bexamples\//
 
@@ -20,6 +23,7 @@ const TALKS_TO_BROKER = /\bottla (?:topic|produce|consume|config|cluster|bench)\
 export class CheckoutLike {
   readonly folder: string
   private readonly env: NodeJS.ProcessEnv = { ...process.env }
+  private readonly programs: string
   private broker: { readonly running: Running; readonly bootstrap: string; readonly pid: number } | null = null
 
   constructor() {
@@ -29,6 +33,9 @@ export class CheckoutLike {
     for (const name of readdirSync(root)) {
       if (!NOT_LINKED.has(name)) symlinkSync(join(root, name), join(this.folder, name))
     }
+    this.programs = mkdtempSync(join(tmpdir(), 'ottla-docs-programs-'))
+    mkdirSync(join(this.programs, 'quick'))
+    writeFileSync(join(this.programs, 'quick/npx'), QUICK_NPX, { mode: 0o755 })
   }
 
   /**
@@ -43,6 +50,8 @@ export class CheckoutLike {
     const env = { ...this.env, OTTLA_BOOTSTRAP: bootstrap }
     const options = { cwd: this.folder, env, timeoutMs: COMMAND_TIMEOUT_MS }
     const { stdout } = await run('sh', ['-c', command.replaceAll(PAGES_ADDRESS, bootstrap)], options)
+    // One of a page is found by the real one.
+    if (/\bnpx\b/.test(command)) this.env.PATH = `${join(this.programs, 'quick')}:${process.env.PATH}`
     return stdout
   }
 
@@ -80,6 +89,7 @@ export class CheckoutLike {
       await this.stop()
     } finally {
       rmSync(this.folder, { recursive: true, force: true })
+      rmSync(this.programs, { recursive: true, force: true })
     }
   }
 }

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-export const bin = fileURLToPath(new URL('../../bin/ottla.js', import.meta.url))
+/** The sources, or what `npm test` has made of them. */
+export const bin = process.env.OTTLA_TEST_CLI ?? fileURLToPath(new URL('../../bin/ottla.js', import.meta.url))
 
 export interface Ended {
   readonly stdout: string
