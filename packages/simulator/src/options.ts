@@ -121,6 +121,7 @@ function drawGroupOptions(seed: number): SwarmOptions {
     ...base,
     workload: 'groups',
     faults,
+    safetyMs: pick(4_000, 6_000, 10_000),
     topics: [],
     churn: false,
     codecs: ['none'],
@@ -149,7 +150,7 @@ function drawGroupOptions(seed: number): SwarmOptions {
 
 function drawShipped(random: SeededRandom): ShippedClients | null {
   // They take more time than all the others together.
-  if (!random.chance(0.3)) return null
+  if (!random.chance(0.2)) return null
   const options = (['consumer', 'range', 'roundrobin', 'cooperative-sticky'] as const)[random.below(4)]
   return { transformers: 1 + random.below(2), followers: 1 + random.below(2), options }
 }

@@ -401,7 +401,8 @@ export class SimSocket implements Socket {
   #close(error: Error | null): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
-    this.connection.decided()
+    // Where the server goes and nothing of that arrives, the client still waits, for as long as it has patience.
+    if (this === this.connection.client) this.connection.decided()
     this.#pending.length = 0
     this.#pendingBytes = 0
     this.#received.length = 0

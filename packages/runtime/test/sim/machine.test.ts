@@ -208,6 +208,30 @@ test('a black hole leaves both sides half-open', async () => {
   assert.deepEqual(log, ['close null'])
 })
 
+test('who waits for a connection in a black hole gives up in time, though the server is killed meanwhile', async () => {
+  const link = { delayMs: [10, 10] as const, cutProbability: 0, mergeProbability: 0 }
+  const simulation = new Simulation({ seed: 1, link })
+  const server = simulation.addMachine('server')
+  const client = simulation.addMachine('client').start()
+  await echoServer(server.start(), 'server')
+  const log: string[] = []
+  client.net.connect(
+    { host: 'server', port: 9092, connectTimeoutMs: 500 },
+    {
+      onConnect: () => log.push('connected'),
+      onData: () => {},
+      onClose: (error) => log.push(`close ${(error as NodeJS.ErrnoException | null)?.code ?? null}`),
+    },
+  )
+  const pass = (ms: number) => simulation.scheduler.run({ untilMs: simulation.scheduler.nowMs + ms })
+  // The server has accepted, and its word is on the way.
+  await pass(15)
+  for (const connection of simulation.network.connections()) connection.blackHole()
+  server.kill()
+  await pass(1_000)
+  assert.deepEqual(log, ['close ETIMEDOUT'])
+})
+
 test('unknown names, foreign addresses and taken ports are refused', async () => {
   const { simulation, client } = await pair()
   client.kill()

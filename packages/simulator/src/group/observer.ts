@@ -48,6 +48,10 @@ export class OffsetObserver {
     return this.answers >= this.ledgers.length
   }
 
+  get standing(): string {
+    return `c${this.number} has ${this.answers} of ${this.ledgers.length} answers`
+  }
+
   private pick(): GroupLedger {
     return this.ledgers[this.wanted > 0 ? this.answers % this.ledgers.length : this.random.below(this.ledgers.length)]
   }
@@ -64,6 +68,10 @@ export class OffsetObserver {
       names.map((name) => [name, ledger.offsets.get(name)!.floor(requireStable)]),
     )
     fetchOffsets(this.link, ledger.groupId, 7 + this.random.below(3), names, requireStable, (answer) => {
+      if (this.world.tracing)
+        this.world.say(
+          `c${this.number} is told of ${ledger.groupId}: ${typeof answer === 'object' ? JSON.stringify([...(answer ?? [])]) : errorName(answer)}`,
+        )
       if (answer === null) return
       if (typeof answer === 'number') {
         if (!isPassing(answer) && !(requireStable && answer === UNSTABLE_OFFSET_COMMIT))

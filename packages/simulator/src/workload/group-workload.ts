@@ -215,7 +215,9 @@ export class GroupWorkload implements Workload {
   }
 
   private readonly standing = (): string =>
-    [...this.classic, ...this.modern, ...this.clients, ...this.readers].map(({ standing }) => standing).join('; ')
+    [...this.classic, ...this.modern, ...this.clients, ...this.readers, this.observer]
+      .map((client) => client?.standing ?? '')
+      .join('; ')
 
   readonly goals: readonly Goal[] = [
     {
