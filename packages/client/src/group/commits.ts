@@ -57,6 +57,7 @@ export class Commits {
   readonly #waiting = new Set<Promise<void>>()
   #timer: TimerHandle | undefined
   #isDue = false
+  #isClosed = false
 
   constructor(
     cluster: Cluster,
@@ -100,7 +101,7 @@ export class Commits {
 
   schedule(): void {
     const { autoCommit, autoCommitIntervalMs } = this.#settings
-    if (!autoCommit) return
+    if (!autoCommit || this.#isClosed) return
     const { timers } = this.#cluster.deps
     this.#isDue = false
     timers.clearTimer(this.#timer)
@@ -140,6 +141,7 @@ export class Commits {
   }
 
   close(): void {
+    this.#isClosed = true
     this.#cluster.deps.timers.clearTimer(this.#timer)
   }
 
@@ -236,9 +238,10 @@ export class Commits {
   }
 
   #committed(offsets: readonly GroupOffset[]): void {
+    const byPlace = new Map(offsets.map((one) => [`${one.partition} ${one.topic}`, one.offset]))
     for (const [{ topic, partition }, progress] of this.#progress) {
-      const found = offsets.find((offset) => offset.topic === topic && offset.partition === partition)
-      if (found !== undefined) progress.committed = found.offset
+      const offset = byPlace.get(`${partition} ${topic}`)
+      if (offset !== undefined) progress.committed = offset
     }
   }
 

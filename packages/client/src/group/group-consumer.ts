@@ -168,10 +168,10 @@ export class GroupConsumer implements AsyncIterable<ConsumerRecord>, AsyncDispos
   async #next() {
     if (this.#isReading) throw new KafkaError('INVALID_STATE', 'somebody reads from this consumer already')
     this.#isReading = true
-    this.#pollWatch.start()
     try {
       for (;;) {
         if (this.#ending.signal.aborted) return null
+        this.#pollWatch.start()
         if (this.#mustLookUp) await this.#lookUp()
         const taken = this.#queue.take()
         if (taken !== null) return taken

@@ -1,9 +1,11 @@
 /** Members whose broker fails them, or puts them out. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { GroupConsumer } from '@ottla/client'
+import { type GroupConsumer, Kafka } from '@ottla/client'
 import { ErrorCode, errorName } from '@ottla/protocol'
-import { consumerOf, type GroupProtocol, numbers, PROTOCOLS, setUp, TOPIC } from '../support/group-bench.ts'
+import type { Timers } from '@ottla/runtime'
+import { nodeRuntime } from '@ottla/runtime/node'
+import { consumerOf, fast, type GroupProtocol, numbers, PROTOCOLS, setUp, TOPIC } from '../support/group-bench.ts'
 
 const PLACE = { topic: TOPIC, partition: 0 }
 /** The broker knows the member whose name it was made to deny until its session is over. */
@@ -19,6 +21,31 @@ async function valuesOf(iterator: AsyncIterator<{ readonly value: Buffer | null 
   const values: string[] = []
   for (let i = 0; i < count; i++) values.push(String((await iterator.next()).value?.value))
   return values
+}
+
+/** Knows which timers have been set, and have neither gone off nor been cleared. */
+function countingTimers(timers: Timers): Timers & { readonly live: Map<unknown, number> } {
+  const live = new Map<unknown, number>()
+  return {
+    live,
+    setTimer(fn, delayMs, options) {
+      const handle = timers.setTimer(
+        () => {
+          live.delete(handle)
+          fn()
+        },
+        delayMs,
+        options,
+      )
+      live.set(handle, delayMs)
+      return handle
+    },
+    clearTimer(handle) {
+      live.delete(handle)
+      timers.clearTimer(handle)
+    },
+    immediate: (fn) => timers.immediate(fn),
+  }
 }
 
 const committedOf = async (consumer: GroupConsumer): Promise<number | undefined> =>
@@ -66,6 +93,23 @@ for (const groupProtocol of PROTOCOLS) {
     await bench.broker.kill()
     await consumer.close({ timeoutMs: 50 })
     await bench.broker.restart()
+  })
+
+  test(`${groupProtocol}: closed while a record is worked on, it ends the loop and leaves no timer behind`, async (t) => {
+    const bench = await setUp(t)
+    await bench.produce(2)
+    const runtime = nodeRuntime()
+    const timers = countingTimers(runtime.timers)
+    const kafka = new Kafka({ bootstrap: bench.bootstrap }, { ...runtime, timers })
+    const consumer = kafka.consumer({ group: 'g', topics: [TOPIC], from: 'earliest', ...fast(groupProtocol) })
+    let count = 0
+    for await (const _record of consumer) {
+      count += 1
+      await consumer.close()
+    }
+    assert.equal(count, 1)
+    await kafka.close()
+    assert.deepEqual([...timers.live.values()], [], 'each with the ms it was set for')
   })
 
   test(`${groupProtocol}: who leaves says so again when that was cut off`, async (t) => {
