@@ -1,6 +1,8 @@
 /** A broker of our own, and consumers of one group. */
 import type { TestContext } from 'node:test'
 import { type GroupConsumer, type GroupConsumerOptions, Kafka } from '@ottla/client'
+import type { Network, Socket } from '@ottla/runtime'
+import { nodeRuntime } from '@ottla/runtime/node'
 import { startBroker, type TestBroker } from 'ottla'
 
 export const TOPIC = 'orders'
@@ -12,6 +14,8 @@ export interface Bench {
   readonly broker: TestBroker
   readonly bootstrap: string
   client(): Kafka
+  /** One whose process dies: from then on it is cut off, without a word to anybody. */
+  mortal(): { readonly kafka: Kafka; die(): void }
   /** Values `0`, `1` and so on, in turn into each partition. */
   produce(count: number): Promise<void>
 }
@@ -25,8 +29,8 @@ const CONFIG = {
   'group.consumer.session.timeout.ms': 6000,
 }
 
-export async function setUp(t: TestContext, partitions = 1): Promise<Bench> {
-  const broker = await startBroker({ topics: { [TOPIC]: { partitions } }, config: CONFIG })
+export async function setUp(t: TestContext, partitions = 1, config: Record<string, number> = {}): Promise<Bench> {
+  const broker = await startBroker({ topics: { [TOPIC]: { partitions } }, config: { ...CONFIG, ...config } })
   const kafkas: Kafka[] = []
   t.after(async () => {
     await Promise.all(kafkas.map((kafka) => kafka.close()))
@@ -37,11 +41,33 @@ export async function setUp(t: TestContext, partitions = 1): Promise<Bench> {
     kafkas.push(kafka)
     return kafka
   }
+  const mortal = (): { kafka: Kafka; die(): void } => {
+    const runtime = nodeRuntime()
+    const sockets = new Set<Socket>()
+    let port: number | null = null
+    const net: Network = {
+      ...runtime.net,
+      connect(options, handlers) {
+        const socket = runtime.net.connect({ ...options, port: port ?? options.port }, handlers)
+        sockets.add(socket)
+        return socket
+      },
+    }
+    const kafka = new Kafka({ bootstrap: broker.bootstrap }, { ...runtime, net })
+    kafkas.push(kafka)
+    const die = (): void => {
+      // Where nobody listens.
+      port = 1
+      for (const socket of sockets) socket.destroy()
+    }
+    return { kafka, die }
+  }
   let next = 0
   return {
     broker,
     bootstrap: broker.bootstrap,
     client,
+    mortal,
     async produce(count) {
       const producer = client().producer()
       for (let i = 0; i < count; i++, next++)
@@ -59,7 +85,7 @@ export function fast(groupProtocol: GroupProtocol = 'classic') {
   return groupProtocol === 'classic' ? FAST : { groupProtocol, ...FETCH }
 }
 
-export function consumerOf(bench: Bench, options: Partial<GroupConsumerOptions> = {}): GroupConsumer {
+export function consumerOf(bench: Pick<Bench, 'client'>, options: Partial<GroupConsumerOptions> = {}): GroupConsumer {
   const topics = options.pattern === undefined ? [TOPIC] : undefined
   return bench.client().consumer({ group: 'g', topics, from: 'earliest', ...fast(options.groupProtocol), ...options })
 }
