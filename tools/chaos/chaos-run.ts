@@ -136,7 +136,10 @@ export class ChaosRun {
   }
 
   #on({ by, event }: Told): void {
-    writeSync(this.#evidence, `${JSON.stringify({ by, ...event })}\n`)
+    // A view from the begin repeats what others have told already.
+    const isWhole = event.e === 'view' && event.from.every((offset) => offset === 0)
+    const line = isWhole ? { ...event, records: event.records.length } : event
+    writeSync(this.#evidence, `${JSON.stringify({ by, ...line })}\n`)
     const groups = this.#groups
     if (event.e === 'ack') (event.topic === NUMBERS ? this.#numbers : this.#requests).onAck(event)
     else if (event.e === 'assign') groups.onAssign(by, event)

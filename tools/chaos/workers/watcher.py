@@ -7,7 +7,9 @@ from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 VIEW_INTERVAL_S = 0.5
-WHOLE_EVERY = 10
+WHOLE_INTERVAL_S = 2
+# Reading from the begin takes longer and longer: of the time at most one in so many parts.
+WHOLE_SHARE = 10
 
 topic, partitions = config["topic"], range(config["partitions"])
 consumer = Consumer(
@@ -64,11 +66,14 @@ def view(start):
 none = [0 for _ in partitions]
 ends = none
 tell(e="ready")
-number = 0
+whole_from = time.monotonic()
 while not is_ending():
-    number += 1
+    began = time.monotonic()
+    is_whole = began >= whole_from
     try:
-        ends = view(none if number % WHOLE_EVERY == 0 else ends)
+        ends = view(none if is_whole else ends)
+        if is_whole:
+            whole_from = time.monotonic() + max(WHOLE_INTERVAL_S, WHOLE_SHARE * (time.monotonic() - began))
     except KafkaException as error:
         tell_trouble("view", error)
     time.sleep(VIEW_INTERVAL_S)

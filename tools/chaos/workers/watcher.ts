@@ -8,8 +8,10 @@ import { config, ending, pause, tell, tellTrouble } from './worker.ts'
 
 const { topic, groups, partitions, bootstrap } = config
 const VIEW_INTERVAL_MS = 150
+const WHOLE_INTERVAL_MS = 2000
 const OFFSETS_INTERVAL_MS = 200
-const WHOLE_EVERY = 10
+/** Reading from the begin takes longer and longer: of the time at most one in so many parts. */
+const WHOLE_SHARE = 10
 
 await using kafka = new Kafka({ bootstrap, clientId: config.name, apiTimeoutMs: 10_000 })
 const all = Array.from({ length: partitions }, (_, partition) => partition)
@@ -41,9 +43,13 @@ async function view(from: readonly number[]): Promise<readonly number[]> {
 
 async function views(): Promise<void> {
   let ends: readonly number[] = all.map(() => 0)
-  for (let number = 1; !ending.signal.aborted; number++) {
+  let wholeFromMs = monotonicMs()
+  while (!ending.signal.aborted) {
+    const beganMs = monotonicMs()
+    const isWhole = beganMs >= wholeFromMs
     try {
-      ends = await view(number % WHOLE_EVERY === 0 ? all.map(() => 0) : ends)
+      ends = await view(isWhole ? all.map(() => 0) : ends)
+      if (isWhole) wholeFromMs = monotonicMs() + Math.max(WHOLE_INTERVAL_MS, WHOLE_SHARE * (monotonicMs() - beganMs))
     } catch (error) {
       tellTrouble('view', error)
     }
