@@ -20,7 +20,7 @@ def produce(bootstrap, topic, producers, records, seconds):
     batch = [{"value": VALUE} for _ in range(records)]
     open_ = []
     for index in range(producers):
-        producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": f"{topic}-{index}", "linger.ms": 0})
+        producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": f"{topic}-{index}"})
         producer.init_transactions()
         open_.append(producer)
     counts = [0] * producers
