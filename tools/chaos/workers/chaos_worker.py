@@ -101,3 +101,31 @@ def committed_places(consumer, partitions):
         except KafkaException as error:
             tell_trouble("committed", error)
     return []
+
+
+class Starts:
+    """
+    Where the partitions of a member begin. Getting a partition again, librdkafka may deliver what it has had of it since the
+    first time: those messages end before the begin, and are left out. When they lead up to it, the broker has sent them.
+    """
+
+    def __init__(self):
+        self.starts = {}
+        self.stale = {}
+
+    def given(self, places):
+        for partition, offset in places:
+            self.starts[partition] = max(0, offset)
+            self.stale.pop(partition, None)
+
+    def is_stale(self, message):
+        partition, offset = message.partition(), message.offset()
+        start = self.starts.get(partition, 0)
+        if offset < start:
+            if partition not in self.stale:
+                tell(e="trouble", t=now(), what="poll", code="STALE")
+            self.stale[partition] = offset + 1
+            return True
+        if self.stale.pop(partition, None) == start:
+            raise RuntimeError(f"{message.topic()}-{partition} was read again up to {start}, which is committed")
+        return False

@@ -1,6 +1,6 @@
 """A member of the group that reads the numbers and commits by hand."""
 
-from chaos_worker import committed_places, common, config, generation_of, is_ending, membership, now, tell, tell_trouble
+from chaos_worker import Starts, committed_places, common, config, generation_of, is_ending, membership, now, tell, tell_trouble
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 COMMIT_INTERVAL_MS = 250
@@ -11,6 +11,7 @@ generation = -1
 # By partition: offset of the first, and the values; and where the reader stands.
 gathered = {}
 positions = {}
+starts = Starts()
 
 
 def on_assign(consumer, partitions):
@@ -18,6 +19,7 @@ def on_assign(consumer, partitions):
     generation = generation_of(consumer)
     t = now()
     places = committed_places(consumer, partitions)
+    starts.given(places)
     tell(e="assign", t=t, group=group, generation=generation, places=places)
 
 
@@ -35,6 +37,8 @@ def tell_gathered():
 
 
 def gather(message):
+    if starts.is_stale(message):
+        return
     start, values = gathered.setdefault(message.partition(), (message.offset(), []))
     if message.offset() != start + len(values):
         tell_gathered()

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 
 from chaos_worker import (
+    Starts,
     committed_places,
     common,
     config,
@@ -38,6 +39,7 @@ class Teller:
         self.number = number
         # Messages that no transaction has yet.
         self.taken = []
+        self.starts = Starts()
         self.producer = Producer(
             common(
                 **{
@@ -59,6 +61,7 @@ class Teller:
         generation = generation_of(consumer)
         t = now()
         places = committed_places(consumer, given)
+        self.starts.given(places)
         tell(e="assign", t=t, group=group, generation=generation, places=places)
 
     def on_revoke(self, _consumer, given):
@@ -74,7 +77,7 @@ class Teller:
                 continue
             if message.error() is not None:
                 tell_trouble("poll", KafkaException(message.error()))
-            else:
+            elif not self.starts.is_stale(message):
                 self.taken.append(message)
 
     def rewind(self, messages):

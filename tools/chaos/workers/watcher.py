@@ -34,6 +34,9 @@ def stable_ends():
     ends = [0 for _ in partitions]
     for place, future in told.items():
         ends[place.partition] = future.result().offset
+        # librdkafka's own mark for no answer, which comes without an error when the broker goes away meanwhile.
+        if ends[place.partition] < 0:
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
     return ends
 
 
