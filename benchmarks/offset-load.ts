@@ -10,7 +10,7 @@ import {
   OffsetFetchRequest,
   OffsetFetchResponse,
 } from '@ottla/protocol'
-import { RawClient } from '../packages/broker/test/support/raw-client.ts'
+import { RawClient } from '@ottla/testkit'
 
 /** Groups that commit for every partition of one topic, each another offset. */
 export interface OffsetLoad {

@@ -183,7 +183,7 @@ export class Broker {
     const brokers = (): number => 1
     const coordinating = { clock, timers, replicas, logger, topics, turns, config: live, brokers }
     const producerIds = new ProducerIds(() => metadata.reserveProducerIds())
-    this.groups = new Groups({ ...coordinating, secureRandom })
+    this.groups = new Groups({ ...coordinating, secureRandom, groupConfigs: () => metadata.groupConfigs() })
     this.transactions = new Transactions({
       ...coordinating,
       markerOwner: this.groups.markerOwner,
@@ -216,6 +216,11 @@ export class Broker {
           })
           altering = done.catch(() => undefined)
           return done
+        },
+        groupConfigs: () => metadata.groupConfigs(),
+        setGroupConfigs: (groupId, alter) => {
+          const known = metadata.groupConfigs().get(groupId) ?? new Map()
+          return alterEntries(known, alter, (update) => metadata.setGroupConfigs(groupId, update))
         },
       },
       groups: this.groups.coordinator,

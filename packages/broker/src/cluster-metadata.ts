@@ -80,6 +80,17 @@ export class ClusterMetadata {
     return outcomeOf(await this.registry.setBrokerConfigs(entity, update))
   }
 
+  groupConfigs(): ReadonlyMap<string, ReadonlyMap<string, string>> {
+    return this.registry.image.groupConfigs
+  }
+
+  async setGroupConfigs(
+    groupId: string,
+    update: (current: ReadonlyMap<string, string>) => ReadonlyMap<string, string>,
+  ): Promise<ItemOutcome> {
+    return outcomeOf(await this.registry.setGroupConfigs(groupId, update))
+  }
+
   /** `null` when the store cannot say now. */
   async reserveProducerIds(): Promise<ProducerIdBlock | null> {
     const block = await this.registry.allocateProducerIdBlock()

@@ -4,6 +4,7 @@ import { type TestContext, test } from 'node:test'
 import { DescribeProducersRequest, DescribeProducersResponse } from '@ottla/protocol'
 import { RecordBatchBuilder, readBatches } from '@ottla/protocol/records'
 import { memoryFileSystem } from '@ottla/runtime/node'
+import type { RawClient } from '@ottla/testkit'
 import { createTopic, produceTo } from './support/admin.ts'
 import { batchOf } from './support/batches.ts'
 import {
@@ -16,7 +17,6 @@ import {
   turns,
 } from './support/effects.ts'
 import { ManualTime } from './support/manual-time.ts'
-import type { RawClient } from './support/raw-client.ts'
 import { startBroker } from './support/start.ts'
 
 type Config = Readonly<Record<string, string | number | boolean>>

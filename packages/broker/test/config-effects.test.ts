@@ -16,10 +16,10 @@ import {
 import { batch, Codec, compress, crc32c, levelsOf } from '@ottla/protocol/records'
 import type { ListenOptions, Network } from '@ottla/runtime'
 import { memoryFileSystem, nodeNetwork } from '@ottla/runtime/node'
+import { RawClient } from '@ottla/testkit'
 import { createTopic, produceTo } from './support/admin.ts'
 import { batchOf } from './support/batches.ts'
 import { alterConfig, BROKER_RESOURCE, readText, storedBatches, TOPIC_RESOURCE } from './support/effects.ts'
-import { RawClient } from './support/raw-client.ts'
 import { startBroker } from './support/start.ts'
 
 test('node.id, or broker.id: who the broker is, to clients and in its folder', async (t) => {

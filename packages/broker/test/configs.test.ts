@@ -12,13 +12,14 @@ import {
   ListConfigResourcesResponse,
 } from '@ottla/protocol'
 import { memoryFileSystem } from '@ottla/runtime/node'
+import type { RawClient } from '@ottla/testkit'
 import { createTopic, produceTo, versions } from './support/admin.ts'
 import { batchOf } from './support/batches.ts'
-import type { RawClient } from './support/raw-client.ts'
 import { startBroker } from './support/start.ts'
 
 const TOPIC = 2
 const BROKER = 4
+const GROUP = 32
 const SET = 0
 const DELETE = 1
 const APPEND = 2
@@ -231,6 +232,43 @@ test('a dynamic setting of the broker takes effect at once and after a restart; 
   await first.broker.close()
   const again = await (await startBroker(t, { fs })).connect()
   assert.equal((await produceTo(again, 'orders', big())).errorCode, ErrorCode.MESSAGE_TOO_LARGE)
+})
+
+test('settings of a group lie within the bounds of the broker, and are there after a restart', async (t) => {
+  const fs = memoryFileSystem()
+  const config = { 'group.consumer.max.session.timeout.ms': 50_000 }
+  const first = await startBroker(t, { fs, config })
+  const client = await first.connect()
+  const session = 'consumer.session.timeout.ms'
+  const heartbeat = 'consumer.heartbeat.interval.ms'
+  assert.deepEqual(await settingOf(client, GROUP, 'app', session), ['45000', 5])
+  assert.equal(await alter(client, GROUP, 'app', [session, SET, '48000']), ErrorCode.NONE)
+  assert.deepEqual(await settingOf(client, GROUP, 'app', session), ['48000', 8])
+  assert.deepEqual(await settingOf(client, GROUP, 'other', session), ['45000', 5])
+  for (const [name, value] of [
+    [session, '50001'],
+    [session, '44999'],
+    [session, 'long'],
+    [heartbeat, '4999'],
+    ['retention.ms', '1'],
+  ])
+    assert.equal(await alter(client, GROUP, 'app', [name, SET, value]), ErrorCode.INVALID_CONFIG, `${name}=${value}`)
+  assert.equal(await alter(client, GROUP, '', [session, SET, '48000']), ErrorCode.INVALID_REQUEST)
+  const replaced = await client.call(AlterConfigsRequest, AlterConfigsResponse, 2, {
+    resources: [{ resourceType: GROUP, resourceName: 'old/way', configs: [{ name: heartbeat, value: '9000' }] }],
+    validateOnly: false,
+  })
+  assert.equal(replaced.responses[0].errorCode, ErrorCode.NONE)
+  await first.broker.close()
+  const again = await (await startBroker(t, { fs, config })).connect()
+  assert.deepEqual(await settingOf(again, GROUP, 'app', session), ['48000', 8])
+  assert.deepEqual(await settingOf(again, GROUP, 'old/way', heartbeat), ['9000', 8])
+  const { configResources } = await again.call(ListConfigResourcesRequest, ListConfigResourcesResponse, 1, {
+    resourceTypes: [GROUP],
+  })
+  assert.deepEqual(configResources.map(({ resourceName }) => resourceName).sort(), ['app', 'old/way'])
+  assert.equal(await alter(again, GROUP, 'app', [session, DELETE, null]), ErrorCode.NONE)
+  assert.deepEqual(await settingOf(again, GROUP, 'app', session), ['45000', 5])
 })
 
 test('a default of the broker that contradicts a topic neither fails nor keeps the broker from starting', async (t) => {

@@ -13,11 +13,13 @@ import {
   ErrorCode,
   FindCoordinatorRequest,
   FindCoordinatorResponse,
+  IncrementalAlterConfigsRequest,
+  IncrementalAlterConfigsResponse,
   type InputOf,
 } from '@ottla/protocol'
 import { memoryFileSystem } from '@ottla/runtime/node'
+import type { RawClient } from '@ottla/testkit'
 import { createTopic } from './support/admin.ts'
-import type { RawClient } from './support/raw-client.ts'
 import { startBroker } from './support/start.ts'
 
 /** Has the offsets topic made. */
@@ -40,6 +42,18 @@ async function describe(client: RawClient, version: number) {
   const body = { groupIds: ['g', 'absent'], includeAuthorizedOperations: false }
   return client.call(ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, version, body)
 }
+
+test('a group may have a heartbeat of its own', async (t) => {
+  const { connect } = await startBroker(t)
+  const client = await connect()
+  await createTopic(client, 't')
+  await findCoordinator(client)
+  const configs = [{ name: 'consumer.heartbeat.interval.ms', configOperation: 0, value: '7000' }]
+  const body = { resources: [{ resourceType: 32, resourceName: 'g', configs }], validateOnly: false }
+  await client.call(IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, 1, body)
+  assert.equal((await beat(client, { ...join, memberId: 'one' })).heartbeatIntervalMs, 7000)
+  assert.equal((await beat(client, { ...join, memberId: 'two', groupId: 'h' })).heartbeatIntervalMs, 5000)
+})
 
 test('a member joins, is described, goes on after a restart, gets new partitions, and leaves', async (t) => {
   const fs = memoryFileSystem()

@@ -31,9 +31,9 @@ import {
   SyncGroupResponse,
 } from '@ottla/protocol'
 import { memoryFileSystem } from '@ottla/runtime/node'
+import type { RawClient } from '@ottla/testkit'
 import { createTopic, produceTo, versions } from './support/admin.ts'
 import { batchOf } from './support/batches.ts'
-import type { RawClient } from './support/raw-client.ts'
 import { startBroker } from './support/start.ts'
 
 const OFFSETS = '__consumer_offsets'

@@ -10,11 +10,11 @@ import {
 } from '@ottla/protocol'
 import type { FileSystem } from '@ottla/runtime'
 import { memoryFileSystem } from '@ottla/runtime/node'
+import type { RawClient } from '@ottla/testkit'
 import { TURN_WORK_MS } from '../src/server/turn-budget.ts'
 import { createTopic, produceTo } from './support/admin.ts'
 import { batchOf } from './support/batches.ts'
 import { ManualTime } from './support/manual-time.ts'
-import type { RawClient } from './support/raw-client.ts'
 import { startBroker } from './support/start.ts'
 
 const TOPIC = 'large'

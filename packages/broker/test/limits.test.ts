@@ -11,12 +11,12 @@ import {
 } from '@ottla/protocol'
 import { Codec } from '@ottla/protocol/records'
 import { memoryFileSystem } from '@ottla/runtime/node'
+import { RawClient } from '@ottla/testkit'
 import type { Handler } from '../src/server/handler.ts'
 import type { Server } from '../src/server/server.ts'
 import { createTopic, produceTo, versions } from './support/admin.ts'
 import { batchOf } from './support/batches.ts'
 import { ManualTime } from './support/manual-time.ts'
-import { RawClient } from './support/raw-client.ts'
 import { type Started, startBroker } from './support/start.ts'
 
 const TOPIC = 'orders'

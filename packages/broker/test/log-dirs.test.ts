@@ -33,9 +33,9 @@ import {
 } from '@ottla/protocol'
 import type { FileSystem } from '@ottla/runtime'
 import { memoryFileSystem } from '@ottla/runtime/node'
+import type { RawClient } from '@ottla/testkit'
 import { createTopic, produceTo } from './support/admin.ts'
 import { batchOf } from './support/batches.ts'
-import type { RawClient } from './support/raw-client.ts'
 import { type Started, startBroker } from './support/start.ts'
 import { valuesIn } from './support/values.ts'
 

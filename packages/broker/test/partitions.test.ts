@@ -17,9 +17,9 @@ import {
 } from '@ottla/protocol'
 import { Codec } from '@ottla/protocol/records'
 import { memoryFileSystem } from '@ottla/runtime/node'
+import type { RawClient } from '@ottla/testkit'
 import { createTopic, produceTo, versions } from './support/admin.ts'
 import { batchOf } from './support/batches.ts'
-import type { RawClient } from './support/raw-client.ts'
 import { startBroker } from './support/start.ts'
 
 async function earliest(client: RawClient, topic: string): Promise<number> {

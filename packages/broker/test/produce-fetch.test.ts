@@ -14,8 +14,8 @@ import {
   ProduceResponse,
 } from '@ottla/protocol'
 import { memoryFileSystem } from '@ottla/runtime/node'
+import type { RawClient } from '@ottla/testkit'
 import { batchOf } from './support/batches.ts'
-import type { RawClient } from './support/raw-client.ts'
 import { startBroker } from './support/start.ts'
 import { valuesIn } from './support/values.ts'
 

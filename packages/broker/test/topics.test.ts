@@ -13,8 +13,8 @@ import {
   ZERO_UUID,
 } from '@ottla/protocol'
 import { memoryFileSystem } from '@ottla/runtime/node'
+import type { RawClient } from '@ottla/testkit'
 import { createTopic, topicNames, versions } from './support/admin.ts'
-import type { RawClient } from './support/raw-client.ts'
 import { startBroker } from './support/start.ts'
 
 const UNKNOWN_ID = 'AAAAAAAAAAAAAAAAAAAAAQ'

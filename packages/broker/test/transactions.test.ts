@@ -34,9 +34,9 @@ import {
 } from '@ottla/protocol'
 import { readBatches } from '@ottla/protocol/records'
 import { memoryFileSystem } from '@ottla/runtime/node'
+import type { RawClient } from '@ottla/testkit'
 import { createTopic, versions } from './support/admin.ts'
 import { batchOf } from './support/batches.ts'
-import type { RawClient } from './support/raw-client.ts'
 import { startBroker } from './support/start.ts'
 
 interface ProducerState {

@@ -10,13 +10,13 @@ import {
   ProduceRequest,
   ProduceResponse,
 } from '@ottla/protocol'
+import type { RawClient } from '@ottla/testkit'
 import type { Handler } from '../src/server/handler.ts'
 import { TURN_WORK_MS, TurnBudget } from '../src/server/turn-budget.ts'
 import { TurnEnd } from '../src/server/turn-end.ts'
 import { createTopic, endOffset } from './support/admin.ts'
 import { batchOf } from './support/batches.ts'
 import { ManualTime } from './support/manual-time.ts'
-import type { RawClient } from './support/raw-client.ts'
 import { type Started, startBroker } from './support/start.ts'
 
 const TOPIC = 'orders'

@@ -42,6 +42,8 @@ export interface MetadataImage {
   readonly partitionCount: number
   /** Overrides of brokers, by id as text or `<default>`. */
   readonly brokerConfigs: ReadonlyMap<string, Configs>
+  /** Overrides of groups, by id. */
+  readonly groupConfigs: ReadonlyMap<string, Configs>
 }
 
 /** What happened to the image. Reported once the store has made it durable and the image shows it. */
@@ -59,6 +61,7 @@ export type MetadataChange =
       readonly configs: Configs
       readonly previous: Configs
     }
+  | { readonly type: 'groupConfigsChanged'; readonly groupId: string; readonly configs: Configs }
 
 const noConfigs: Configs = new Map()
 
@@ -68,6 +71,7 @@ export class MutableMetadataImage implements MetadataImage {
   readonly topics = new Map<string, TopicImage>()
   readonly topicsById = new Map<string, TopicImage>()
   readonly brokerConfigs = new Map<string, Configs>()
+  readonly groupConfigs = new Map<string, Configs>()
   changeNumber = 0
   partitionCount = 0
   readonly #listeners = new Set<(change: MetadataChange) => void>()
@@ -116,6 +120,13 @@ export class MutableMetadataImage implements MetadataImage {
     const previous = this.brokerConfigs.get(entity) ?? noConfigs
     this.brokerConfigs.set(entity, configs)
     this.#report({ type: 'brokerConfigsChanged', entity, configs, previous })
+  }
+
+  /** None: the group is as any other. */
+  putGroupConfigs(groupId: string, configs: Configs): void {
+    if (configs.size === 0) this.groupConfigs.delete(groupId)
+    else this.groupConfigs.set(groupId, configs)
+    this.#report({ type: 'groupConfigsChanged', groupId, configs })
   }
 
   #report(change: MetadataChange): void {

@@ -84,14 +84,17 @@ export async function loadConfigs(store: MetadataStore, type: ConfigEntityType, 
   return configsOf(type, name, node)
 }
 
-/** Overrides of all brokers, by entity. */
-export async function loadBrokerConfigs(store: MetadataStore): Promise<Map<string, LoadedConfigs>> {
-  const { names } = required(await store.children(configTypeZnode.path('brokers')))
+/** Overrides of all entities of a kind, by entity. */
+export async function loadEntityConfigs(
+  store: MetadataStore,
+  type: ConfigEntityType,
+): Promise<Map<string, LoadedConfigs>> {
+  const { names } = required(await store.children(configTypeZnode.path(type)))
   const nodes = await readAll(
     store,
-    names.map((name) => configZnode.path('brokers', name)),
+    names.map((name) => configZnode.path(type, name)),
   )
-  return new Map(names.map((name, i) => [name, configsOf('brokers', name, nodes[i])]))
+  return new Map(names.map((name, i) => [name, configsOf(type, name, nodes[i])]))
 }
 
 /** A partition as its assignment and its state say; without a state it never had a leader. */

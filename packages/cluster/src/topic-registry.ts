@@ -12,8 +12,8 @@ import {
 } from './registration.ts'
 import {
   type LoadedTopic,
-  loadBrokerConfigs,
   loadConfigs,
+  loadEntityConfigs,
   loadTopic,
   loadTopics,
   partitionImage,
@@ -27,9 +27,12 @@ import {
   setStateOperation,
 } from './topic-operations.ts'
 import { randomUuid } from './uuid.ts'
-import type { Configs } from './znodes/configs.ts'
+import { type Configs, groupEntityName, groupIdOfEntity } from './znodes/configs.ts'
 import { controllerEpochZnode } from './znodes/controller.ts'
 import { topicZnode } from './znodes/topics.ts'
+
+/** Kinds of entity, other than topics, whose overrides are kept here. */
+type EntityType = 'brokers' | 'groups'
 
 export interface TopicRegistryOptions {
   readonly brokerId: number
@@ -82,7 +85,8 @@ export class TopicRegistry {
   readonly #deps: TopicRegistryDeps
   readonly #image: MutableMetadataImage
   readonly #topicVersions = new Map<string, TopicVersions>()
-  readonly #brokerConfigVersions = new Map<string, number | null>()
+  /** Of brokers and groups, by kind and entity. */
+  readonly #entityConfigVersions = new Map<string, number | null>()
   readonly #purge: ConfigChangePurge
 
   /**
@@ -95,9 +99,9 @@ export class TopicRegistry {
     const clusterId = await createOrGetClusterId(store, deps.secureRandom, options.clusterId ?? null)
     const registry = new TopicRegistry(options, deps, clusterId)
     for (const topic of await loadTopics(store)) registry.#put(topic)
-    for (const [entity, { configs, version }] of await loadBrokerConfigs(store)) {
-      registry.#brokerConfigVersions.set(entity, version)
-      registry.#image.putBrokerConfigs(entity, configs)
+    for (const type of ['brokers', 'groups'] as const) {
+      for (const [entity, loaded] of await loadEntityConfigs(store, type))
+        registry.#putEntityConfigs(type, entity, loaded.configs, loaded.version)
     }
     await registry.#purge.load()
     return registry
@@ -206,27 +210,47 @@ export class TopicRegistry {
   }
 
   /** Replaces the overrides of a broker (its id as text) or of all brokers (`<default>`), atomically. */
-  async setBrokerConfigs(entity: string, update: ConfigsUpdate): Promise<RegistryOutcome<Configs>> {
+  setBrokerConfigs(entity: string, update: ConfigsUpdate): Promise<RegistryOutcome<Configs>> {
+    return this.#setEntityConfigs('brokers', entity, () => this.#image.brokerConfigs.get(entity), update)
+  }
+
+  /** Replaces the overrides of a group, atomically. */
+  setGroupConfigs(groupId: string, update: ConfigsUpdate): Promise<RegistryOutcome<Configs>> {
+    const known = (): Configs | undefined => this.#image.groupConfigs.get(groupId)
+    return this.#setEntityConfigs('groups', groupEntityName(groupId), known, update)
+  }
+
+  async #setEntityConfigs(
+    type: EntityType,
+    entity: string,
+    known: () => Configs | undefined,
+    update: ConfigsUpdate,
+  ): Promise<RegistryOutcome<Configs>> {
+    const key = `${type}/${entity}`
     for (let attempt = 0; attempt < compareAndSetAttemptsMax; attempt++) {
-      const version = this.#brokerConfigVersions.get(entity) ?? null
-      const configs = update(this.#image.brokerConfigs.get(entity) ?? new Map())
-      const outcome = await this.#multi(setConfigsOperations('brokers', entity, configs, version))
+      const version = this.#entityConfigVersions.get(key) ?? null
+      const configs = update(known() ?? new Map())
+      const outcome = await this.#multi(setConfigsOperations(type, entity, configs, version))
       if (outcome.ok) {
-        this.#brokerConfigVersions.set(entity, nextConfigVersion(version))
-        this.#image.putBrokerConfigs(entity, configs)
+        this.#putEntityConfigs(type, entity, configs, nextConfigVersion(version))
         this.#purge.created(outcome.value)
         return { ok: true, value: configs }
       }
       if (!isOvertaken(outcome)) return this.#failed(outcome)
-      if (this.#brokerConfigVersions.get(entity) !== version) continue
+      if (this.#entityConfigVersions.get(key) !== version) continue
       const unread = await unavailable(async () => {
-        const current = await loadConfigs(this.#deps.store, 'brokers', entity)
-        this.#brokerConfigVersions.set(entity, current.version)
-        this.#image.putBrokerConfigs(entity, current.configs)
+        const current = await loadConfigs(this.#deps.store, type, entity)
+        this.#putEntityConfigs(type, entity, current.configs, current.version)
       })
       if (unread !== null) return { ok: false, error: 'storeFailed', failure: unread }
     }
     return { ok: false, error: 'concurrentChange' }
+  }
+
+  #putEntityConfigs(type: EntityType, entity: string, configs: Configs, version: number | null): void {
+    this.#entityConfigVersions.set(`${type}/${entity}`, version)
+    if (type === 'brokers') this.#image.putBrokerConfigs(entity, configs)
+    else this.#image.putGroupConfigs(groupIdOfEntity(entity), configs)
   }
 
   /**

@@ -53,7 +53,8 @@ async function start(disk: FaultDisk, overrides: { clock?: typeof clock } = {}):
   const registry = await TopicRegistry.open({ brokerId: 0, term: claim.term }, deps)
   const changes: string[] = []
   registry.onChange((change: MetadataChange) => {
-    changes.push(`${change.type} ${'topic' in change ? change.topic.name : change.entity}`)
+    const whose = 'topic' in change ? change.topic.name : 'entity' in change ? change.entity : change.groupId
+    changes.push(`${change.type} ${whose}`)
   })
   return { metadata, store, registry, changes }
 }
@@ -178,6 +179,23 @@ describe('topics', () => {
     ])
     assert.ok(deleted.ok)
     assert.equal(error(configured), 'unknownTopic')
+    await metadata.close()
+  })
+
+  test('settings of groups are kept through a restart, whatever the name of the group', async () => {
+    const disk = new FaultDisk()
+    const first = await start(disk)
+    const ids = ['app', '..', 'a/b', 'größe %2E', ' ']
+    for (const [i, id] of ids.entries()) ok(await first.registry.setGroupConfigs(id, () => new Map([['n', String(i)]])))
+    ok(await first.registry.setGroupConfigs('app', (current) => new Map([...current, ['m', '1']])))
+    assert.deepEqual(first.changes.at(-1), 'groupConfigsChanged app')
+    await first.metadata.close()
+    const { registry, metadata } = await start(disk)
+    assert.deepEqual([...registry.image.groupConfigs.keys()].sort(), [...ids].sort())
+    assert.deepEqual(Object.fromEntries(registry.image.groupConfigs.get('app') ?? []), { n: '0', m: '1' })
+    ok(await registry.setGroupConfigs('..', () => new Map()))
+    assert.equal(registry.image.groupConfigs.has('..'), false)
+    assert.equal(registry.image.brokerConfigs.size, 0)
     await metadata.close()
   })
 

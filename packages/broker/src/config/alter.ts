@@ -2,6 +2,7 @@ import { ErrorCode } from '@ottla/protocol'
 import type { BrokerConfig } from './broker-config.ts'
 import { type BrokerKey, brokerProperty, type TopicKey, topicProperty } from './catalogue.ts'
 import { ConfigError } from './error.ts'
+import { checkGroupConfig, type GroupKey, groupProperty, groupSetting } from './group-config.ts'
 import type { Property } from './property.ts'
 import { resolveTopicConfig } from './topic-config.ts'
 import { canonicalText, formatValue } from './value.ts'
@@ -93,11 +94,32 @@ export function replaceBrokerConfig(
   return alterBrokerConfig(bare, level, changes)
 }
 
+/** Changes some settings of a group and leaves the others, as `alterTopicConfig` those of a topic. */
+export function alterGroupConfig(
+  current: ReadonlyMap<string, string>,
+  changes: readonly ConfigChange[],
+  broker: BrokerConfig,
+): AlterResult {
+  const result = applyChanges(current, changes, groupProperty, 'group', (name) => {
+    return String(groupSetting(current, name as GroupKey, broker))
+  })
+  return result.ok ? withoutConfigError(() => checkGroupConfig(result.entries, broker), result) : result
+}
+
+/** Sets all settings of a group anew (the older AlterConfigs). */
+export function replaceGroupConfig(
+  entries: Iterable<readonly [name: string, value: string | null]>,
+  broker: BrokerConfig,
+): AlterResult {
+  const changes = Array.from(entries, ([name, value]): ConfigChange => ({ name, op: 'set', value }))
+  return alterGroupConfig(new Map(), changes, broker)
+}
+
 function applyChanges(
   current: ReadonlyMap<string, string>,
   changes: readonly ConfigChange[],
   find: (name: string) => Property | undefined,
-  scope: 'topic' | 'broker',
+  scope: 'topic' | 'broker' | 'group',
   effective: (name: string) => string | null,
 ): AlterResult {
   const entries = new Map(current)

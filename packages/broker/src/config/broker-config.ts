@@ -22,6 +22,7 @@ export const ConfigSource = {
   dynamicDefaultBroker: 3,
   staticBroker: 4,
   default: 5,
+  dynamicGroup: 8,
 } as const
 export type ConfigSource = (typeof ConfigSource)[keyof typeof ConfigSource]
 

@@ -9,6 +9,8 @@ import {
   topicProperty,
   topicSynonyms,
 } from './catalogue.ts'
+import { type GroupKey, groupSetting, groupSynonyms } from './group-config.ts'
+import { groupProperties } from './properties/group.ts'
 import type { Property, PropertyType } from './property.ts'
 import { canonicalText, formatValue } from './value.ts'
 
@@ -112,6 +114,26 @@ export function describeTopic(
     const source = ConfigSource.dynamicTopic
     const synonyms = [{ name, value, source }, ...inherited]
     return entry(name, property, value, synonyms, { source, readOnly: false, options })
+  })
+}
+
+/** All configs of a group, or those asked for. */
+export function describeGroup(
+  overrides: ReadonlyMap<string, string>,
+  config: BrokerConfig,
+  options: DescribeOptions = {},
+): DescribedConfig[] {
+  return selectNames(groupProperties, options, (name) => overrides.has(name)).map((name) => {
+    const property = groupProperties[name as GroupKey]
+    const inherited = setAt(config, groupSynonyms[name as GroupKey].default)
+    const own = overrides.get(name)
+    const value = String(groupSetting(overrides, name as GroupKey, config))
+    if (own === undefined) {
+      const source = inherited[0]?.source ?? ConfigSource.default
+      return entry(name, property, value, inherited, { source, readOnly: false, options })
+    }
+    const source = ConfigSource.dynamicGroup
+    return entry(name, property, value, [{ name, value, source }, ...inherited], { source, readOnly: false, options })
   })
 }
 

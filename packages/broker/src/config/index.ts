@@ -1,9 +1,11 @@
 export {
   type AlterResult,
   alterBrokerConfig,
+  alterGroupConfig,
   alterTopicConfig,
   type ConfigChange,
   replaceBrokerConfig,
+  replaceGroupConfig,
   replaceTopicConfig,
 } from './alter.ts'
 export { BrokerConfig, ConfigSource, type DynamicEntries } from './broker-config.ts'
@@ -14,9 +16,11 @@ export {
   type DescribeOptions,
   describeBroker,
   describeClusterDefaults,
+  describeGroup,
   describeTopic,
 } from './describe.ts'
 export { ConfigError } from './error.ts'
+export { type GroupKey, groupSetting } from './group-config.ts'
 export { argumentLayer, type ConfigLayer, fileLayer, objectLayer } from './layer.ts'
 export type { AdvertisedListener, ListenerConfig, ListenerSet, SecurityProtocol } from './listeners.ts'
 export type { Property } from './property.ts'

@@ -6,6 +6,7 @@ import {
   type TopicsImage,
 } from '@ottla/coordinator'
 import type { SecureRandom } from '@ottla/runtime'
+import { type GroupKey, groupSetting } from '../config/index.ts'
 import type { LiveConfig } from '../config/live-config.ts'
 import type { Topics } from '../topics/topics.ts'
 import { HostedCoordinator, type HostedCoordinatorDeps, type InternalTopic } from './hosted-coordinator.ts'
@@ -13,6 +14,8 @@ import type { MarkerOwner } from './marker-writer.ts'
 
 export interface GroupCoordinatorDeps extends HostedCoordinatorDeps {
   readonly config: LiveConfig
+  /** What single groups set, by id. */
+  readonly groupConfigs: () => ReadonlyMap<string, ReadonlyMap<string, string>>
   readonly secureRandom: SecureRandom
   /** Of the cluster: no more replicas can be had. */
   readonly brokers: () => number
@@ -27,7 +30,7 @@ export class Groups {
   readonly #topics: Topics
 
   constructor(deps: GroupCoordinatorDeps) {
-    const config = groupConfig(deps.config)
+    const config = groupConfig(deps.config, deps.groupConfigs)
     this.#topics = deps.topics
     const kind = groupCoordinatorKind({
       config,
@@ -58,7 +61,9 @@ export class Groups {
 }
 
 /** Read anew each time: some of it may be changed while the broker runs. */
-function groupConfig(config: LiveConfig): GroupConfig {
+function groupConfig(config: LiveConfig, groupConfigs: GroupCoordinatorDeps['groupConfigs']): GroupConfig {
+  const ofGroup = (groupId: string, name: GroupKey): number =>
+    groupSetting(groupConfigs().get(groupId), name, config.current)
   return {
     get initialRebalanceDelayMs() {
       return config.current.get('group.initial.rebalance.delay.ms')
@@ -82,12 +87,8 @@ function groupConfig(config: LiveConfig): GroupConfig {
       return config.current.get('offsets.retention.check.interval.ms')
     },
     consumer: {
-      get sessionTimeoutMs() {
-        return config.current.get('group.consumer.session.timeout.ms')
-      },
-      get heartbeatIntervalMs() {
-        return config.current.get('group.consumer.heartbeat.interval.ms')
-      },
+      sessionTimeoutMs: (groupId) => ofGroup(groupId, 'consumer.session.timeout.ms'),
+      heartbeatIntervalMs: (groupId) => ofGroup(groupId, 'consumer.heartbeat.interval.ms'),
       get membersMax() {
         return config.current.get('group.consumer.max.size')
       },

@@ -1,6 +1,13 @@
 import { ErrorCode } from '@ottla/protocol'
 import type { AlterResult, ConfigChange } from '../config/index.ts'
-import { alterBrokerConfig, alterTopicConfig, replaceBrokerConfig, replaceTopicConfig } from '../config/index.ts'
+import {
+  alterBrokerConfig,
+  alterGroupConfig,
+  alterTopicConfig,
+  replaceBrokerConfig,
+  replaceGroupConfig,
+  replaceTopicConfig,
+} from '../config/index.ts'
 import type { LiveConfig } from '../config/live-config.ts'
 import type { TurnBudget } from '../server/turn-budget.ts'
 import { DONE, type ItemOutcome, refusal } from '../topics/outcome.ts'
@@ -14,6 +21,9 @@ export const ResourceType = { topic: 2, broker: 4, brokerLogger: 8, clientMetric
 export interface ConfigStore {
   /** Makes what `update` turns the level's entries into durable, then effective; one such change after the other. */
   setBrokerConfigs(level: 'broker' | 'cluster', update: ConfigUpdate): Promise<ItemOutcome>
+  /** By group id; a group need not be there to have settings. */
+  groupConfigs(): ReadonlyMap<string, ReadonlyMap<string, string>>
+  setGroupConfigs(groupId: string, update: ConfigUpdate): Promise<ItemOutcome>
 }
 
 export interface ConfigResourceDeps {
@@ -48,6 +58,8 @@ export async function alterResource(
       return alterTopic(name, alteration, validateOnly, deps)
     case ResourceType.broker:
       return alterBroker(name, alteration, validateOnly, deps)
+    case ResourceType.group:
+      return alterGroup(name, alteration, validateOnly, deps)
     default:
       return refusal(ErrorCode.INVALID_REQUEST, `resources of type ${type} have no configuration here`)
   }
@@ -89,6 +101,21 @@ async function alterBroker(
   return outcomeOf(alter(deps.config.current.dynamic[level]))
 }
 
+async function alterGroup(
+  groupId: string,
+  alteration: Alteration,
+  validateOnly: boolean,
+  { config, store }: ConfigResourceDeps,
+): Promise<ItemOutcome> {
+  if (groupId === '') return refusal(ErrorCode.INVALID_REQUEST, NO_GROUP)
+  const alter: ConfigUpdate = (current) =>
+    alteration.type === 'change'
+      ? alterGroupConfig(current, alteration.changes, config.current)
+      : replaceGroupConfig(alteration.entries, config.current)
+  if (!validateOnly) return store.setGroupConfigs(groupId, alter)
+  return outcomeOf(alter(store.groupConfigs().get(groupId) ?? NO_CONFIGS))
+}
+
 function outcomeOf(result: AlterResult): ItemOutcome {
   return result.ok ? DONE : refusal(result.errorCode, result.message)
 }
@@ -100,4 +127,6 @@ export function repeatedResources(
   return repeated(resources, ({ resourceType, resourceName }) => `${resourceType}:${resourceName}`)
 }
 
+export const NO_GROUP = 'there are no settings of all groups: name one'
+export const NO_CONFIGS: ReadonlyMap<string, string> = new Map()
 export const NAMED_TWICE = refusal(ErrorCode.INVALID_REQUEST, 'the resource is named twice')

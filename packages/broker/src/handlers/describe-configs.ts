@@ -11,6 +11,7 @@ import {
   type DescribeOptions,
   describeBroker,
   describeClusterDefaults,
+  describeGroup,
   describeTopic,
 } from '../config/index.ts'
 import type { LiveConfig } from '../config/live-config.ts'
@@ -18,7 +19,7 @@ import { defineHandler, type Handler } from '../server/handler.ts'
 import type { TurnBudget } from '../server/turn-budget.ts'
 import { topicNameProblem } from '../topics/topic-names.ts'
 import type { Topics } from '../topics/topics.ts'
-import { brokerLevel, NAMED_TWICE, ResourceType } from './config-resources.ts'
+import { brokerLevel, type ConfigStore, NAMED_TWICE, NO_CONFIGS, NO_GROUP, ResourceType } from './config-resources.ts'
 
 /**
  * DescribeConfigs (key 32), versions 0 to 4: settings with where they come from. 1: synonyms; 3: types and
@@ -32,6 +33,7 @@ type Result = NonNullable<InputOf<typeof DescribeConfigsResponse>['results']>[nu
 export interface DescribeConfigsDeps {
   readonly topics: Topics
   readonly config: LiveConfig
+  readonly store: ConfigStore
   readonly nodeId: number
   readonly turns: TurnBudget
 }
@@ -101,6 +103,11 @@ function describe(
         return failed(ErrorCode.INVALID_REQUEST, `this broker is ${deps.nodeId}, not ${resourceName}`)
       }
       const entries = level === 'cluster' ? describeClusterDefaults(config, options) : describeBroker(config, options)
+      return { ...resource, configs: entries.map((entry) => toWire(entry, version)) }
+    }
+    case ResourceType.group: {
+      if (resourceName === '') return failed(ErrorCode.INVALID_REQUEST, NO_GROUP)
+      const entries = describeGroup(deps.store.groupConfigs().get(resourceName) ?? NO_CONFIGS, config, options)
       return { ...resource, configs: entries.map((entry) => toWire(entry, version)) }
     }
     default:

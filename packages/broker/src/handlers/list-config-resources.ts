@@ -1,7 +1,7 @@
 import { ErrorCode, ListConfigResourcesRequest, ListConfigResourcesResponse } from '@ottla/protocol'
 import { defineHandler, type Handler } from '../server/handler.ts'
 import type { Topics } from '../topics/topics.ts'
-import { ResourceType } from './config-resources.ts'
+import { type ConfigStore, ResourceType } from './config-resources.ts'
 
 /**
  * ListConfigResources (key 74), versions 0 and 1: what can have a configuration. Version 0 lists client metrics only,
@@ -9,12 +9,13 @@ import { ResourceType } from './config-resources.ts'
  */
 export interface ListConfigResourcesDeps {
   readonly topics: Topics
+  readonly store: ConfigStore
   readonly nodeId: number
 }
 
 const KNOWN_TYPES: ReadonlySet<number> = new Set(Object.values(ResourceType))
 
-export function listConfigResourcesHandler({ topics, nodeId }: ListConfigResourcesDeps): Handler {
+export function listConfigResourcesHandler({ topics, store, nodeId }: ListConfigResourcesDeps): Handler {
   return defineHandler({
     request: ListConfigResourcesRequest,
     response: ListConfigResourcesResponse,
@@ -31,6 +32,10 @@ export function listConfigResourcesHandler({ topics, nodeId }: ListConfigResourc
       }
       for (const resourceType of [ResourceType.broker, ResourceType.brokerLogger]) {
         if (wanted(resourceType)) configResources.push({ resourceName: String(nodeId), resourceType })
+      }
+      if (wanted(ResourceType.group)) {
+        for (const resourceName of store.groupConfigs().keys())
+          configResources.push({ resourceName, resourceType: ResourceType.group })
       }
       return { configResources }
     },

@@ -6,11 +6,11 @@ import { Broker } from '@ottla/broker'
 import { ErrorCode, FetchRequest, FetchResponse, MetadataRequest, MetadataResponse } from '@ottla/protocol'
 import type { Network } from '@ottla/runtime'
 import { memoryFileSystem, nodeRuntime } from '@ottla/runtime/node'
+import { RawClient } from '@ottla/testkit'
 import { BrokerConfig } from '../../src/config/broker-config.ts'
 import { fileLayer } from '../../src/config/layer.ts'
 import { produceTo } from '../support/admin.ts'
 import { batchOf } from '../support/batches.ts'
-import { RawClient } from '../support/raw-client.ts'
 import { valuesIn } from '../support/values.ts'
 
 const ZOOKEEPER_392 = `

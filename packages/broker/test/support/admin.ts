@@ -10,7 +10,7 @@ import {
   ProduceRequest,
   ProduceResponse,
 } from '@ottla/protocol'
-import type { RawClient } from './raw-client.ts'
+import type { RawClient } from '@ottla/testkit'
 
 /** Every version of an inclusive range. */
 export function versions(first: number, last: number): number[] {

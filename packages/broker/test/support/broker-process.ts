@@ -2,8 +2,8 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { RawClient } from '@ottla/testkit'
 import type { Subject } from './bad-input/target.ts'
-import { RawClient } from './raw-client.ts'
 import type { Question, Settings, Watched } from './watched-broker.ts'
 
 /** A broker in a process of its own, with its data in a temporary folder, that tells what an input costs it. */

@@ -11,7 +11,7 @@ import {
 } from '@ottla/protocol'
 import { batch } from '@ottla/protocol/records'
 import type { FileSystem } from '@ottla/runtime'
-import type { RawClient } from './raw-client.ts'
+import type { RawClient } from '@ottla/testkit'
 
 export const TOPIC_RESOURCE = 2
 export const BROKER_RESOURCE = 4

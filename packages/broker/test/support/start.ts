@@ -2,7 +2,7 @@ import type { TestContext } from 'node:test'
 import { Broker, BrokerConfig, objectLayer } from '@ottla/broker'
 import type { Clock, FileSystem, Network, Timers } from '@ottla/runtime'
 import { memoryFileSystem, nodeRuntime } from '@ottla/runtime/node'
-import { RawClient } from './raw-client.ts'
+import { RawClient } from '@ottla/testkit'
 
 export interface StartOptions {
   readonly config?: Readonly<Record<string, string | number | boolean>>

@@ -1,7 +1,11 @@
 import { encodeJson, ZnodeJson } from './json.ts'
+import { desanitizeEntityName, sanitizeEntityName } from './sanitize.ts'
 
-/** Kinds of entity with configs in ZooKeeper (Kafka's `ConfigType`). */
-export const configEntityTypes = ['topics', 'clients', 'users', 'brokers', 'ips'] as const
+/**
+ * Kinds of entity with configs in ZooKeeper (Kafka's `ConfigType`). `groups` are ours: Kafka has configs of groups with KRaft
+ * alone, and no other broker looks for them.
+ */
+export const configEntityTypes = ['topics', 'clients', 'users', 'brokers', 'ips', 'groups'] as const
 export type ConfigEntityType = (typeof configEntityTypes)[number]
 
 /** Stands for all entities of a kind, in place of a name. */
@@ -10,6 +14,16 @@ export const defaultEntityName = '<default>'
 export type Configs = ReadonlyMap<string, string>
 
 export const configTypeZnode = { path: (type: ConfigEntityType): string => `/config/${type}` } as const
+
+/** The name of a group's node: a group's id may be anything, a node's name may have no slash and be no dot. */
+export function groupEntityName(groupId: string): string {
+  return sanitizeEntityName(groupId).replaceAll('.', '%2E')
+}
+
+/** A name that nobody here has written is taken as it is. */
+export function groupIdOfEntity(name: string): string {
+  return desanitizeEntityName(name) ?? name
+}
 
 /**
  * `/config/<kind>/<name>`, version 1: the overrides of one entity. Names of users and clients are sanitized; a user's

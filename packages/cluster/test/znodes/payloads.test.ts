@@ -224,6 +224,8 @@ describe('znodes as Kafka 3.9 writes them', () => {
       '/config/users',
       '/config/brokers',
       '/config/ips',
+      // Ours.
+      '/config/groups',
     ])
   })
 })

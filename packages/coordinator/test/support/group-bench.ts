@@ -70,8 +70,8 @@ export class GroupBench {
     offsetsRetentionMs: 7 * 24 * 3_600_000,
     offsetsCheckIntervalMs: 600_000,
     consumer: {
-      sessionTimeoutMs: 45_000,
-      heartbeatIntervalMs: 5_000,
+      sessionTimeoutMs: () => 45_000,
+      heartbeatIntervalMs: () => 5_000,
       membersMax: 1000,
       assignors: ['uniform', 'range'],
       migrationPolicy: 'bidirectional',

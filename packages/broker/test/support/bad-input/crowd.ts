@@ -1,6 +1,6 @@
 import { ApiVersionsRequest, ApiVersionsResponse } from '@ottla/protocol'
+import type { RawClient } from '@ottla/testkit'
 import type { BrokerProcess } from '../broker-process.ts'
-import type { RawClient } from '../raw-client.ts'
 import type { Watched } from '../watched-broker.ts'
 import { int32 } from './bytes.ts'
 import { Bystander, settled } from './play.ts'

@@ -8,9 +8,9 @@ import {
   MetadataResponse,
 } from '@ottla/protocol'
 import { Codec } from '@ottla/protocol/records'
+import type { RawClient } from '@ottla/testkit'
 import { endOffset, produceTo } from '../admin.ts'
 import { batchOf } from '../batches.ts'
-import type { RawClient } from '../raw-client.ts'
 import { encoded } from './bytes.ts'
 import type { BadInput, Target } from './target.ts'
 

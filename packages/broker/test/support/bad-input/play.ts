@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { MetadataRequest, MetadataResponse } from '@ottla/protocol'
-import type { RawClient } from '../raw-client.ts'
+import type { RawClient } from '@ottla/testkit'
 import { type BadInput, type Subject, Target } from './target.ts'
 
 /** Asks on, one request after the other, while something else happens on other connections. */

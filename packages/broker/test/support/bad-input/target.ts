@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
+import { RawClient } from '@ottla/testkit'
 import { createTopic } from '../admin.ts'
-import { RawClient } from '../raw-client.ts'
 
 /** What a broker says of itself, now. */
 export interface Observed {

@@ -112,7 +112,7 @@ export class Heartbeats {
         errorMessage: null,
         memberId,
         memberEpoch: current.memberEpoch,
-        heartbeatIntervalMs: this.#context.config.consumer.heartbeatIntervalMs,
+        heartbeatIntervalMs: this.#context.config.consumer.heartbeatIntervalMs(groupId),
         assignment: isAssigned ? { topicPartitions: listOf(current.assigned) } : null,
       },
     }

@@ -38,7 +38,11 @@ export class ConsumerSessions {
   }
 
   /** Members of the classic protocol say themselves how long. */
-  heardOf(groupId: string, memberId: string, timeoutMs = this.#context.config.consumer.sessionTimeoutMs): void {
+  heardOf(
+    groupId: string,
+    memberId: string,
+    timeoutMs = this.#context.config.consumer.sessionTimeoutMs(groupId),
+  ): void {
     this.#schedule(sessionKey(groupId, memberId), groupId, memberId, timeoutMs, 'its session is over')
   }
 

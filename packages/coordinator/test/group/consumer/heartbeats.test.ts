@@ -60,7 +60,7 @@ test('who is silent is out when its session is over, and not before', () => {
 
 test('who does not give up its partitions within its rebalance timeout is out', () => {
   const b = bench()
-  b.config.consumer = { ...b.config.consumer, sessionTimeoutMs: 600_000 }
+  b.config.consumer = { ...b.config.consumer, sessionTimeoutMs: () => 600_000 }
   const [a, c] = [b.client('a'), b.client('c')]
   a.beat()
   c.beat()
@@ -283,7 +283,7 @@ test('offsets are kept while there are members, then as long as configured from 
   a.beat()
   b.commitAs('a', 1, 't', 0)
   const day = 24 * 3_600_000
-  b.config.consumer = { ...b.config.consumer, sessionTimeoutMs: 20 * day }
+  b.config.consumer = { ...b.config.consumer, sessionTimeoutMs: () => 20 * day }
   a.beat()
   b.host.advance(10 * day)
   assert.equal(b.machine!.offsets.hasAny('g'), true)

@@ -1,0 +1,1 @@
+export { RawClient } from './raw-client.ts'
