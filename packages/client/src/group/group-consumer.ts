@@ -248,7 +248,7 @@ export class GroupConsumer implements AsyncIterable<ConsumerRecord>, AsyncDispos
   async #follow(): Promise<void> {
     const { assignment, isIncomplete } = await this.#membership.assignment(this.#owned.byTopic())
     if (await this.#owned.giveUpOthers(assignment)) this.#membership.held(this.#owned.byTopic(), 'coming')
-    const isWhole = await this.#owned.take(assignment)
+    const isWhole = await this.#owned.take(assignment, () => this.#membership.state.name !== 'assigned')
     this.#commits.schedule()
     this.#membership.held(this.#owned.byTopic(), isIncomplete || !isWhole ? 'unknown' : 'none')
   }

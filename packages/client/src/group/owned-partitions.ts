@@ -61,8 +61,11 @@ export class OwnedPartitions {
     return gone.length > 0
   }
 
-  /** Of the assignment, what is new is read from its committed offset on. False: there are topics that do not exist. */
-  async take(assignment: Assignment): Promise<boolean> {
+  /**
+   * Of the assignment, what is new is read from its committed offset on, unless it `isOver` by the time that is known. False:
+   * there are topics that do not exist.
+   */
+  async take(assignment: Assignment, isOver: () => boolean): Promise<boolean> {
     const { settings, link, signal, listeners } = this.#deps
     const wanted = [...assignment]
       .flatMap(([topic, partitions]) => partitions.map((partition) => ({ topic, partition })))
@@ -75,6 +78,7 @@ export class OwnedPartitions {
     const offsets = new Map(found.map((offset) => [keyOf(offset), offset.offset]))
     const starts = added.map((place) => this.#startOf(place, offsets.get(keyOf(place))))
     signal.throwIfAborted()
+    if (isOver()) return true
     added.forEach((place, i) => {
       this.#own(this.#deps.queue.add(place.topic, place.partition, starts[i], Number.POSITIVE_INFINITY))
     })

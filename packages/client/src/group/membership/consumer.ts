@@ -9,6 +9,7 @@ import {
   type Partitions,
   type Rest,
   samePartitions,
+  union,
 } from './events.ts'
 
 /*
@@ -74,11 +75,16 @@ export class ConsumerMembership implements MembershipMachine<ConsumerAsk, Consum
   #held: Partitions = NOTHING
   /** The reader does not know yet what some of the assignment is. */
   #isIncomplete = false
+  /** Assigned since the reader was last done: it may come to hold any of it. */
+  #coming: Partitions = NOTHING
   /** The coordinator may know none of it. */
   #mustSayAll = true
   #mustSubscribe = false
   /** It has not been told what is held now. */
-  #mustAcknowledge = false
+  #mustSayHeld = false
+  /** It waits for an answer to what it assigned: what it has taken back since it takes for held until it is told. */
+  #owesAnswer = false
+  #said: Partitions = NOTHING
   #failures = 0
   /** When to ask next, unless something has to be said before. */
   #heartbeatAtMs = 0
@@ -165,7 +171,9 @@ export class ConsumerMembership implements MembershipMachine<ConsumerAsk, Consum
     this.#term += 1
     this.#assignment = NOTHING
     this.#held = NOTHING
+    this.#coming = NOTHING
     this.#isIncomplete = false
+    this.#owesAnswer = false
     this.#mustSayAll = true
     this.#heardMs = nowMs
     this.#heartbeatAtMs = nowMs
@@ -173,11 +181,18 @@ export class ConsumerMembership implements MembershipMachine<ConsumerAsk, Consum
   }
 
   #onHeld(owned: Partitions, rest: Rest): void {
-    if (!samePartitions(owned, this.#held)) this.#mustAcknowledge = true
+    if (!samePartitions(owned, this.#held)) this.#mustSayHeld = true
     this.#held = owned
     if (this.#state.name !== 'assigned' || rest === 'coming') return
     this.#isIncomplete = rest === 'unknown'
-    if (this.#isIncomplete || samePartitions(owned, this.#assignment)) this.#enter({ name: 'member' })
+    this.#coming = this.#assignment
+    if (this.#isIncomplete || samePartitions(owned, this.#assignment)) this.#settle()
+  }
+
+  #settle(): void {
+    if (this.#state.name !== 'member') this.#enter({ name: 'member' })
+    this.#coming = NOTHING
+    if (this.#owesAnswer) this.#mustSayHeld = true
   }
 
   #onAnswer(answer: ConsumerAnswer, nowMs: number): void {
@@ -188,14 +203,17 @@ export class ConsumerMembership implements MembershipMachine<ConsumerAsk, Consum
     this.#heartbeatAtMs = nowMs + answer.heartbeatIntervalMs
     if (answer.assignment !== null) {
       this.#assignment = answer.assignment
+      this.#coming = union(this.#coming, answer.assignment)
+      if (!samePartitions(answer.assignment, this.#said)) this.#owesAnswer = true
       this.#isIncomplete = false
     }
     const { name } = this.#state
-    const isNew = !samePartitions(this.#held, this.#assignment)
     // What could not be told before may be known by now.
-    if (answer.assignment === null && name === 'member' && !this.#isIncomplete) return
-    if (isNew) this.#enter({ name: 'assigned', assignment: this.#assignment })
-    else if (name !== 'member') this.#enter({ name: 'member' })
+    if (answer.assignment === null && name !== 'joining' && !this.#isIncomplete) return
+    const isNew = !samePartitions(this.#held, this.#assignment)
+    // While the reader still takes over what was assigned before, it is the reader who says when it is done.
+    if (isNew || name === 'assigned') this.#enter({ name: 'assigned', assignment: this.#assignment })
+    else this.#settle()
   }
 
   #onFailure(error: KafkaError, nowMs: number): void {
@@ -243,7 +261,7 @@ export class ConsumerMembership implements MembershipMachine<ConsumerAsk, Consum
   #askNext(nowMs: number): void {
     let untilMs: number | null = null
     if ((this.#isIn || this.#state.name === 'joining') && this.#pending === null) {
-      const hasNews = this.#mustSayAll || this.#mustSubscribe || this.#mustAcknowledge
+      const hasNews = this.#mustSayAll || this.#mustSubscribe || this.#mustSayHeld
       const atMs = Math.max(hasNews ? nowMs : this.#heartbeatAtMs, this.#notBeforeMs)
       if (atMs <= nowMs) this.#ask()
       else untilMs = atMs
@@ -255,15 +273,20 @@ export class ConsumerMembership implements MembershipMachine<ConsumerAsk, Consum
 
   #ask(): void {
     const isFull = this.#mustSayAll
+    // What is on its way to the reader counts as held: nobody else can have it before it was given up.
+    if (isFull || this.#mustSayHeld) {
+      this.#said = union(this.#held, this.#coming)
+      if (samePartitions(this.#said, this.#held)) this.#owesAnswer = false
+    }
     const ask: ConsumerAsk = {
       epoch: this.#epoch,
       isFull,
       subscribes: isFull || this.#mustSubscribe,
-      owned: isFull || this.#mustAcknowledge ? this.#held : null,
+      owned: isFull || this.#mustSayHeld ? this.#said : null,
     }
     this.#mustSayAll = false
     this.#mustSubscribe = false
-    this.#mustAcknowledge = false
+    this.#mustSayHeld = false
     this.#pending = ++this.#lastNumber
     this.#effects.push({ type: 'ask', number: this.#pending, ask })
   }

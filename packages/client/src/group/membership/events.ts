@@ -90,3 +90,10 @@ export function holdsAll(all: Partitions, some: Partitions): boolean {
   }
   return true
 }
+
+export function union(a: Partitions, b: Partitions): Partitions {
+  if (a.size === 0) return b
+  const all = new Map(a)
+  for (const [topic, partitions] of b) all.set(topic, [...new Set([...(all.get(topic) ?? []), ...partitions])])
+  return all
+}

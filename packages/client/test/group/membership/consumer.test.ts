@@ -9,6 +9,7 @@ import type { MembershipEvent, Partitions, Rest } from '../../../src/group/membe
 const NOTHING: Partitions = new Map()
 const BOTH: Partitions = new Map([['t', [0, 1]]])
 const ONE: Partitions = new Map([['t', [0]]])
+const OTHER: Partitions = new Map([['u', [5]]])
 const { UNKNOWN_MEMBER_ID, FENCED_MEMBER_EPOCH, STALE_MEMBER_EPOCH, FENCED_INSTANCE_ID } = ErrorCode
 const { COORDINATOR_LOAD_IN_PROGRESS, UNRELEASED_INSTANCE_ID, GROUP_MAX_SIZE_REACHED, GROUP_ID_NOT_FOUND } = ErrorCode
 
@@ -99,17 +100,13 @@ test('joins at epoch 0 with all there is to say, and says only what has changed 
 })
 
 test('it gives up first, says so, and takes what is new afterwards', () => {
-  const other: Partitions = new Map([
-    ['t', [0]],
-    ['u', [5]],
-  ])
-  const member = new Member().settle().time().answer(2, other)
+  const member = new Member().settle().time().answer(2, ONE)
   assert.equal(member.state, 'assigned')
   member.held(ONE, 'coming')
   assert.deepEqual([member.state, member.ask], ['assigned', { epoch: 2, ...SHORT, owned: ONE }])
-  member.held(other)
+  member.held(ONE)
   assert.equal(member.state, 'member')
-  assert.deepEqual(member.answer(2).ask, { epoch: 2, ...SHORT, owned: other }, 'after the one under way')
+  assert.deepEqual(member.answer(3, OTHER).held(OTHER).ask, { epoch: 3, ...SHORT, owned: OTHER })
 })
 
 test('it goes on with signs of life while the reader takes its time, and an assignment may replace another', () => {
@@ -117,7 +114,35 @@ test('it goes on with signs of life while the reader takes its time, and an assi
   member.time()
   assert.deepEqual(member.ask, { epoch: 2, ...SHORT, owned: null })
   member.answer(3, BOTH)
-  assert.deepEqual([member.state, member.ask], ['member', null], 'it has them still')
+  assert.deepEqual([member.state, member.ask], ['assigned', null], 'the reader may be about to give up')
+  member.held(BOTH)
+  assert.deepEqual(member.state, 'member')
+})
+
+test('what is on its way to the reader counts as held, until the reader has given it up', () => {
+  const cut = new KafkaError('CONNECTION_CLOSED', 'cut', { retriable: true })
+  const member = new Member().settle().time().answer(2, OTHER).time().fail(cut).time(100)
+  const both: Partitions = new Map([...BOTH, ...OTHER])
+  assert.deepEqual(member.ask, { epoch: 2, ...FULL, owned: both })
+  member.answer(2, BOTH)
+  assert.equal(member.held(OTHER).state, 'assigned', 'the reader was too far to turn back')
+  assert.deepEqual(member.ask?.owned, both)
+  member.answer(2).held(NOTHING, 'coming')
+  assert.deepEqual(member.ask?.owned, BOTH)
+  member.held(BOTH).answer(2)
+  assert.deepEqual([member.state, member.ask?.owned], ['member', BOTH])
+})
+
+test('the coordinator hears of what it has taken back before the reader saw it', () => {
+  const member = new Member()
+    .settle()
+    .time()
+    .answer(2, new Map([...BOTH, ...OTHER]))
+    .time()
+    .answer(2, BOTH)
+  assert.deepEqual([member.state, member.ask], ['assigned', null])
+  member.held(BOTH)
+  assert.deepEqual([member.state, member.ask?.owned], ['member', BOTH])
 })
 
 test('what the reader cannot name yet is looked at again with each answer', () => {
