@@ -114,7 +114,8 @@ export class GroupMachine implements CoordinatorMachine {
       return this.#consumerHeartbeats.heartbeat(caller, body, nowMs)
     }
     const { topics, config } = this.#context
-    const isIdle = classic.is('Empty') && classic.pendingJoin.size === 0
+    // Who was only given a name is no member yet.
+    const isIdle = classic.is('Empty')
     const records = isIdle
       ? []
       : mayBecomeConsumer(classic, config.consumer)

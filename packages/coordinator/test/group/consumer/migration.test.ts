@@ -120,6 +120,21 @@ test('a group without members changes its protocol in any case', () => {
   }
 })
 
+test('a classic member that was only given a name keeps nobody from the consumer protocol', () => {
+  const b = bench()
+  const named = new ClassicClient(b, 'x', ['t'])
+  named.beat()
+  assert.equal(named.lastError, ErrorCode.MEMBER_ID_REQUIRED)
+  const first = b.client('a')
+  assert.equal(first.beat()!.errorCode, ErrorCode.NONE)
+  // It is not known any more, and joins as everybody does.
+  run(b, [named, first])
+  checkShared(b, [named, first])
+  // Its name runs out, which means nothing to anybody.
+  b.host.advance(20_000)
+  assert.deepEqual(b.host.bugs, [])
+})
+
 test('a static instance is restarted with the other protocol, and keeps what it has', () => {
   const b = bench()
   const old = new ClassicClient(b, 'x', ['t'], false, 'i')
