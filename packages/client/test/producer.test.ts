@@ -108,6 +108,18 @@ test('a connection cut after the append leaves one copy when idempotent, two whe
   assert.equal(await copies({ acks: 0 }), 1)
 })
 
+test('a first batch that is refused is not overtaken by the second, whose number the broker would take', async (t) => {
+  const NOT_ENOUGH_REPLICAS = 19
+  const { broker, kafka } = await setUp(t, { topics: ['first'] })
+  const producer = kafka.producer({ batchBytes: 100, deliveryTimeoutMs: 5_000 })
+  const met = broker.intercept('Produce', { action: 'fail', errorCode: NOT_ENOUGH_REPLICAS })
+  const values = Array.from({ length: 8 }, (_, i) => `${i}`.repeat(100))
+  await Promise.all(values.map((value) => producer.send('first', { value })))
+  await met
+  await producer.close()
+  assert.deepEqual((await readAll(kafka, 'first')).map(text), values)
+})
+
 test('through random cuts and errors, pipelined, every record is there once and in order', async (t) => {
   const NOT_ENOUGH_REPLICAS = 19
   const seed = 20261122

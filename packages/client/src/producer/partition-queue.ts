@@ -28,6 +28,11 @@ export class PartitionQueue {
   /** A batch came back: nothing is sent until all that are under way have, so that order is kept. */
   private blocked = false
   private broken = false
+  /**
+   * The broker has acked nothing yet under this identity. It takes whatever number comes first: the second batch must not overtake
+   * a first one that was refused.
+   */
+  private unproven = false
   private identity: ProducerIdentity | null = null
   private nextSequence = 0
   /** What the broker expects next, as far as its answers tell. */
@@ -51,7 +56,7 @@ export class PartitionQueue {
   /** The next batch may be sent as far as this partition is concerned. */
   get sendable(): boolean {
     if (this.inFlight === 0) this.blocked = false
-    return this.batches.length > 0 && !this.blocked
+    return this.batches.length > 0 && !this.blocked && !(this.unproven && this.inFlight > 0)
   }
 
   /** Takes the first batch to send it. `identity` is null for a producer that is not idempotent. */
@@ -82,6 +87,7 @@ export class PartitionQueue {
   acknowledge(batch: ProducerBatch): void {
     this.inFlight -= 1
     if (batch.baseSequence >= 0) {
+      this.unproven = false
       this.expectedSequence = (batch.baseSequence + batch.recordCount) % SEQUENCE_LIMIT
     }
   }
@@ -117,15 +123,19 @@ export class PartitionQueue {
     // An idempotent producer's own epoch is 0: only a coordinator of transactions raises it.
     if (mine === null || mine.id !== identity.id || mine.epoch < identity.epoch) {
       this.identity = identity
-      this.nextSequence = 0
-      this.expectedSequence = 0
+      this.begin()
       this.broken = false
     } else if (this.broken) {
       this.broken = false
       this.identity = { id: identity.id, epoch: mine.epoch + 1 }
-      this.nextSequence = 0
-      this.expectedSequence = 0
+      this.begin()
     }
+  }
+
+  private begin(): void {
+    this.nextSequence = 0
+    this.expectedSequence = 0
+    this.unproven = true
   }
 
   /** The highest epoch is used up: the producer needs a new id. */
