@@ -44,7 +44,13 @@ interface Tally {
 }
 
 /** They take half a minute each: begun first, none of them is left to one processor at the end. */
-const LONG = ['/storage/test/crash-', '/simulator/test/', '/cli/test/commands', '/test/docs-commands', '/test/fuzz/fuzz.']
+const LONG = [
+  '/storage/test/crash-',
+  '/simulator/test/',
+  '/cli/test/commands',
+  '/test/docs-commands',
+  '/test/fuzz/fuzz.',
+]
 
 /** A check that is a command of its own: counts as one test. */
 async function command(name: string, args: readonly string[], tally: Tally): Promise<void> {
