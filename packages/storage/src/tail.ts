@@ -23,8 +23,12 @@ export interface TailEntry {
   dropped: boolean
 }
 
+const NOTHING = Buffer.alloc(0)
+
 /** Up to this many bytes an append is copied out of the memory that it came in. */
 const COPY_BYTES_MAX = 4096
+/** Such copies lie behind each other in pieces of memory of this size: one for each would keep the collector busy. */
+const SLAB_BYTES = 64 * 1024
 /** So is a larger one that is less than this share of it. */
 const SHARE_MIN = 1 / 64
 
@@ -42,6 +46,8 @@ export class TailBudget {
   readonly #holders = new Map<ArrayBufferLike, number>()
   #oldest: TailEntry | null = null
   #newest: TailEntry | null = null
+  #slab = NOTHING
+  #slabUsed = 0
 
   constructor(bytesMax: number, pool: BufferPool) {
     this.#bytesMax = bytesMax
@@ -53,14 +59,28 @@ export class TailBudget {
     return this.#bytes
   }
 
-  /** The bytes themselves, or a copy that holds no more memory than it needs. */
+  /**
+   * The bytes themselves, or a copy that holds little more memory than it needs: with small copies of the same time, which
+   * leave at about the same time too.
+   */
   own(bytes: Buffer): Buffer {
+    const { length } = bytes
     const held = bytes.buffer.byteLength
-    if (held === bytes.length) return bytes
-    if (bytes.length > COPY_BYTES_MAX && bytes.length >= held * SHARE_MIN) return bytes
-    const copy = Buffer.allocUnsafeSlow(bytes.length)
+    if (held === length) return bytes
+    if (length > COPY_BYTES_MAX && length >= held * SHARE_MIN) return bytes
+    const copy = length > COPY_BYTES_MAX ? Buffer.allocUnsafeSlow(length) : this.#take(length)
     bytes.copy(copy)
     return copy
+  }
+
+  #take(length: number): Buffer {
+    if (this.#slabUsed + length > this.#slab.length) {
+      this.#slab = Buffer.allocUnsafeSlow(SLAB_BYTES)
+      this.#slabUsed = 0
+    }
+    const from = this.#slabUsed
+    this.#slabUsed += length
+    return this.#slab.subarray(from, this.#slabUsed)
   }
 
   add(entry: TailEntry): void {
@@ -108,7 +128,6 @@ export class TailBudget {
   }
 }
 
-const NOTHING = Buffer.alloc(0)
 const EMPTY_SLICE: LogSlice = { chunks: [], bytes: 0 }
 /** The queue's front is cut off once this many entries have left it. */
 const COMPACT_AFTER = 64
