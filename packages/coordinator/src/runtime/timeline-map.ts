@@ -1,12 +1,72 @@
 import type { Timeline, Versioned } from './timeline.ts'
 
-/** What one key had before its value now. `undefined`: absent. */
-interface History<V> {
-  committed: V | undefined
-  /** Changes that are not committed; the newest is what the key has now. */
-  pending: number
-  /** What the others were, oldest first; null until there are any. */
-  between: (V | undefined)[] | null
+/** Among so many uncommitted changes a key is looked for one by one; among more, by an index. */
+const SCANNED_MAX = 16
+
+/**
+ * The uncommitted changes of one map, oldest first: whose they are, and what the key had before. `undefined`: nothing.
+ * What a key had when last committed is what its oldest change here has replaced.
+ */
+class Changes<K, V> {
+  readonly #keys: K[] = []
+  readonly #before: (V | undefined)[] = []
+  /** How many at the front have been committed meanwhile. */
+  #settled = 0
+  /** By key, its oldest change; made when asked for, and good until the next change. */
+  #oldest: Map<K, number> | null = null
+
+  get isEmpty(): boolean {
+    return this.#settled === this.#keys.length
+  }
+
+  add(key: K, before: V | undefined): void {
+    this.#keys.push(key)
+    this.#before.push(before)
+    this.#oldest = null
+  }
+
+  /** The `count` oldest are committed. */
+  settle(count: number): void {
+    this.#settled += count
+    this.#oldest = null
+    if (this.isEmpty || this.#settled * 2 <= this.#keys.length) return
+    this.#keys.splice(0, this.#settled)
+    this.#before.splice(0, this.#settled)
+    this.#settled = 0
+  }
+
+  /** Takes the newest off. */
+  takeLast(): [key: K, before: V | undefined] {
+    this.#oldest = null
+    return [this.#keys.pop()!, this.#before.pop()]
+  }
+
+  has(key: K): boolean {
+    return this.#oldestOf(key) >= 0
+  }
+
+  /** What the key had when last committed; only for one that has changes. */
+  committed(key: K): V | undefined {
+    return this.#before[this.#oldestOf(key)]
+  }
+
+  /** Each key once. */
+  keys(): IterableIterator<K> {
+    return this.#index().keys()
+  }
+
+  #oldestOf(key: K): number {
+    if (this.#keys.length - this.#settled <= SCANNED_MAX) return this.#keys.indexOf(key, this.#settled)
+    return this.#index().get(key) ?? -1
+  }
+
+  #index(): Map<K, number> {
+    if (this.#oldest !== null) return this.#oldest
+    const index = new Map<K, number>()
+    for (let i = this.#settled; i < this.#keys.length; i++) if (!index.has(this.#keys[i])) index.set(this.#keys[i], i)
+    this.#oldest = index
+    return index
+  }
 }
 
 /**
@@ -17,7 +77,8 @@ interface History<V> {
 export class TimelineMap<K, V extends object> implements Versioned {
   readonly #timeline: Timeline
   readonly #now = new Map<K, V>()
-  readonly #past = new Map<K, History<V>>()
+  /** Null while everything is committed, as it is most of the time. */
+  #changes: Changes<K, V> | null = null
 
   constructor(timeline: Timeline) {
     this.#timeline = timeline
@@ -34,7 +95,7 @@ export class TimelineMap<K, V extends object> implements Versioned {
 
   /** Neither has anything now nor had when last committed. */
   get isForgotten(): boolean {
-    return this.#now.size === 0 && this.#past.size === 0
+    return this.#now.size === 0 && this.#changes === null
   }
 
   get(key: K): V | undefined {
@@ -62,59 +123,59 @@ export class TimelineMap<K, V extends object> implements Versioned {
   }
 
   set(key: K, value: V): void {
-    this.#remember(key)
+    if (!this.#timeline.isLoading) this.#remember(key)
     this.#now.set(key, value)
   }
 
   delete(key: K): boolean {
     if (!this.#now.has(key)) return false
-    this.#remember(key)
+    if (!this.#timeline.isLoading) this.#remember(key)
     return this.#now.delete(key)
   }
 
   committed(key: K): V | undefined {
-    const history = this.#past.get(key)
-    return history === undefined ? this.#now.get(key) : history.committed
+    const changes = this.#changes
+    return changes?.has(key) ? changes.committed(key) : this.#now.get(key)
   }
 
   *committedEntries(): IterableIterator<[K, V]> {
-    for (const entry of this.#now) {
-      if (this.#past.size === 0 || !this.#past.has(entry[0])) yield entry
+    const changes = this.#changes
+    if (changes === null) {
+      yield* this.#now
+      return
     }
-    for (const [key, { committed }] of this.#past) if (committed !== undefined) yield [key, committed]
+    for (const entry of this.#now) if (!changes.has(entry[0])) yield entry
+    for (const key of changes.keys()) {
+      const committed = changes.committed(key)
+      if (committed !== undefined) yield [key, committed]
+    }
   }
 
   /** Of one key: whether it has changes that are not committed. */
   isPending(key: K): boolean {
-    return this.#past.has(key)
+    return this.#changes?.has(key) === true
   }
 
-  settle(key: unknown): void {
-    const history = this.#past.get(key as K)!
-    if (--history.pending === 0) this.#past.delete(key as K)
-    else history.committed = history.between!.shift()
+  settle(count: number): void {
+    const changes = this.#changes!
+    changes.settle(count)
+    if (changes.isEmpty) this.#changes = null
   }
 
-  revert(key: unknown): void {
-    const history = this.#past.get(key as K)!
-    const isLast = --history.pending === 0
-    const before = isLast ? history.committed : history.between!.pop()
-    if (before === undefined) this.#now.delete(key as K)
-    else this.#now.set(key as K, before)
-    if (isLast) this.#past.delete(key as K)
+  revert(count: number): void {
+    const changes = this.#changes!
+    for (let i = 0; i < count; i++) {
+      const [key, before] = changes.takeLast()
+      if (before === undefined) this.#now.delete(key)
+      else this.#now.set(key, before)
+    }
+    if (changes.isEmpty) this.#changes = null
   }
 
   /** Before the key is changed. */
   #remember(key: K): void {
-    if (this.#timeline.isLoading) return
-    const now = this.#now.get(key)
-    const history = this.#past.get(key)
-    if (history === undefined) this.#past.set(key, { committed: now, pending: 1, between: null })
-    else {
-      history.pending++
-      if (history.between === null) history.between = [now]
-      else history.between.push(now)
-    }
-    this.#timeline.changed(this, key)
+    this.#changes ??= new Changes()
+    this.#changes.add(key, this.#now.get(key))
+    this.#timeline.changed(this)
   }
 }

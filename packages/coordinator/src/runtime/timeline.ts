@@ -1,9 +1,9 @@
 /** A collection that can give up its uncommitted changes, and be asked for what is committed. */
 export interface Versioned {
-  /** The oldest uncommitted change of `key` has become committed. */
-  settle(key: unknown): void
-  /** Takes back the newest uncommitted change of `key`. */
-  revert(key: unknown): void
+  /** Its `count` oldest uncommitted changes have become committed. */
+  settle(count: number): void
+  /** Takes back its `count` newest uncommitted changes. */
+  revert(count: number): void
 }
 
 /** So many committed changes at the front are worth a move of those behind them. */
@@ -21,10 +21,13 @@ const COMPACT_AT = 1024
  * While a shard is loaded nothing can be taken back, and no past is kept.
  */
 export class Timeline {
-  /** Of each change that is not committed, in their order: no object for each, since there are many. */
+  /**
+   * What is not committed, in order: the changes of one collection that follow each other in one version stand together.
+   * No object for each, since there are many.
+   */
   #versions: number[] = []
   #subjects: Versioned[] = []
-  #keys: unknown[] = []
+  #counts: number[] = []
   /** How many at the front have been committed meanwhile. */
   #settled = 0
   #version = 0
@@ -65,7 +68,7 @@ export class Timeline {
     const versions = this.#versions
     while (this.#settled < versions.length && versions[this.#settled] <= target) {
       const at = this.#settled++
-      this.#subjects[at].settle(this.#keys[at])
+      this.#subjects[at].settle(this.#counts[at])
     }
     if (this.#settled === versions.length) this.#forget()
     else if (this.#settled >= COMPACT_AT) this.#compact()
@@ -74,12 +77,12 @@ export class Timeline {
   #forget(): void {
     this.#versions.length = 0
     this.#subjects.length = 0
-    this.#keys.length = 0
+    this.#counts.length = 0
     this.#settled = 0
   }
 
   #compact(): void {
-    for (const list of [this.#versions, this.#subjects, this.#keys]) list.splice(0, this.#settled)
+    for (const list of [this.#versions, this.#subjects, this.#counts]) list.splice(0, this.#settled)
     this.#settled = 0
   }
 
@@ -89,15 +92,20 @@ export class Timeline {
     const versions = this.#versions
     while (versions.length > this.#settled && versions[versions.length - 1] > version) {
       versions.pop()
-      this.#subjects.pop()!.revert(this.#keys.pop())
+      this.#subjects.pop()!.revert(this.#counts.pop()!)
     }
     if (version < this.#version) this.#version = version
   }
 
-  /** For the collections of this shard. */
-  changed(subject: Versioned, key: unknown): void {
+  /** For the collections of this shard: one change more. */
+  changed(subject: Versioned): void {
+    const last = this.#versions.length - 1
+    if (last >= this.#settled && this.#subjects[last] === subject && this.#versions[last] === this.#version) {
+      this.#counts[last]++
+      return
+    }
     this.#versions.push(this.#version)
     this.#subjects.push(subject)
-    this.#keys.push(key)
+    this.#counts.push(1)
   }
 }

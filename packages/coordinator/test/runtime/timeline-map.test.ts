@@ -25,7 +25,7 @@ const operation = fc.oneof(
 
 test('against a copy of the whole map at every version', () => {
   fc.assert(
-    fc.property(fc.array(operation, { maxLength: 60 }), (operations) => {
+    fc.property(fc.array(operation, { maxLength: 120 }), (operations) => {
       const timeline = new Timeline()
       const map = new TimelineMap<string, Value>(timeline)
       map.set('a', { n: -1 })
