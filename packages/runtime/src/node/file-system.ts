@@ -32,6 +32,22 @@ const bytesPerCallMax = 1024 * 1024
  */
 const inlineWriteBytesMax = 256 * 1024
 
+/** Up to this many bytes, it costs less to copy what is written inline into one piece than to hand over each. */
+const joinedBytesMax = 16 * 1024
+/** Read before the call that fills it returns. */
+let joinedScratch = Buffer.alloc(0)
+
+/** Good until the next call. */
+function joined(sources: readonly Uint8Array[], byteLength: number): Uint8Array {
+  if (joinedScratch.length === 0) joinedScratch = Buffer.allocUnsafeSlow(joinedBytesMax)
+  let at = 0
+  for (let i = 0; i < sources.length; i++) {
+    joinedScratch.set(sources[i], at)
+    at += sources[i].length
+  }
+  return joinedScratch.subarray(0, byteLength)
+}
+
 /**
  * A page-cache write that takes this long was made to wait for the device (dirty-page throttling, a slow mount).
  * The event loop must not pay for the next one: writes go through the pool for a while.
@@ -205,6 +221,7 @@ export class NodeFile implements File {
     let failure: Error | null = null
     try {
       if (sources.length === 1) this.writeSync(sources[0], position)
+      else if (byteLength <= joinedBytesMax) this.writeSync(joined(sources, byteLength), position)
       else this.#writevAll(sources, position, byteLength)
     } catch (error) {
       failure = error as Error

@@ -17,6 +17,9 @@ const flushMsMax = 30_000
 /** What of a file is copied when the kernel takes no more of it: its leaving tells that there is room again. */
 const copiedPieceBytes = 64 * 1024
 
+/** Up to this many bytes, chunks that leave together are copied into one. */
+const joinedBytesMax = 4000
+
 /** What is sent of files in one turn of the event loop. */
 const rangeBytesPerTurn = 4 * 1024 * 1024
 
@@ -49,6 +52,21 @@ function adoptHandle(accepted: net.Socket, onread: ReadInPlace): net.Socket | nu
 function areInMemory(chunks: readonly (Uint8Array | FileRange)[]): chunks is readonly Uint8Array[] {
   for (let i = 0; i < chunks.length; i++) if (!(chunks[i] instanceof Uint8Array)) return false
   return true
+}
+
+/** Many small answers in one piece, which costs less than to hand them over one by one; null where they are too large. */
+function joinedIfSmall(chunks: readonly Uint8Array[]): Uint8Array | null {
+  let bytes = 0
+  for (let i = 0; i < chunks.length; i++) bytes += chunks[i].length
+  if (bytes > joinedBytesMax) return null
+  // A part of Node's own pool, as `joinedBytesMax` is below half of that.
+  const joined = Buffer.allocUnsafe(bytes)
+  let at = 0
+  for (let i = 0; i < chunks.length; i++) {
+    joined.set(chunks[i], at)
+    at += chunks[i].length
+  }
+  return joined
 }
 
 function readInPlace(handlers: SocketHandlers, onData: (chunk: Buffer) => void): ReadInPlace | null {
@@ -239,8 +257,9 @@ class NodeSocket implements Socket {
   #writeBuffers(chunks: readonly Uint8Array[]): void {
     const socket = this.#socket
     const last = chunks.length - 1
-    if (last === 0) {
-      socket.write(chunks[0], this.#onWritten)
+    const joined = last === 0 ? chunks[0] : joinedIfSmall(chunks)
+    if (joined !== null) {
+      socket.write(joined, this.#onWritten)
     } else {
       socket.cork()
       for (let i = 0; i < last; i++) socket.write(chunks[i])

@@ -118,6 +118,22 @@ export function networkContract(name: string, make: () => NetworkUnderTest): voi
     await under.run(listener.close())
   })
 
+  check('pieces that leave together arrive in order, whether they are few bytes or many', async (under) => {
+    const { listener, server, client } = await pair(under)
+    const pieces: Buffer[] = []
+    for (const bytes of [20, 1000, 3000]) {
+      const together = [0, 1, 2].map((i) => Buffer.alloc(bytes, String.fromCharCode(97 + pieces.length + i)))
+      client.socket.write(together)
+      pieces.push(...together)
+    }
+    const all = Buffer.concat(pieces).toString()
+    await under.run(server.until(() => server.bytes === all.length))
+    assert.equal(server.text(), all)
+    client.socket.destroy()
+    await under.run(Promise.all([client.closed(), server.closed()]))
+    await under.run(listener.close())
+  })
+
   check('bytes written before the connection is made are sent', async (under) => {
     const server = new Recorder()
     const listener = await under.run(
