@@ -19,12 +19,11 @@ interface Asked<T> {
 export function existingOf<
   T extends Pick<CommitTopic, 'name' | 'topicId'> & { partitions: readonly { partitionIndex: number }[] },
 >(asked: readonly T[], topics: Topics, byId: boolean): Asked<T> {
-  if (
-    !byId &&
-    asked.every(({ name, partitions }) => partitions.every((p) => has(topics.get(name), p.partitionIndex)))
-  ) {
-    return { existing: asked as T[], isEmpty: asked.length === 0, plan: null }
+  const isWhole = ({ name, partitions }: T): boolean => {
+    const info = topics.get(name)
+    return partitions.every(({ partitionIndex }) => has(info, partitionIndex))
   }
+  if (!byId && asked.every(isWhole)) return { existing: asked as T[], isEmpty: asked.length === 0, plan: null }
   const existing: T[] = []
   const plan = asked.map((topic) => {
     const { name, topicId, partitions } = topic
