@@ -45,6 +45,11 @@ export class RecordType<K extends Fields = Fields, V extends Fields = Fields> {
   tombstone(key: Infer<K>): CoordinatorRecord {
     return { type: this as unknown as RecordType, key, value: null, valueVersion: this.valueVersion }
   }
+
+  /** The key's fields. Throws `CodecError`. */
+  decodeKey(bytes: Buffer): Infer<K> {
+    return decodeRecordKey(this.key, bytes)
+  }
 }
 
 const keyWriter = new Writer(SCRATCH_BYTES)
@@ -84,7 +89,7 @@ export class RecordTypes {
     if (type === undefined) return null
     return {
       type,
-      key: decodeRecordKey(type.key, key),
+      key: type.decodeKey(key),
       value: value === null ? null : decodeVersioned(type.value, value),
       valueVersion: value === null ? type.valueVersion : value.readInt16BE(0),
     }

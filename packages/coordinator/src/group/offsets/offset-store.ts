@@ -40,6 +40,9 @@ export class OffsetStore {
   /** Producer ids with an offset under way, by `placeKey`. */
   readonly #open: TimelineMap<string, ReadonlySet<number>>
 
+  /** Where the last offset went: the next one of the same commit goes there too. Null once that may have been let go. */
+  #lastPut: { readonly group: string; readonly topic: string; readonly partitions: Partitions } | null = null
+
   constructor(timeline: Timeline) {
     this.#timeline = timeline
     this.#pending = new TimelineMap(timeline)
@@ -140,8 +143,13 @@ export class OffsetStore {
     return topicId
   }
 
-  put(place: OffsetPlace, committed: CommittedOffset): void {
-    const { group, topic, partition } = place
+  put({ group, topic, partition }: OffsetPlace, committed: CommittedOffset): void {
+    const last = this.#lastPut
+    if (last !== null && last.group === group && last.topic === topic) last.partitions.set(partition, committed)
+    else this.#partitionsOf(group, topic).set(partition, committed)
+  }
+
+  #partitionsOf(group: string, topic: string): Partitions {
     let topics = this.#groups.get(group)
     if (topics === undefined) {
       topics = new Map()
@@ -152,7 +160,8 @@ export class OffsetStore {
       partitions = new TimelineMap(this.#timeline)
       topics.set(topic, partitions)
     }
-    partitions.set(partition, committed)
+    this.#lastPut = { group, topic, partitions }
+    return partitions
   }
 
   putPending(place: OffsetPlace, committed: CommittedOffset, producerId: number): void {
@@ -200,6 +209,7 @@ export class OffsetStore {
     const topics = this.#groups.get(group)
     if (topics === undefined) return
     for (const [topic, partitions] of topics) if (partitions.isForgotten) topics.delete(topic)
+    if (this.#lastPut?.group === group) this.#lastPut = null
     if (topics.size === 0) this.#groups.delete(group)
   }
 
