@@ -183,7 +183,12 @@ export class Broker {
     const brokers = (): number => 1
     const coordinating = { clock, timers, replicas, logger, topics, turns, config: live, brokers }
     const producerIds = new ProducerIds(() => metadata.reserveProducerIds())
-    this.groups = new Groups({ ...coordinating, secureRandom, groupConfigs: () => metadata.groupConfigs() })
+    this.groups = new Groups({
+      ...coordinating,
+      secureRandom,
+      groupConfigs: () => metadata.groupConfigs(),
+      rackOf: () => config.get('broker.rack'),
+    })
     this.transactions = new Transactions({
       ...coordinating,
       markerOwner: this.groups.markerOwner,

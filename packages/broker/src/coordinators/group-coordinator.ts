@@ -1,16 +1,11 @@
-import {
-  type GroupConfig,
-  GroupCoordinator,
-  type GroupMachine,
-  groupCoordinatorKind,
-  type TopicsImage,
-} from '@ottla/coordinator'
+import { type GroupConfig, GroupCoordinator, type GroupMachine, groupCoordinatorKind } from '@ottla/coordinator'
 import type { SecureRandom } from '@ottla/runtime'
 import { type GroupKey, groupSetting } from '../config/index.ts'
 import type { LiveConfig } from '../config/live-config.ts'
 import type { Topics } from '../topics/topics.ts'
 import { HostedCoordinator, type HostedCoordinatorDeps, type InternalTopic } from './hosted-coordinator.ts'
 import type { MarkerOwner } from './marker-writer.ts'
+import { topicsImages } from './topics-images.ts'
 
 export interface GroupCoordinatorDeps extends HostedCoordinatorDeps {
   readonly config: LiveConfig
@@ -19,6 +14,8 @@ export interface GroupCoordinatorDeps extends HostedCoordinatorDeps {
   readonly secureRandom: SecureRandom
   /** Of the cluster: no more replicas can be had. */
   readonly brokers: () => number
+  /** Of a broker; null for one without. Stays as it is while the broker runs. */
+  readonly rackOf: (nodeId: number) => string | null
 }
 
 const MS_PER_MINUTE = 60_000
@@ -34,7 +31,7 @@ export class Groups {
     this.#topics = deps.topics
     const kind = groupCoordinatorKind({
       config,
-      topics: () => topicsImage(deps.topics),
+      topics: topicsImages(deps.topics, deps.rackOf),
       newUuid: () => uuidOf(deps.secureRandom.bytes(16)),
       log: (sentence, fields) => deps.logger.info(sentence, fields),
     })
@@ -112,19 +109,6 @@ function offsetsTopic(config: LiveConfig, brokers: () => number): InternalTopic 
       ['compression.type', 'producer'],
       ['segment.bytes', String(config.current.get('offsets.topic.segment.bytes'))],
     ],
-  }
-}
-
-function topicsImage(topics: Topics): TopicsImage {
-  const imageOf = (topic: ReturnType<Topics['get']>) =>
-    topic === undefined
-      ? undefined
-      : { name: topic.name, topicId: topic.topicId, partitions: topic.partitions.length, racks: [] }
-  return {
-    version: topics.version,
-    topic: (name) => imageOf(topics.get(name)),
-    topicById: (topicId) => imageOf(topics.byId(topicId)),
-    names: () => topics.all().map(({ name }) => name),
   }
 }
 
