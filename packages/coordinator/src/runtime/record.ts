@@ -3,6 +3,7 @@ import {
   decodeVersioned,
   type Fields,
   type Infer,
+  type Input,
   type Message,
   recordType,
   Writer,
@@ -10,6 +11,8 @@ import {
 
 /** What most keys and values fit into. */
 const SCRATCH_BYTES = 4096
+const keyWriter = new Writer(SCRATCH_BYTES)
+const valueWriter = new Writer(SCRATCH_BYTES)
 
 /** A record of an internal topic, as its coordinator makes and replays it. */
 export interface CoordinatorRecord {
@@ -46,21 +49,23 @@ export class RecordType<K extends Fields = Fields, V extends Fields = Fields> {
     return { type: this as unknown as RecordType, key, value: null, valueVersion: this.valueVersion }
   }
 
+  /** Good until the next call, of whichever type. */
+  encodeKey(key: Infer<K>): Buffer {
+    keyWriter.reset()
+    keyWriter.int16(this.id)
+    this.key.write(keyWriter, 0, key as Input<Infer<K>>)
+    return keyWriter.peek()
+  }
+
   /** The key's fields. Throws `CodecError`. */
   decodeKey(bytes: Buffer): Infer<K> {
     return decodeRecordKey(this.key, bytes)
   }
 }
 
-const keyWriter = new Writer(SCRATCH_BYTES)
-const valueWriter = new Writer(SCRATCH_BYTES)
-
 /** The key's bytes, good until the next call. */
 export function encodeKey({ type, key }: CoordinatorRecord): Buffer {
-  keyWriter.reset()
-  keyWriter.int16(type.id)
-  type.key.write(keyWriter, 0, key)
-  return keyWriter.peek()
+  return type.encodeKey(key)
 }
 
 /** The value's bytes, good until the next call. */

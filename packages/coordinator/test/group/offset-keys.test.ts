@@ -7,13 +7,14 @@ import { offsetCommit } from '../../src/group/records.ts'
 const name = fc.constantFrom('', 'a', 'b', 'ab', 'ba', 'é')
 const place = fc.record({ group: name, topic: name, partition: fc.constantFrom(-1, 0, 1, 2 ** 31 - 1) })
 
-test('keys in any order are decoded as each by itself', () => {
+test('keys in any order are encoded and decoded as each by itself', () => {
   fc.assert(
     fc.property(fc.array(place, { maxLength: 40 }), (places) => {
       // One piece of memory that is written anew for each, as a loader reads them.
       const memory = Buffer.alloc(64)
       for (const of of places) {
         const bytes = encodeRecordKey(OffsetCommitKey, of)
+        assert.deepEqual(Buffer.from(offsetCommit.encodeKey(of)), bytes)
         const key = memory.subarray(0, bytes.copy(memory))
         assert.deepEqual({ ...offsetCommit.decodeKey(key) }, { ...decodeRecordKey(OffsetCommitKey, key) })
       }

@@ -53,7 +53,7 @@ export function commitOffsets(
 ): Outcome<CommitReply> {
   const records: CoordinatorRecord[] = []
   const metadataMax = config.offsetMetadataBytesMax
-  const expireTimestampMs = retentionMs < 0 ? -1 : nowMs + retentionMs
+  const expireTimestamp = retentionMs < 0 ? -1 : nowMs + retentionMs
   const answered = topics.map(({ name, topicId, partitions }) => ({
     name,
     topicId,
@@ -66,11 +66,11 @@ export function commitOffsets(
           offset: committedOffset,
           leaderEpoch: committedLeaderEpoch,
           metadata,
-          commitTimestampMs: commitTimestamp < 0 ? nowMs : commitTimestamp,
-          expireTimestampMs,
+          commitTimestamp: commitTimestamp < 0 ? nowMs : commitTimestamp,
+          expireTimestamp,
           topicId,
         }
-        records.push(commitRecord({ group, topic: name, partition: partitionIndex }, committed))
+        records.push(commitRecord(group, name, partitionIndex, committed))
       }
       return { partitionIndex, errorCode }
     }),

@@ -25,21 +25,25 @@ export interface OffsetPlace {
   readonly partition: number
 }
 
-export function commitRecord(place: OffsetPlace, committed: Omit<CommittedOffset, 'recordOffset'>): CoordinatorRecord {
-  const { offset, leaderEpoch, metadata, commitTimestampMs, expireTimestampMs, topicId } = committed
-  const version = expireTimestampMs >= 0 ? 1 : topicId === ZERO_UUID ? 3 : 4
-  return offsetCommit.put(
-    { group: place.group, topic: place.topic, partition: place.partition },
-    {
-      offset,
-      leaderEpoch,
-      metadata,
-      commitTimestamp: commitTimestampMs,
-      expireTimestamp: expireTimestampMs,
-      topicId,
-    },
-    version,
-  )
+/** As its record has it; records of old versions lack some of it. */
+export interface StoredOffset {
+  readonly offset: number
+  readonly leaderEpoch?: number
+  readonly metadata: string
+  /** ms since the epoch, as the next one. */
+  readonly commitTimestamp: number
+  readonly expireTimestamp?: number
+  readonly topicId?: string
+}
+
+export function commitRecord(
+  group: string,
+  topic: string,
+  partition: number,
+  value: Required<StoredOffset>,
+): CoordinatorRecord {
+  const version = value.expireTimestamp >= 0 ? 1 : value.topicId === ZERO_UUID ? 3 : 4
+  return offsetCommit.put({ group, topic, partition }, value, version)
 }
 
 export function deleteRecord({ group, topic, partition }: OffsetPlace): CoordinatorRecord {

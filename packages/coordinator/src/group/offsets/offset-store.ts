@@ -1,20 +1,9 @@
 import { ZERO_UUID } from '@ottla/protocol'
 import type { Timeline } from '../../runtime/timeline.ts'
 import { TimelineMap } from '../../runtime/timeline-map.ts'
-import type { CommittedOffset, OffsetPlace } from './committed-offset.ts'
+import type { CommittedOffset, OffsetPlace, StoredOffset } from './committed-offset.ts'
 
 type Partitions = TimelineMap<number, CommittedOffset>
-
-/** As its record has it; records of old versions lack some of it. */
-export interface StoredOffset {
-  readonly offset: number
-  readonly leaderEpoch?: number
-  readonly metadata: string
-  /** ms since the epoch, as the next one. */
-  readonly commitTimestamp: number
-  readonly expireTimestamp?: number
-  readonly topicId?: string
-}
 
 /** Ids that are remembered to be shared. */
 const TOPIC_IDS_MAX = 100_000
