@@ -6,24 +6,33 @@ import { type Answers, type Op, type Request, Unsupported } from './contract.ts'
 
 type Line = { id?: number; ok?: boolean; error?: string; unsupported?: string; event?: string }
 
-/** A client's program, started at the first request and again after one that took too long. */
+/**
+ * A client's program, started at the first request and again after one that took too long. One that `remembers` is not
+ * started again: what it was a member of is gone with it.
+ */
 export class Program {
   readonly #command: [string, string[]]
   readonly #timeoutMs: number
+  readonly #remembers: boolean
   #child: ChildProcess | undefined
   #lines: AsyncIterator<string> | undefined
   #stderr = ''
   #id = 0
 
-  constructor(command: [string, string[]], timeoutMs = 100_000) {
+  constructor(command: [string, string[]], timeoutMs = 100_000, remembers = false) {
     this.#command = command
     this.#timeoutMs = timeoutMs
+    this.#remembers = remembers
+  }
+
+  /** It ran, and does no more. */
+  get ended(): boolean {
+    return this.#child !== undefined && (this.#child.exitCode !== null || this.#child.signalCode !== null)
   }
 
   #start(): { child: ChildProcess; lines: AsyncIterator<string> } {
-    if (this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null) {
-      return { child: this.#child, lines: this.#lines! }
-    }
+    if (this.#child !== undefined && !this.ended) return { child: this.#child, lines: this.#lines! }
+    if (this.ended && this.#remembers) throw new Error(`the program ended: ${thrown(this.#stderr)}`)
     const [program, args] = this.#command
     // A group of its own, so that what the program starts can be killed with it.
     const child = spawn(program, args, { stdio: 'pipe', detached: true })
@@ -55,8 +64,7 @@ export class Program {
     try {
       for (;;) {
         const next = await lines.next()
-        if (next.done)
-          throw new Error(`the program ended or took over ${this.#timeoutMs} ms: ${lastLine(this.#stderr)}`)
+        if (next.done) throw new Error(`the program ended or took over ${this.#timeoutMs} ms: ${thrown(this.#stderr)}`)
         let answer: Line
         try {
           answer = JSON.parse(next.value) as Line
@@ -81,7 +89,7 @@ export class Program {
   /** `kill -9` to the program and what it started. */
   async kill(): Promise<void> {
     const child = this.#child
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    if (child === undefined || this.ended) return
     const ended = once(child, 'exit')
     killGroup(child)
     await ended
@@ -108,4 +116,8 @@ function killGroup(child: ChildProcess): void {
   }
 }
 
-const lastLine = (text: string) => text.trim().split('\n').at(-1) ?? ''
+/** The line that names the error, else the last one. */
+function thrown(stderr: string): string {
+  const lines = stderr.trim().split('\n')
+  return lines.findLast((line) => /^\w*(Error|Exception)\b/.test(line)) ?? lines.at(-1)!
+}
