@@ -15,6 +15,8 @@ export interface Client {
   commitsByItself?: boolean
   /** Set where a static member that was fenced joins again and so puts out its double in turn. */
   joinsWhenFenced?: string
+  /** Set where a live group cannot take partitions that its topic did not have when it joined. */
+  missesNewPartitions?: string
 }
 
 const file = (...path: string[]) => join(projectDir, 'interop', 'clients', ...path)
@@ -36,6 +38,8 @@ export const clients: readonly Client[] = [
     install: installNodeClients,
     command: () => [process.execPath, [file('platformatic', 'scenarios.ts')]],
     joinsWhenFenced: '@platformatic/kafka joins again when it was fenced',
+    missesNewPartitions:
+      '@platformatic/kafka does not look for new partitions in a classic group, and throws on one that KIP-848 gives it',
   },
   { name: 'java-4.3', install: () => installJavaScenarios('4.3.1'), command: () => javaScenariosCommand('4.3.1') },
   { name: 'java-3.9', install: () => installJavaScenarios('3.9.2'), command: () => javaScenariosCommand('3.9.2') },

@@ -7,6 +7,8 @@ export class Crew {
   readonly commitsByItself: boolean
   /** Why it is not put out by a double. */
   readonly joinsWhenFenced: string | undefined
+  /** Why its members do not get along with a topic that grows. */
+  readonly missesNewPartitions: string | undefined
   readonly #command: [string, string[]]
   #idle: Program[] = []
   readonly #busy = new Set<Program>()
@@ -14,11 +16,13 @@ export class Crew {
   constructor(client: Client) {
     this.#command = client.command()
     this.joinsWhenFenced = client.joinsWhenFenced
+    this.missesNewPartitions = client.missesNewPartitions
     this.commitsByItself = client.commitsByItself === true
   }
 
   take(): Program {
-    const program = this.#idle.pop() ?? new Program(this.#command, 60_000)
+    this.#idle = this.#idle.filter(({ ended }) => !ended)
+    const program = this.#idle.pop() ?? new Program(this.#command, 60_000, true)
     this.#busy.add(program)
     return program
   }

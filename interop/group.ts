@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import type { JoinRequest, PartitionOffset, PolledRecord } from './contract.ts'
 import type { Program } from './program.ts'
-import { committedOffset, createTopic } from './raw.ts'
+import { committedOffset, createTopic, waitForLeaders } from './raw.ts'
 import { produceRequest, type ScenarioContext } from './scenarios/scenario.ts'
 
 /** Above what a starved machine makes of ten heartbeats, below what makes a crash tedious. */
@@ -22,6 +22,8 @@ export class Member {
   readonly next = new Map<string, number>()
   /** Where it would go on in partitions that it lost: records that it had been given by then may be polled later. */
   readonly late = new Map<string, number>()
+  /** What was committed of a partition when the member got it, until it has read of it: a later commit moves nobody. */
+  readonly begins = new Map<string, number>()
 
   constructor(program: Program) {
     this.program = program
@@ -52,9 +54,21 @@ export class Group {
     }
   }
 
+  /** Gives the topics more partitions while the members go on. */
+  async grow(total: number): Promise<void> {
+    const { broker, helper } = this.#context
+    for (const topic of this.topics) {
+      await helper.ask<'createPartitions'>(broker.bootstrap, { op: 'createPartitions', topic, total })
+      await waitForLeaders(broker.port, topic, total)
+      this.watch(topic, total)
+    }
+  }
+
+  /** Remembers partitions that are to be read from now on. */
   watch(topic: string, partitions: number, end = 0): void {
     for (let partition = 0; partition < partitions; partition++) {
-      this.#ends.set(`${topic}-${partition}`, { topic, partition, offset: end })
+      const name = `${topic}-${partition}`
+      if (!this.#ends.has(name)) this.#ends.set(name, { topic, partition, offset: end })
     }
   }
 
@@ -119,8 +133,9 @@ export class Group {
       const committed = this.#committed.get(name) ?? 0
       // What commits by itself may have done so after the runner looked.
       const restarts = this.#context.crew.commitsByItself ? record.offset >= committed : record.offset === committed
+      const allowed = [next, member.late.get(name), member.begins.get(name)]
       assert.ok(
-        record.offset === next || record.offset === member.late.get(name) || restarts || !this.#ends.has(name),
+        allowed.includes(record.offset) || restarts || !this.#ends.has(name),
         `${name}: offset ${record.offset} where ${next ?? 'nothing'} was next and ${committed} is committed`,
       )
       // Only what this group wrote has its offset for a value.
@@ -128,13 +143,19 @@ export class Group {
         assert.equal(record.value, `${record.offset}`, `the value at ${record.offset} of ${name}`)
       member.next.set(name, record.offset + 1)
       member.late.delete(name)
+      member.begins.delete(name)
       member.records.push(record)
     }
     const had = member.assigned
+    const lost = new Set(answer.lost.slice(member.lost.length))
     member.assigned = new Set(answer.assigned)
     member.lost = answer.lost
     member.rebalances = answer.rebalances
-    for (const name of member.assigned) if (!had.has(name)) member.late.delete(name)
+    for (const name of member.assigned) {
+      if (!had.has(name)) member.late.delete(name)
+      // A client that lost it and has it again since the last poll may go on or begin again.
+      if (!had.has(name) || lost.has(name)) member.begins.set(name, this.#committed.get(name) ?? 0)
+    }
     for (const name of member.next.keys()) {
       // Some clients give the first records before they say that they have the partition.
       if (had.has(name) && !member.assigned.has(name)) {

@@ -109,6 +109,11 @@ export async function createTopic(
   answer.i32()
   answer.text()
   check('CreateTopics', answer.i16())
+  await waitForLeaders(port, topic, partitions)
+}
+
+/** Waits until the topic has so many partitions, all with leaders. */
+export async function waitForLeaders(port: number, topic: string, partitions: number): Promise<void> {
   for (let tries = 0; tries < 500; tries++) {
     if (await led(port, topic, partitions)) return
     await new Promise((resolve) => setTimeout(resolve, 10))

@@ -176,6 +176,35 @@ const regex: Scenario = {
   },
 }
 
+/** A topic grows under a live group: the new partitions find owners, and what was written by then is read too. */
+const partitionsAdded = (name: string, options: Partial<JoinRequest>, stays: boolean): Scenario => ({
+  name,
+  beside: true,
+  async run(context) {
+    const { missesNewPartitions } = context.crew
+    if (missesNewPartitions !== undefined) throw new Unsupported(missesNewPartitions)
+    const group = new Group(context, [context.topic()], options)
+    await group.create(2)
+    await group.produce(4)
+    await Promise.all([group.join(), group.join()])
+    await group.balanced()
+    await group.readAll()
+    await group.commit(1)
+    const grown = async () => {
+      await group.grow(4)
+      await group.produce(3)
+      await group.balanced()
+      await group.readAll()
+    }
+    if (stays) await keepsWhatStays(group, grown)
+    else await grown()
+    await group.produce(3)
+    await group.readAll()
+    await group.commit()
+    return {}
+  },
+})
+
 const three = (name: string, options: Partial<JoinRequest>, stays: boolean): Scenario => ({
   name,
   beside: true,
@@ -192,7 +221,9 @@ export const groups: readonly Scenario[] = [
   idle,
   staticMembers,
   doubleMember,
+  partitionsAdded('group-partitions-added', {}, false),
   three('consumer-protocol-of-3', { protocol: 'consumer' }, true),
   staticConsumerProtocol,
   regex,
+  partitionsAdded('consumer-protocol-partitions-added', { protocol: 'consumer' }, true),
 ]

@@ -41,6 +41,7 @@ final class Members {
         properties.put("enable.auto.commit", String.valueOf(byItself));
         if (byItself) properties.put("auto.commit.interval.ms", request.get("autoCommitMs").asText());
         properties.put("isolation.level", request.get("isolation").asText());
+        properties.put("metadata.max.age.ms", "1000");
         properties.put("max.poll.records", request.get("maxPollRecords").asText());
         if (!request.get("instanceId").isNull()) properties.put("group.instance.id", request.get("instanceId").asText());
         if (next) {

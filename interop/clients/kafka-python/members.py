@@ -47,6 +47,7 @@ class Members(ConsumerRebalanceListener):
             max_poll_records=request["maxPollRecords"],
             session_timeout_ms=request["sessionTimeoutMs"],
             heartbeat_interval_ms=request["sessionTimeoutMs"] // 10,
+            metadata_max_age_ms=1000,
             partition_assignment_strategy=[CooperativeStickyAssignor if cooperative else RangePartitionAssignor],
         )
         if request["pattern"] is None:
@@ -55,6 +56,11 @@ class Members(ConsumerRebalanceListener):
             self.consumer.subscribe(pattern=f"^{request['pattern']}$", listener=self)
 
     def poll(self, _bootstrap, _request, _sent):
+        # A leader that rejoins because partitions were added holds itself for done once it has assigned them: a poll that
+        # ends before the broker's answer leaves it out of the group for good, if nobody tells it to join again.
+        coordinator = self.consumer._coordinator
+        if coordinator.rejoining and not coordinator.need_rejoin():
+            coordinator.request_rejoin()
         records = []
         # Longer than the others: a poll that ends in the middle of a rebalance may leave the member without partitions.
         for partition, some in self.consumer.poll(timeout_ms=400).items():

@@ -55,6 +55,7 @@ export function members(kafka: (bootstrap: string) => Groups) {
         heartbeatInterval: request.sessionTimeoutMs / 10,
         rebalanceTimeout: 10_000,
         maxWaitTimeInMs: 100,
+        metadataMaxAge: 1000,
         readUncommitted: request.isolation === 'read_uncommitted',
         allowAutoTopicCreation: false,
       })

@@ -22,6 +22,7 @@ export const members = {
       'auto.offset.reset': 'earliest',
       'isolation.level': request.isolation,
       'fetch.wait.max.ms': 100,
+      'topic.metadata.refresh.interval.ms': 1000,
       ...(request.instanceId === null ? {} : { 'group.instance.id': request.instanceId }),
     }
     const flags = Object.entries(settings).flatMap(([name, value]) => ['-X', `${name}=${value}`])
