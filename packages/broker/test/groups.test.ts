@@ -167,6 +167,7 @@ test('a member joins, learns its assignment, is alive and leaves, in every versi
     let joined = await client.call(JoinGroupRequest, JoinGroupResponse, version, joining)
     if (version >= 4) {
       assert.equal(joined.errorCode, ErrorCode.MEMBER_ID_REQUIRED)
+      assert.equal(joined.protocolName, version >= 7 ? null : '')
       assert.match(joined.memberId, /^raw-[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
       const again = { ...joining, memberId: joined.memberId }
       joined = await client.call(JoinGroupRequest, JoinGroupResponse, version, again)
@@ -180,7 +181,12 @@ test('a member joins, learns its assignment, is alive and leaves, in every versi
     const as = { groupId, memberId, generationId }
     const assignments = [{ memberId, assignment: Buffer.from(`v${version}`) }]
     const syncVersion = Math.min(version, 5)
-    const sync = await client.call(SyncGroupRequest, SyncGroupResponse, syncVersion, { ...as, assignments })
+    const of = syncVersion >= 5 ? { protocolType: 'consumer', protocolName: 'range' } : {}
+    if (syncVersion >= 5) {
+      const { errorCode } = await client.call(SyncGroupRequest, SyncGroupResponse, syncVersion, { ...as, assignments })
+      assert.equal(errorCode, ErrorCode.INCONSISTENT_GROUP_PROTOCOL, 'says nothing of its protocol')
+    }
+    const sync = await client.call(SyncGroupRequest, SyncGroupResponse, syncVersion, { ...as, ...of, assignments })
     assert.deepEqual([sync.errorCode, sync.assignment.toString()], [ErrorCode.NONE, `v${version}`])
     const alive = await client.call(HeartbeatRequest, HeartbeatResponse, Math.min(version, 4), as)
     assert.equal(alive.errorCode, ErrorCode.NONE)

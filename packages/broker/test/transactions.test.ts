@@ -289,7 +289,8 @@ test('offsets of a group count with their transaction, in every version', async 
         return topics[0].partitions.toSorted((a, b) => a.partitionIndex - b.partitionIndex).map((p) => p.errorCode)
       }
       if (!isImplicit) {
-        assert.equal((await commit())[0], ErrorCode.INVALID_TXN_STATE, 'the group has not been added')
+        const refusal = version >= 4 ? ErrorCode.TRANSACTION_ABORTABLE : ErrorCode.INVALID_TXN_STATE
+        assert.equal((await commit())[0], refusal, 'the group has not been added')
         const adding = { transactionalId: 'tx', ...producer, groupId: 'g' }
         const { errorCode } = await client.call(
           AddOffsetsToTxnRequest,
@@ -454,6 +455,33 @@ test('a marker that an operator sends into the log of the coordinator does not s
   await broker.kill()
   const again = await (await startBroker(t, { fs })).connect()
   assert.equal((await begin(again, 'tx')).producerEpoch, producer.producerEpoch + 2)
+})
+
+test('a batch of transactions v2 does not overtake a first one that was refused', async (t) => {
+  const { connect } = await startBroker(t)
+  const client = await connect()
+  await createTopic(client, 'orders')
+  const producer = await begin(client, 'tx')
+  const [early, first] = [1, 0].map((baseSequence) => () => produce(client, 'tx', producer, ['x'], { baseSequence }))
+  assert.equal(await early(), ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER)
+  assert.equal(await first(), ErrorCode.NONE)
+  assert.equal(await early(), ErrorCode.NONE)
+})
+
+test('the marker of a coordinator that has been replaced is refused', async (t) => {
+  const { connect } = await startBroker(t)
+  const client = await connect()
+  await createTopic(client, 'orders')
+  const producer = await begin(client, 'tx')
+  const mark = async (coordinatorEpoch: number): Promise<number> => {
+    const topics = [{ name: 'orders', partitionIndexes: [0] }]
+    const markers = [{ ...producer, transactionResult: false, coordinatorEpoch, topics }]
+    const answer = await client.call(WriteTxnMarkersRequest, WriteTxnMarkersResponse, 1, { markers })
+    return answer.markers[0].topics[0].partitions[0].errorCode
+  }
+  assert.equal(await mark(5), ErrorCode.NONE)
+  assert.equal(await mark(4), ErrorCode.TRANSACTION_COORDINATOR_FENCED)
+  assert.equal(await mark(5), ErrorCode.NONE)
 })
 
 test('a marker of transactions v2 does not end a transaction under its own epoch', async (t) => {

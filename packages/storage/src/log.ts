@@ -178,6 +178,12 @@ export class PartitionLog {
     return entry !== undefined && entry.epoch === producerEpoch && entry.currentTxnFirstOffset >= 0
   }
 
+  /** Whether the log remembers anything of this producer. */
+  knowsProducer(producerId: number): boolean {
+    const producers = this.#core.loadedProducers ?? this.#attempt(() => this.#core.producers(), null)
+    return producers?.get(producerId) !== undefined
+  }
+
   activeProducers(): ActiveProducer[] {
     const producers = this.#attempt(() => this.#core.producers(), null)
     if (producers === null) return []

@@ -147,7 +147,7 @@ test('transactions: what is open holds back the last stable offset', () => {
   assert.equal(log.lastStableOffset, 6)
   assert.deepEqual(log.abortedTransactionsIn(0, 6), [{ producerId: 1, firstOffset: 1 }])
   assert.deepEqual(log.abortedTransactionsIn(5, 6), [])
-  assert.equal(marker(1, true, 0, 2), 78)
+  assert.equal(marker(1, true, 0, 2), 52)
   assert.equal(marker(1, true, 1, 3), 0)
   assert.equal(marker(1, true, 0, 3), 47)
 })

@@ -18,11 +18,17 @@ export function joinGroupHandler({ groups }: { readonly groups: GroupCoordinator
     maxVersion: 9,
     handle(request, body) {
       groups.join(callerOf(request), body, (reply) => {
-        // Before version 7 there is always a name.
-        request.respond(request.apiVersion < 7 ? { ...reply, protocolName: reply.protocolName ?? '' } : reply)
+        request.respond({ ...reply, protocolName: reply.protocolName ?? noName(request.apiVersion) })
       })
       return undefined
     },
-    refuse: ({ memberId }, errorCode) => ({ errorCode, memberId, protocolName: '', leader: '', members: [] }),
+    refuse: ({ memberId }, errorCode, version) => {
+      return { errorCode, memberId, protocolName: noName(version), leader: '', members: [] }
+    },
   })
+}
+
+/** Before version 7 there is always a name. */
+function noName(version: number): '' | null {
+  return version < 7 ? '' : null
 }

@@ -217,7 +217,10 @@ class ProduceOperation implements AppendWaiter, AwaitingWrite {
     const entering = this.entering.get(partition)
     // Its transaction has ended since.
     if (entering === undefined) return produceErrorOf(ErrorCode.INVALID_TXN_STATE, apiVersion)
-    return this.entered === ErrorCode.NONE ? partition : produceErrorOf(this.entered, apiVersion)
+    if (this.entered !== ErrorCode.NONE) return produceErrorOf(this.entered, apiVersion)
+    // Every transaction begins with 0 (KIP-890): one that was refused before comes first, or it would be overtaken.
+    const isFirst = batch.baseSequence(records, 0) === 0 || partition.log.knowsProducer(write.producerId)
+    return isFirst ? partition : ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
   }
 
   private transactionalWrite(partition: Partition, records: Buffer): TransactionalWrite | null {

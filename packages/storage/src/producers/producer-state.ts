@@ -23,7 +23,7 @@ export interface ProducerRefusal {
 const OUT_OF_ORDER_SEQUENCE_NUMBER = 45
 const INVALID_PRODUCER_EPOCH = 47
 const INVALID_TXN_STATE = 48
-const TRANSACTION_COORDINATOR_FENCED = 78
+const TRANSACTION_COORDINATOR_FENCED = 52
 
 /** A transaction whose marker is appended but may not be visible yet (not replicated, or not even written). */
 interface CompletedTxn {

@@ -48,5 +48,5 @@ export function metadataFor(member: ClassicMember, protocol: string | null): Buf
 
 /** The answer to a member that cannot join. */
 export function joinRefusal(memberId: string, errorCode: number): JoinReply {
-  return { errorCode, generationId: -1, protocolName: '', leader: '', memberId, members: [] }
+  return { errorCode, generationId: -1, protocolName: null, leader: '', memberId, members: [] }
 }

@@ -90,9 +90,8 @@ export class OffsetStore {
       }
     }
     for (const offsets of this.#pending.values()) {
-      for (const { topic, partition, group: of } of offsets) {
-        const place = { group, topic, partition }
-        if (of === group) places.set(placeKey(place), place)
+      for (const [key, { topic, partition, group: of }] of offsets) {
+        if (of === group) places.set(key, { group, topic, partition })
       }
     }
     return [...places.values()]
@@ -101,7 +100,9 @@ export class OffsetStore {
   /** Whether there is an offset of the group now, be it under way. */
   isUsedBy(group: string): boolean {
     for (const partitions of this.#groups.get(group)?.values() ?? []) if (partitions.size > 0) return true
-    for (const offsets of this.#pending.values()) if (offsets.some((pending) => pending.group === group)) return true
+    for (const offsets of this.#pending.values()) {
+      for (const pending of offsets.values()) if (pending.group === group) return true
+    }
     return false
   }
 
@@ -155,10 +156,15 @@ export class OffsetStore {
 
   putPending(place: OffsetPlace, committed: CommittedOffset, producerId: number): void {
     const { group, topic, partition } = place
-    const before = this.#pending.get(producerId) ?? []
-    this.#pending.set(producerId, [...before, { group, topic, partition, committed }])
     const key = placeKey(place)
-    this.#open.set(key, new Set([...(this.#open.get(key) ?? []), producerId]))
+    let offsets = this.#pending.get(producerId)
+    if (offsets === undefined) {
+      offsets = new TimelineMap(this.#timeline)
+      this.#pending.set(producerId, offsets)
+    }
+    offsets.set(key, { group, topic, partition, committed })
+    const producers = this.#open.get(key)
+    if (producers?.has(producerId) !== true) this.#open.set(key, new Set([...(producers ?? []), producerId]))
   }
 
   /** Also what transactions have under way for it. */
@@ -168,9 +174,8 @@ export class OffsetStore {
     this.#sweep(group)
     const key = placeKey(place)
     for (const producerId of this.#open.get(key) ?? []) {
-      const kept = (this.#pending.get(producerId) ?? []).filter((pending) => placeKey(pending) !== key)
-      if (kept.length === 0) this.#pending.delete(producerId)
-      else this.#pending.set(producerId, kept)
+      this.#pending.get(producerId)?.delete(key)
+      this.#sweepPending(producerId)
     }
     this.#open.delete(key)
   }
@@ -178,9 +183,8 @@ export class OffsetStore {
   endTransaction(producerId: number, commit: boolean): void {
     const offsets = this.#pending.get(producerId)
     if (offsets === undefined) return
-    this.#pending.delete(producerId)
-    for (const pending of offsets) {
-      const key = placeKey(pending)
+    for (const [key, pending] of [...offsets]) {
+      offsets.delete(key)
       const left = new Set(this.#open.get(key))
       left.delete(producerId)
       if (left.size === 0) this.#open.delete(key)
@@ -191,6 +195,7 @@ export class OffsetStore {
         this.put(pending, pending.committed)
       }
     }
+    this.#sweepPending(producerId)
   }
 
   /** Lets go of the maps of what has been deleted for good; a later call finds what is still uncommitted now. */
@@ -202,9 +207,14 @@ export class OffsetStore {
     if (topics.size === 0) this.#groups.delete(group)
   }
 
-  /** Lets go of what deleted groups have left, once that is committed. */
+  #sweepPending(producerId: number): void {
+    if (this.#pending.get(producerId)?.isForgotten === true) this.#pending.delete(producerId)
+  }
+
+  /** Lets go of what deleted groups and ended transactions have left, once that is committed. */
   sweep(): void {
     for (const group of [...this.#groups.keys()]) this.#sweep(group)
+    for (const producerId of [...this.#pending.keys()]) this.#sweepPending(producerId)
   }
 }
 
