@@ -24,8 +24,8 @@ export class OffsetStore {
   readonly #timeline: Timeline
   readonly #groups = new Map<string, Map<string, Partitions>>()
   readonly #topicIds = new Map<string, string>()
-  /** By producer id, in the order of their records. */
-  readonly #pending: TimelineMap<number, readonly PendingOffset[]>
+  /** By producer id and `placeKey`: however often a transaction commits to a partition, the last time counts. */
+  readonly #pending = new Map<number, TimelineMap<string, PendingOffset>>()
   /** Producer ids with an offset under way, by `placeKey`. */
   readonly #open: TimelineMap<string, ReadonlySet<number>>
 
@@ -34,7 +34,6 @@ export class OffsetStore {
 
   constructor(timeline: Timeline) {
     this.#timeline = timeline
-    this.#pending = new TimelineMap(timeline)
     this.#open = new TimelineMap(timeline)
   }
 
