@@ -4,7 +4,7 @@ import { type CoordinatorRecord, RecordTypes } from '../runtime/record.ts'
 import type { CoordinatorMachine } from '../runtime/shard.ts'
 import type { ClassicGroup } from './classic/classic-group.ts'
 import { type Caller, ClassicGroups, type JoinBody, type LeaveBody, type LeaveReply } from './classic/classic-groups.ts'
-import type { JoinReply, SyncReply } from './classic/member.ts'
+import { type JoinReply, joinRefusal, type SyncReply } from './classic/member.ts'
 import type { HeartbeatBody } from './classic/membership.ts'
 import type { SyncBody } from './classic/rounds.ts'
 import { isSubscribed } from './classic/subscription.ts'
@@ -102,7 +102,8 @@ export class GroupMachine implements CoordinatorMachine {
     const consumer = this.consumer.get(body.groupId)
     if (consumer === undefined) return this.classic.join(caller, body, nowMs)
     if (!consumer.isEmpty) return this.#classicMembers.join(consumer, caller, body, nowMs)
-    // An empty group may change its protocol.
+    // An empty group may change its protocol, but not for one who is no member of it.
+    if (body.memberId !== '') return replyOnly(joinRefusal(body.memberId, ErrorCode.UNKNOWN_MEMBER_ID))
     const { records, ...outcome } = this.classic.join(caller, body, nowMs)
     return { ...outcome, records: [...this.consumer.tombstones(consumer), ...records] }
   }

@@ -28,7 +28,7 @@ const MEMBER_ID_REQUIRED_VERSION = 4
  * | join      | a heartbeat of the other protocol with what it says it owns; at once, since nobody is waited for     |
  * | sync      | what it has; REBALANCE_IN_PROGRESS if the group has gone on meanwhile                                 |
  * | heartbeat | REBALANCE_IN_PROGRESS if the group has gone on, it is to give something up, or something has become free |
- * | leave     | it is out                                                                                          |
+ * | leave     | it is out, whichever protocol it speaks: operators remove members so                               |
  */
 export class ClassicMembers {
   readonly #context: GroupContext
@@ -146,10 +146,10 @@ export class ClassicMembers {
     const gone = new Set<string>()
     const results = members.map(({ memberId, groupInstanceId }) => {
       const holder = groupInstanceId === null ? undefined : group.staticMemberId(groupInstanceId)
-      // An operator removes a static member by its instance id alone.
+      // An operator removes a static member by its instance id alone, and members of either protocol.
       const id = memberId === '' && holder !== undefined ? holder : memberId
-      const side = gone.has(id) ? ErrorCode.UNKNOWN_MEMBER_ID : this.#sideOf(group, id, groupInstanceId)
-      if (typeof side === 'number') return { memberId, groupInstanceId, errorCode: side }
+      const errorCode = gone.has(id) ? ErrorCode.UNKNOWN_MEMBER_ID : memberProblem(group, id, groupInstanceId)
+      if (errorCode !== ErrorCode.NONE) return { memberId, groupInstanceId, errorCode }
       gone.add(id)
       return { memberId, groupInstanceId, errorCode: ErrorCode.NONE }
     })
@@ -162,13 +162,20 @@ export class ClassicMembers {
 
   /** What the member says of itself as a classic one; or why it is none. */
   #sideOf(group: ConsumerGroup, memberId: string, instanceId: string | null): ClassicSide | number {
-    if (instanceId !== null) {
-      const holder = group.staticMemberId(instanceId)
-      if (holder === undefined) return ErrorCode.UNKNOWN_MEMBER_ID
-      if (holder !== memberId) return ErrorCode.FENCED_INSTANCE_ID
-    }
+    const problem = memberProblem(group, memberId, instanceId)
+    if (problem !== ErrorCode.NONE) return problem
     return group.subscriptions.get(memberId)?.classic ?? ErrorCode.UNKNOWN_MEMBER_ID
   }
+}
+
+/** FENCED_INSTANCE_ID: another has taken the place of this static member. */
+function memberProblem(group: ConsumerGroup, memberId: string, instanceId: string | null): number {
+  if (instanceId !== null) {
+    const holder = group.staticMemberId(instanceId)
+    if (holder === undefined) return ErrorCode.UNKNOWN_MEMBER_ID
+    if (holder !== memberId) return ErrorCode.FENCED_INSTANCE_ID
+  }
+  return group.has(memberId) ? ErrorCode.NONE : ErrorCode.UNKNOWN_MEMBER_ID
 }
 
 /** An instance without a member id takes the place of the one before, whichever protocol that spoke. */

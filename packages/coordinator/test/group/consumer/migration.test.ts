@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ErrorCode } from '@ottla/protocol'
+import { ErrorCode, LeaveGroupRequest } from '@ottla/protocol'
 import { ClassicClient } from '../../support/classic-client.ts'
 import { ConsumerBench, type ConsumerClient, PARTITION, stateOf } from '../../support/consumer-bench.ts'
+import { wire } from '../../support/group-bench.ts'
 import { Seeded } from '../../support/seeded.ts'
 
 type Client = ClassicClient | ConsumerClient
@@ -118,6 +119,38 @@ test('a group without members changes its protocol in any case', () => {
     assert.equal(b.groups.list().groups[0].type, 'Consumer')
     first.leave()
   }
+})
+
+test('who is no member does not make an empty group one of the classic protocol', () => {
+  const b = bench()
+  const first = b.client('a')
+  run(b, [first])
+  first.leave()
+  const { groupEpoch } = b.describe()!
+  const stranger = new ClassicClient(b, 'x', ['t'])
+  stranger.memberId = 'of another time'
+  stranger.beat()
+  assert.equal(stranger.lastError, ErrorCode.UNKNOWN_MEMBER_ID)
+  assert.equal(b.describe()!.groupEpoch, groupEpoch)
+})
+
+test('an operator removes members of either protocol by LeaveGroup', () => {
+  const b = bench()
+  const fixed = b.client('a', ['t'], { instanceId: 'i' })
+  const other = b.client('b')
+  run(b, [fixed, other])
+  const errorCodes: number[][] = []
+  const members = [
+    { memberId: '', groupInstanceId: 'i' },
+    { memberId: 'b', groupInstanceId: null },
+    { memberId: 'b', groupInstanceId: 'i' },
+    { memberId: 'c', groupInstanceId: null },
+  ]
+  const body = wire(LeaveGroupRequest, { groupId: 'g', members: members.map((one) => ({ ...one, reason: null })) })
+  b.groups.leave(body, ({ members }) => errorCodes.push((members ?? []).map(({ errorCode }) => errorCode)))
+  const { NONE, UNKNOWN_MEMBER_ID } = ErrorCode
+  assert.deepEqual(errorCodes, [[NONE, NONE, UNKNOWN_MEMBER_ID, UNKNOWN_MEMBER_ID]])
+  assert.equal(b.describe()!.members.length, 0)
 })
 
 test('a classic member that was only given a name keeps nobody from the consumer protocol', () => {
