@@ -255,6 +255,21 @@ test('groups are listed, by state and type where asked, described and deleted, i
         ['classic', 'classic'],
       )
   }
+  const twice = { groups: ['with-member', 'x', 'with-member'] }
+  const described = await client.call(DescribeGroupsRequest, DescribeGroupsResponse, 5, twice)
+  assert.deepEqual(
+    described.groups.map(({ groupId }) => groupId),
+    ['with-member', 'x'],
+  )
+  const all = { groupId: 'offsets-only', topics: null }
+  const fetched = await client.call(OffsetFetchRequest, OffsetFetchResponse, 8, { groups: [all, all] })
+  assert.deepEqual(
+    fetched.groups.map(({ errorCode, topics }) => [errorCode, topics.length]),
+    [
+      [ErrorCode.NONE, 1],
+      [ErrorCode.INVALID_REQUEST, 0],
+    ],
+  )
   for (const [filter, expected] of [
     [{ statesFilter: ['empty'] }, ['offsets-only']],
     [{ statesFilter: ['Stable'] }, []],

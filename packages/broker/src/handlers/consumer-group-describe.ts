@@ -5,7 +5,7 @@ import { GROUP_OPERATIONS, NOT_ASKED } from './describe-groups.ts'
 
 /**
  * ConsumerGroupDescribe (key 69), versions 0 and 1: state and members of consumer groups, as committed. A classic group, or none
- * at all, is GROUP_ID_NOT_FOUND.
+ * at all, is GROUP_ID_NOT_FOUND. A group that is named several times is told of once: it may be large.
  *
  * - 1: which protocol each member speaks.
  */
@@ -18,7 +18,7 @@ export function consumerGroupDescribeHandler({ groups, consumerProtocolEnabled }
     handle(_request, { groupIds, includeAuthorizedOperations }) {
       const authorizedOperations = includeAuthorizedOperations ? GROUP_OPERATIONS : NOT_ASKED
       return {
-        groups: groupIds.map((groupId) => {
+        groups: [...new Set(groupIds)].map((groupId) => {
           if (!consumerProtocolEnabled()) return failed(groupId, ErrorCode.UNSUPPORTED_VERSION, null)
           const { errorCode, group } = groups.describeConsumer(groupId)
           if (errorCode !== ErrorCode.NONE) return failed(groupId, errorCode, null)

@@ -4,7 +4,7 @@ import { defineHandler, type Handler } from '../server/handler.ts'
 
 /**
  * DescribeGroups (key 15), versions 0 to 6: state and members of classic groups. What members say and are assigned is
- * told while the group is stable.
+ * told while the group is stable. A group that is named several times is told of once: it may be large.
  *
  * - 3: authorized operations; 4: instance ids; 5: flexible; 6: GROUP_ID_NOT_FOUND, where earlier versions tell of a dead group.
  */
@@ -23,7 +23,7 @@ export function describeGroupsHandler({ groups }: { readonly groups: GroupCoordi
     handle(request, body) {
       const operations = body.includeAuthorizedOperations ? GROUP_OPERATIONS : NOT_ASKED
       return {
-        groups: body.groups.map((groupId) => {
+        groups: [...new Set(body.groups)].map((groupId) => {
           const { errorCode, group } = groups.describe(groupId)
           if (errorCode !== ErrorCode.NONE) return failed(groupId, errorCode, '')
           if (group === null) return { ...missing(groupId, request.apiVersion), authorizedOperations: operations }

@@ -8,6 +8,7 @@ import { type Topics, ZERO_ID } from '../topics/topics.ts'
  *
  * - 2: null topics for all, an error for the whole; 5: leader epochs; 6: flexible; 7: requireStable (KIP-447); 8: several groups
  *   (KIP-709); 9: members of KIP-848 groups; 10: topics by id.
+ * - Who asks for everything of one group twice is told so once, and INVALID_REQUEST then.
  * - No offset is -1, and no error; a group that does not exist has none. While the coordinator reads its state it says
  *   so, and never that there is no offset.
  */
@@ -34,7 +35,17 @@ export function offsetFetchHandler(deps: OffsetFetchDeps): Handler {
     handle(request, body) {
       const version = request.apiVersion
       if (version < GROUPS_VERSION) return answerOne(version, body, deps.groups.fetch(queryOfOne(body)))
-      return { groups: body.groups.map((asked) => answerGroup(version, asked, body.requireStable, deps)) }
+      const whole = new Set<string>()
+      return {
+        groups: body.groups.map((asked) => {
+          const { groupId, topics } = asked
+          // Once is enough: a short request is not to be answered with many times what is stored.
+          if (topics === null && whole.has(groupId))
+            return { groupId, errorCode: ErrorCode.INVALID_REQUEST, topics: [] }
+          if (topics === null) whole.add(groupId)
+          return answerGroup(version, asked, body.requireStable, deps)
+        }),
+      }
     },
     refuse: (body, errorCode, version) =>
       version < GROUPS_VERSION

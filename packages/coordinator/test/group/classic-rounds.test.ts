@@ -446,6 +446,23 @@ describe('CompletingRebalance', () => {
   })
 })
 
+test('who names a way of assigning twice names it once', () => {
+  const bench = new GroupBench()
+  const protocols: [string, string][] = [
+    ['range', subscription('t')],
+    ['range', subscription('t')],
+  ]
+  const first = bench.enter({ protocols })
+  bench.host.advance(0)
+  assert.deepEqual([first.pending.reply?.errorCode, first.pending.reply?.generationId], [NONE, 1])
+  const second = bench.enter()
+  bench.join({ memberId: first.memberId })
+  assert.equal(second.pending.reply?.generationId, 2)
+  bench.leave({ memberId: first.memberId })
+  assert.equal(bench.join({ memberId: second.memberId }).reply?.errorCode, NONE)
+  assert.deepEqual(bench.host.bugs, [])
+})
+
 describe('a coordinator that starts anew', () => {
   test('knows the generation, its members and what they were assigned; their sessions begin anew', () => {
     const bench = new GroupBench()

@@ -155,7 +155,9 @@ export class ClassicGroup {
   }
 
   #count({ protocols }: ClassicMember, by: 1 | -1): void {
-    for (const { name } of protocols) this.#offers.set(name, (this.#offers.get(name) ?? 0) + by)
+    // Who names one twice still counts as one.
+    const names = new Set(protocols.map(({ name }) => name))
+    for (const name of names) this.#offers.set(name, (this.#offers.get(name) ?? 0) + by)
   }
 
   /** FENCED_INSTANCE_ID: another has taken the place of this static member. */
