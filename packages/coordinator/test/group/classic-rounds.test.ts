@@ -448,7 +448,7 @@ describe('CompletingRebalance', () => {
 
 test('who names a way of assigning twice names it once', () => {
   const bench = new GroupBench()
-  const protocols: [string, string][] = [
+  const protocols: [string, Buffer][] = [
     ['range', subscription('t')],
     ['range', subscription('t')],
   ]
