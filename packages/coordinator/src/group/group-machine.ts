@@ -247,11 +247,7 @@ export class GroupMachine implements CoordinatorMachine {
 
   /** The offsets of topics that have been deleted. */
   topicsDeleted(names: ReadonlySet<string>): Outcome<void> {
-    const records: CoordinatorRecord[] = []
-    for (const groupId of this.offsets.allGroups()) {
-      for (const place of this.offsets.placesOf(groupId)) if (names.has(place.topic)) records.push(deleteRecord(place))
-    }
-    return { records, reply: undefined, separable: true }
+    return { records: this.offsets.placesIn(names).map(deleteRecord), reply: undefined, separable: true }
   }
 
   // ---- groups as a whole

@@ -47,6 +47,17 @@ test('a second commit to a partition is taken back to the first, and both to not
   assert.equal(store.isUsedBy('g'), false)
 })
 
+test('what groups have of a topic is found, under way or there, and nothing of others', () => {
+  const { timeline, store } = loadedStore()
+  timeline.begin(4)
+  store.replay({ group: 'g', topic: 'u', partition: 0 }, stored(1), 0, -1)
+  store.replay({ group: 'g', topic: 't', partition: 1 }, stored(1), 1, -1)
+  store.replay({ group: 'g', topic: 't', partition: 1 }, stored(2), 2, PRODUCER)
+  store.replay({ group: 'h', topic: 't', partition: 2 }, stored(1), 3, PRODUCER)
+  const found = store.placesIn(new Set(['t', 'unknown'])).map(({ group, partition }) => `${group}${partition}`)
+  assert.deepEqual(found, ['g1', 'h2'])
+})
+
 test('an end that is taken back leaves the transaction open, also when maps have been let go of meanwhile', () => {
   const { timeline, store } = loadedStore()
   timeline.begin(1)

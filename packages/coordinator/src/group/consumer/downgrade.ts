@@ -52,7 +52,8 @@ function metadataOf({ classic }: Subscription, protocol: string): Buffer {
 /** What a member has, as classic consumers read it, in the version in which `metadata` is written. */
 export function classicAssignment(assignment: Assignment, metadata: Buffer, topics: TopicsImage): Buffer {
   const { min, max } = ConsumerProtocolAssignment.versions
-  const version = Math.max(min, Math.min(metadata.readInt16BE(0), max))
+  const asked = metadata.length < 2 ? min : metadata.readInt16BE(0)
+  const version = Math.max(min, Math.min(asked, max))
   const assignedPartitions: { topic: string; partitions: number[] }[] = []
   for (const [topicId, partitions] of assignment) {
     const topic = topics.topicById(topicId)

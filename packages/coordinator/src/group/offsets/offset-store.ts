@@ -96,6 +96,25 @@ export class OffsetStore {
     return [...places.values()]
   }
 
+  /** Of topics, every partition with an offset of any group, under way or there: costs nothing for the others. */
+  placesIn(topics: ReadonlySet<string>): OffsetPlace[] {
+    const places = new Map<string, OffsetPlace>()
+    for (const [group, byTopic] of this.#groups) {
+      for (const topic of topics) {
+        for (const partition of byTopic.get(topic)?.keys() ?? []) {
+          const place = { group, topic, partition }
+          places.set(placeKey(place), place)
+        }
+      }
+    }
+    for (const offsets of this.#pending.values()) {
+      for (const [key, { group, topic, partition }] of offsets) {
+        if (topics.has(topic)) places.set(key, { group, topic, partition })
+      }
+    }
+    return [...places.values()]
+  }
+
   /** Whether there is an offset of the group now, be it under way. */
   isUsedBy(group: string): boolean {
     for (const partitions of this.#groups.get(group)?.values() ?? []) if (partitions.size > 0) return true

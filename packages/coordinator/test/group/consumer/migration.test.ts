@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ErrorCode, LeaveGroupRequest } from '@ottla/protocol'
+import {
+  ConsumerProtocolSubscription,
+  ErrorCode,
+  encodeVersioned,
+  JoinGroupRequest,
+  LeaveGroupRequest,
+} from '@ottla/protocol'
 import { ClassicClient } from '../../support/classic-client.ts'
 import { ConsumerBench, type ConsumerClient, PARTITION, stateOf } from '../../support/consumer-bench.ts'
 import { wire } from '../../support/group-bench.ts'
@@ -132,6 +138,36 @@ test('who is no member does not make an empty group one of the classic protocol'
   stranger.beat()
   assert.equal(stranger.lastError, ErrorCode.UNKNOWN_MEMBER_ID)
   assert.equal(b.describe()!.groupEpoch, groupEpoch)
+})
+
+test('the last member of the consumer protocol goes, whatever another says of a way of assigning', () => {
+  const b = bench()
+  const first = b.client('a')
+  run(b, [first])
+  const said = encodeVersioned(ConsumerProtocolSubscription, 1, { topics: ['t'], userData: null, ownedPartitions: [] })
+  const none = Buffer.alloc(0)
+  const offers: [string, Buffer][][] = [
+    [
+      ['range', said],
+      ['own', none],
+    ],
+    [['own', said]],
+  ]
+  for (const [i, protocols] of offers.entries()) {
+    const body = wire(JoinGroupRequest, {
+      groupId: 'g',
+      memberId: '',
+      sessionTimeoutMs: 10_000,
+      rebalanceTimeoutMs: 60_000,
+      protocolType: 'consumer',
+      protocols: protocols.map(([name, metadata]) => ({ name, metadata })),
+    })
+    const caller = { apiVersion: 3, clientId: `c${i}`, clientHost: '/127.0.0.1' }
+    b.groups.join(caller, body, ({ errorCode }) => assert.equal(errorCode, ErrorCode.NONE))
+  }
+  assert.equal(first.leave()!.errorCode, ErrorCode.NONE)
+  assert.equal(b.groups.list().groups[0].type, 'Classic')
+  assert.deepEqual(b.host.bugs, [])
 })
 
 test('an operator removes members of either protocol by LeaveGroup', () => {
