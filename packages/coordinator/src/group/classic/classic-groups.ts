@@ -106,12 +106,12 @@ export class ClassicGroups {
     }
   }
 
-  /** A group that has been one of the consumer protocol, and has this to begin with: its members are to join. */
-  adopt(groupId: string, stored: StoredGroup, nowMs: number): { undo(): void } {
+  /** A group that has been one of the consumer protocol, and has this to begin with; where it `rebalances` its members are to join. */
+  adopt(groupId: string, stored: StoredGroup, rebalances: boolean, nowMs: number): { undo(): void } {
     const group = ClassicGroup.restore(groupId, stored)
     this.#live.set(groupId, group)
     for (const member of group.members.values()) this.#sessions.heardOf(group, member)
-    this.rounds.rebalance(group, nowMs, 'the last member of the consumer protocol has gone')
+    if (rebalances) this.rounds.rebalance(group, nowMs, 'the last member of the consumer protocol has gone')
     return {
       undo: () => {
         group.enter('Dead', nowMs)

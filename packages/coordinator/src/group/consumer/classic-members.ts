@@ -77,21 +77,15 @@ export class ClassicMembers {
       serverAssignor: null,
       classic: { sessionTimeoutMs, protocols },
     }
+    const back = this.#departures.comeBack(group, found, subscription, nowMs)
+    if (back !== null) {
+      const { generation, protocol } = back.stored
+      return { ...back.outcome, reply: joined(memberId, generation, protocol) }
+    }
     const { records, current } = advance(this.#context, group, found, subscription, named, nowMs)
     this.#sessions.heardOf(groupId, memberId, sessionTimeoutMs)
     this.#sessions.awaitSync(groupId, memberId, rebalanceTimeoutMs)
-    return {
-      records,
-      reply: {
-        errorCode: ErrorCode.NONE,
-        memberId,
-        generationId: current.memberEpoch,
-        protocolType: CONSUMER_PROTOCOL_TYPE,
-        protocolName: protocols[0].name,
-        leader: '',
-        members: [],
-      },
-    }
+    return { records, reply: joined(memberId, current.memberEpoch, protocols[0].name) }
   }
 
   #owned({ ownedPartitions }: ClassicSubscription): PartitionList {
@@ -142,7 +136,7 @@ export class ClassicMembers {
     return ErrorCode.REBALANCE_IN_PROGRESS
   }
 
-  leave(group: ConsumerGroup, { groupId, members }: LeaveBody, nowMs: number): Outcome<LeaveReply> {
+  leave(group: ConsumerGroup, { members }: LeaveBody, nowMs: number): Outcome<LeaveReply> {
     const gone = new Set<string>()
     const results = members.map(({ memberId, groupInstanceId }) => {
       const holder = groupInstanceId === null ? undefined : group.staticMemberId(groupInstanceId)
@@ -153,7 +147,7 @@ export class ClassicMembers {
       gone.add(id)
       return { memberId, groupInstanceId, errorCode: ErrorCode.NONE }
     })
-    for (const memberId of gone) this.#sessions.forget(groupId, memberId)
+    // Their timers go off and find nobody; where the records cannot be appended they are what puts them out.
     return {
       ...this.#departures.depart(group, [...gone], nowMs),
       reply: { errorCode: ErrorCode.NONE, members: results },
@@ -166,6 +160,12 @@ export class ClassicMembers {
     if (problem !== ErrorCode.NONE) return problem
     return group.subscriptions.get(memberId)?.classic ?? ErrorCode.UNKNOWN_MEMBER_ID
   }
+}
+
+/** Nobody leads: who joins has nothing to assign. */
+function joined(memberId: string, generationId: number, protocolName: string | null): JoinReply {
+  const protocolType = CONSUMER_PROTOCOL_TYPE
+  return { errorCode: ErrorCode.NONE, memberId, generationId, protocolType, protocolName, leader: '', members: [] }
 }
 
 /** FENCED_INSTANCE_ID: another has taken the place of this static member. */

@@ -5,23 +5,33 @@ import type { TopicsImage } from '../topics-image.ts'
 import type { ConsumerGroup } from './consumer-group.ts'
 import type { ClassicSide, Subscription } from './subscription.ts'
 
-/** The group as a classic one with its classic members, who have what they were meant to have (`ClassicGroup.fromConsumerGroup`). */
+/** A member of the classic group to be. */
+export interface Remaining {
+  readonly memberId: string
+  /** Of a classic member. */
+  readonly subscription: Subscription
+  /** The id under which the group knows it: that of the static member whose place it takes, else its own. */
+  readonly knownAs: string
+}
+
+/** The group as a classic one of these members, who have what they were meant to have (`ClassicGroup.fromConsumerGroup`). */
 export function downgraded(
   group: ConsumerGroup,
-  goneIds: readonly string[],
+  members: readonly Remaining[],
   topics: TopicsImage,
   nowMs: number,
 ): StoredGroup {
-  const members = [...group.subscriptions].filter(([memberId]) => !goneIds.includes(memberId))
-  const protocol = commonProtocol(members.map(([, { classic }]) => classic!))
+  const protocol = commonProtocol(members.map(({ subscription }) => subscription.classic!))
+  // Who only left for a while has none.
+  const epochs = members.map(({ knownAs }) => group.current(knownAs).memberEpoch).filter((epoch) => epoch > 0)
   return {
     protocolType: CONSUMER_PROTOCOL_TYPE,
     // Not the group's epoch: a departure has raised it that the members have not heard of, and they would be fenced.
-    generation: Math.max(...members.map(([memberId]) => group.current(memberId).memberEpoch)),
+    generation: epochs.length === 0 ? group.epoch : Math.max(...epochs),
     protocol,
-    leader: members[0][0],
+    leader: members[0].memberId,
     currentStateTimestamp: nowMs,
-    members: members.map(([memberId, subscription]) => {
+    members: members.map(({ memberId, subscription, knownAs }) => {
       const metadata = metadataOf(subscription, protocol)
       return {
         memberId,
@@ -31,7 +41,7 @@ export function downgraded(
         rebalanceTimeout: subscription.rebalanceTimeoutMs,
         sessionTimeout: subscription.classic!.sessionTimeoutMs,
         subscription: metadata,
-        assignment: classicAssignment(group.target(memberId), metadata, topics),
+        assignment: classicAssignment(group.target(knownAs), metadata, topics),
       }
     }),
   }

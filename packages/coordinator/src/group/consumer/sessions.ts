@@ -69,11 +69,6 @@ export class ConsumerSessions {
     this.#context.timers.cancel(syncKey(groupId, memberId))
   }
 
-  /** The member is gone. */
-  forget(groupId: string, memberId: string): void {
-    for (const key of [sessionKey, revocationKey, joinKey, syncKey]) this.#context.timers.cancel(key(groupId, memberId))
-  }
-
   #schedule(key: string, groupId: string, memberId: string, timeoutMs: number, why: string): void {
     this.#context.timers.schedule(key, timeoutMs, (nowMs) => {
       const group = this.#groups.get(groupId)

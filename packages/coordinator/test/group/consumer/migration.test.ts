@@ -219,6 +219,29 @@ test('a static instance is restarted with the other protocol, and keeps what it 
   assert.equal(old.lastError, ErrorCode.FENCED_INSTANCE_ID)
 })
 
+for (const wantsOther of [false, true]) {
+  test(`static members are restarted with the classic protocol, one by one${wantsOther ? ', wanting more' : ''}`, () => {
+    const b = bench()
+    b.topic('u', 2)
+    const clients = ['a', 'b'].map((name) => b.client(name, ['t'], { instanceId: name }))
+    run(b, clients)
+    const had = clients.map(({ owned }) => owned)
+    const first = new ClassicClient(b, 'x', ['t'], false, 'a')
+    run(b, [first, clients[1]])
+    assert.equal(b.groups.list().groups[0].type, 'Consumer')
+    const second = new ClassicClient(b, 'y', wantsOther ? ['t', 'u'] : ['t'], false, 'b')
+    run(b, [first, second])
+    assert.equal(b.groups.list().groups[0].type, 'Classic')
+    assert.ok([first, second].every(({ isStable }) => isStable))
+    if (wantsOther) checkShared(b, [first, second])
+    else assert.deepEqual([first.owned, second.owned], had)
+    b.load()
+    run(b, [first, second], 2)
+    assert.ok([first, second].every(({ isStable }) => isStable))
+    assert.deepEqual(b.host.bugs, [])
+  })
+}
+
 test('a classic member that does not join again in time is out', () => {
   const b = bench()
   const old = new ClassicClient(b, 'x', ['t'])
@@ -250,6 +273,24 @@ test('a failed append leaves the group what it was', () => {
   run(b, [old, first])
   checkShared(b, [old, first])
   assert.deepEqual(b.host.bugs, [])
+})
+
+test('a classic member whose leaving could not be stored is out when its session is over', () => {
+  const b = bench()
+  const old = new ClassicClient(b, 'x', ['t'])
+  const first = b.client('a')
+  run(b, [old])
+  run(b, [old, first])
+  b.host.appendError = ErrorCode.NOT_ENOUGH_REPLICAS
+  old.leave()
+  b.host.appendError = 0
+  assert.equal(b.describe()!.members.length, 2)
+  for (let i = 0; i < 15; i++) {
+    b.host.advance(1_000)
+    first.beat()
+  }
+  assert.equal(b.describe()!.members.length, 1)
+  checkShared(b, [first])
 })
 
 test('histories of members of both protocols: one owner each, a fresh shard comes to the same, all is shared in the end', () => {
