@@ -78,6 +78,59 @@ for (const groupProtocol of PROTOCOLS) {
     await Promise.all([one.done, two.done])
   })
 
+  test(`${groupProtocol}: members of one subscription to several topics share them; each of several groups gets everything`, async (t) => {
+    const bench = await setUp(t, 2)
+    const topics = [TOPIC, 'left', 'right']
+    const { admin } = bench.client()
+    for (const name of topics.slice(1)) await admin.createTopics([{ name, partitions: 2 }])
+    const places = topics.flatMap((topic) => [`${topic} 0`, `${topic} 1`])
+    const start = (group: string) => {
+      const owned = new Set<string>()
+      const consumer = consumerOf(bench, {
+        groupProtocol,
+        group,
+        topics,
+        onAssigned: (partitions) => {
+          for (const { topic, partition } of partitions) owned.add(`${topic} ${partition}`)
+          for (const { look } of members) look()
+        },
+        onRevoked: (partitions) => {
+          for (const { topic, partition } of partitions) owned.delete(`${topic} ${partition}`)
+        },
+      })
+      const made = { ...reader(consumer), group, owned }
+      members.push(made)
+      return made
+    }
+    const members: ReturnType<typeof start>[] = []
+    const alone = start('alone')
+    const [one, two] = [start('shared'), start('shared')]
+    await alone.until(() => alone.owned.size === places.length)
+    const isShared = () => one.owned.size === 3 && two.owned.size === 3
+    await Promise.race([one.until(isShared), two.until(isShared)])
+    assert.deepEqual([...one.owned, ...two.owned].toSorted(), places.toSorted(), 'each partition has one owner')
+    const producer = bench.client().producer()
+    const sent: string[] = []
+    for (const topic of topics) {
+      for (let n = 0; n < 6; n++) {
+        sent.push(`${topic} ${n % 2} ${n}`)
+        void producer.send(topic, { value: `${topic} ${n % 2} ${n}`, partition: n % 2 })
+      }
+    }
+    await producer.close()
+    // Nine each, since each owns three of six partitions.
+    await Promise.all([
+      alone.until(() => alone.values.length >= sent.length),
+      ...[one, two].map((made) => made.until(() => made.values.length >= sent.length / 2)),
+    ])
+    for (const { consumer, done } of members) {
+      await consumer.close()
+      await done
+    }
+    assert.deepEqual(alone.values.toSorted(), sent.toSorted())
+    assert.deepEqual([...one.values, ...two.values].toSorted(), sent.toSorted())
+  })
+
   test(`${groupProtocol}: a subscription may change, from names to a pattern and back`, async (t) => {
     const bench = await setUp(t)
     await create(bench, 'a', 'b')
