@@ -84,6 +84,7 @@ for (const groupProtocol of PROTOCOLS) {
     const { admin } = bench.client()
     for (const name of topics.slice(1)) await admin.createTopics([{ name, partitions: 2 }])
     const places = topics.flatMap((topic) => [`${topic} 0`, `${topic} 1`])
+    const members: ReturnType<typeof reader>[] = []
     const start = (group: string) => {
       const owned = new Set<string>()
       const consumer = consumerOf(bench, {
@@ -98,11 +99,10 @@ for (const groupProtocol of PROTOCOLS) {
           for (const { topic, partition } of partitions) owned.delete(`${topic} ${partition}`)
         },
       })
-      const made = { ...reader(consumer), group, owned }
+      const made = { ...reader(consumer), owned }
       members.push(made)
       return made
     }
-    const members: ReturnType<typeof start>[] = []
     const alone = start('alone')
     const [one, two] = [start('shared'), start('shared')]
     await alone.until(() => alone.owned.size === places.length)
