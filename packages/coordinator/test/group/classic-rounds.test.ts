@@ -446,6 +446,17 @@ describe('CompletingRebalance', () => {
   })
 })
 
+test('ids that were given out and nobody uses do not keep out who needs none', () => {
+  const bench = new GroupBench()
+  bench.config.membersMax = 2
+  for (const expected of [MEMBER_ID_REQUIRED, MEMBER_ID_REQUIRED, ErrorCode.GROUP_MAX_SIZE_REACHED]) {
+    assert.equal(bench.join().reply?.errorCode, expected)
+  }
+  const fixed = bench.join({ instanceId: 'i' })
+  bench.host.advance(0)
+  assert.equal(fixed.reply?.errorCode, NONE)
+})
+
 test('who names a way of assigning twice names it once', () => {
   const bench = new GroupBench()
   const protocols: [string, Buffer][] = [
