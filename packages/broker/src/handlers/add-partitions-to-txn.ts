@@ -17,7 +17,8 @@ import { fencedBefore } from './fenced.ts'
  * - 0 to 3 from producers: all or none, where one partition does not exist the others are OPERATION_NOT_ATTEMPTED; 2: PRODUCER_FENCED;
  *   3: flexible.
  * - 4 and 5 from brokers: several transactions, which may only be asked about (KIP-890). What is not in the transaction is then
- *   INVALID_TXN_STATE in 4, TRANSACTION_ABORTABLE in 5.
+ *   INVALID_TXN_STATE in 4, TRANSACTION_ABORTABLE in 5. No transaction is named twice: INVALID_REQUEST, since each time would store
+ *   all of its partitions again.
  */
 export interface AddPartitionsToTxnDeps {
   readonly transactions: TransactionCoordinator
@@ -68,6 +69,8 @@ async function answerAll(
   version: number,
   deps: AddPartitionsToTxnDeps,
 ): Promise<Response> {
+  if (new Set(asked.map(({ transactionalId }) => transactionalId)).size < asked.length)
+    return { errorCode: ErrorCode.INVALID_REQUEST, resultsByTransaction: [] }
   const resultsByTransaction = await Promise.all(
     asked.map(async ({ verifyOnly, topics, ...producer }) => {
       const { transactionalId } = producer
