@@ -367,6 +367,22 @@ describe('CompletingRebalance', () => {
     assert.equal(bench.state(), 'Stable')
   })
 
+  test('a leader that hands in another assignment before the first is committed gets the first', () => {
+    const bench = new GroupBench()
+    const { ids, generation } = completing(bench)
+    bench.host.commitsAtOnce = false
+    const follower = bench.sync(ids[1], generation)
+    const first = bench.sync(ids[0], generation, { [ids[0]]: 'zero', [ids[1]]: 'one' })
+    const second = bench.sync(ids[0], generation, { [ids[0]]: 'other', [ids[1]]: 'another' })
+    bench.host.commit(0)
+    bench.host.commitsAtOnce = true
+    assert.equal(first.reply!.errorCode, REBALANCE_IN_PROGRESS, 'it has asked again')
+    assert.deepEqual([second.reply!.assignment, follower.reply!.assignment], ['zero', 'one'])
+    // And so does whoever asks the coordinator that comes next.
+    bench.load()
+    assert.equal(bench.sync(ids[1], generation).reply!.assignment, 'one')
+  })
+
   test('an assignment that could not be stored is nobody’s: all are told, and join again', () => {
     for (const how of ['refused', 'lost'] as const) {
       const bench = new GroupBench()

@@ -31,6 +31,8 @@ export class ClassicGroup {
   /** How this generation assigns; null without members. */
   protocol: string | null = null
   leaderId: string | null = null
+  /** The generation whose assignment the leader has handed in, so that it is decided although not committed yet; else -1. */
+  assigningGeneration = -1
   /** Somebody has joined since the first round's delay was last prolonged. */
   newMemberAdded = false
 

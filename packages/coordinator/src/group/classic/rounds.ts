@@ -158,16 +158,19 @@ export class Rounds {
     member.awaitingSync?.settle(syncRefusal(ErrorCode.REBALANCE_IN_PROGRESS))
     member.awaitingSync = reply
     this.#synced(group, member)
-    if (!group.isLeader(member.memberId)) return replyOnly(reply)
+    // A leader that asks again waits for what it has handed in first: another record would be told to nobody.
+    if (!group.isLeader(member.memberId) || group.assigningGeneration === group.generation) return replyOnly(reply)
     const assignments = new Map(
       body.assignments.map(({ memberId, assignment }) => [memberId, Buffer.from(assignment)] as const),
     )
     const assignmentOf = ({ memberId }: ClassicMember): Buffer => assignments.get(memberId) ?? NO_BYTES
     const { generation } = group
+    group.assigningGeneration = generation
     return {
       records: [this.#record(group, assignmentOf)],
       reply,
       onAppended: (errorCode) => {
+        if (group.assigningGeneration === generation) group.assigningGeneration = -1
         // Somebody may have come meanwhile, and another round begun.
         if (!group.is('CompletingRebalance') || group.generation !== generation) return
         if (errorCode === ErrorCode.NONE) this.#assign(group, assignmentOf, nowMs)
