@@ -103,7 +103,35 @@ test('records: keys, headers, tombstones, partitions and times are seeded; missi
 test('what cannot be is refused in a rejection, not taken for something else', async () => {
   const wrong = (options: unknown, pattern: RegExp) =>
     assert.rejects(startBroker(options as StartBrokerOptions), pattern)
-  await wrong({ topcs: ['a'] }, /no option topcs; it has topics, /)
+  for (const options of [5, null, 'orders', ['orders']]) {
+    await wrong(options, /^TypeError: startBroker takes an object of options, not /)
+  }
+  await wrong({ topcs: ['a'] }, /no option topcs; did you mean topics\?$/)
+  await wrong({ logLevl: 'warn' }, /no option logLevl; did you mean logLevel\?$/)
+  await wrong({ brokers: 3 }, /no option brokers; it has topics, /)
+  await wrong({ dir: '' }, /^TypeError: dir is the path of a folder, not ''/)
+  await wrong({ dir: 5 }, /^TypeError: dir is the path of a folder, not 5/)
+  await wrong({ logLevel: 'wat' }, /^TypeError: logLevel is one of trace, .*, silent, not 'wat'$/)
+  await wrong({ logLevel: 'wran' }, /not 'wran'$/)
+  await wrong({ logLevel: 'errors' }, /not 'errors'; did you mean error\?$/)
+  for (const port of [-1, 65_536, 1.5, '9092'])
+    await wrong({ port }, /^TypeError: port is a whole number from 0 to 65535/)
+  await wrong({ listeners: ['A://localhost:0'] }, /^TypeError: listeners is a text such as /)
+  await wrong({ config: 'num.partitions=3' }, /^TypeError: config is an object of Kafka's properties/)
+  await wrong({ config: { 'num.partitions': null } }, /^TypeError: config: num.partitions is a string, a number or/)
+  await wrong(
+    { topics: { a: { partition: 3 } } },
+    /^TypeError: topics.a has no option partition; did you mean partitions\?$/,
+  )
+  await wrong({ topics: { a: 3 } }, /^TypeError: topics.a is an object with partitions and configs, not 3$/)
+  await wrong({ topics: { a: { configs: ['retention.ms=5'] } } }, /^TypeError: topics.a.configs is an object/)
+  await wrong({ topics: null }, /topics is a list/)
+  await wrong({ records: ['a'] }, /^TypeError: records is an object of topics/)
+  await wrong({ records: { a: { value: 'x' } } }, /^TypeError: records.a is a list of records/)
+  await wrong(
+    { records: { a: [{ value: 'x', header: { n: '1' } }] } },
+    /a record of a has no field header; did you mean headers\?$/,
+  )
   await wrong({ topics: 'orders' }, /topics is a list/)
   await wrong({ topics: [{ name: 'orders' }] }, /topics is a list/)
   await wrong({ topics: { a: { partitions: 1.5 } } }, /partitions is a whole number, not 1.5/)
@@ -385,4 +413,18 @@ test('a process that closes its broker ends by itself', async () => {
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk))
   const code = await new Promise((resolve) => child.once('close', resolve))
   assert.deepEqual([output, code], ['closed\n', 0])
+})
+
+test('who asks for a client, or topics, of a broker that was closed is told so', async () => {
+  const closed = /^Error: the broker was closed: startBroker starts another one$/
+  const broker = await startBroker()
+  // It is still being loaded when the broker is told to close.
+  const early = assert.rejects(broker.kafka(), closed)
+  const closing = broker.close()
+  await early
+  await assert.rejects(broker.admin(), closed)
+  await closing
+  await assert.rejects(broker.admin(), closed)
+  await assert.rejects(broker.kafka(), closed)
+  await assert.rejects(broker.createTopics([{ name: 'late' }]), closed)
 })

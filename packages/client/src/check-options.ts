@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { nearestName } from '@ottla/runtime'
 import { ConfigError } from './errors.ts'
 
 /** What values an option takes. */
@@ -62,17 +63,12 @@ export function checkOptions(whose: string, options: unknown, rules: Readonly<Re
     if (value === undefined) continue
     const rule = Object.hasOwn(rules, name) ? rules[name] : undefined
     if (rule === undefined) {
-      const same = Object.keys(rules).find((known) => plain(known) === plain(name))
-      const help = same === undefined ? `it has ${Object.keys(rules).join(', ')}` : `did you mean ${same}?`
+      const near = nearestName(name, Object.keys(rules))
+      const help = near === null ? `it has ${Object.keys(rules).join(', ')}` : `did you mean ${near}?`
       throw new ConfigError(`${whose} has no option ${JSON.stringify(name)}; ${help}`)
     }
     if (!rule.accepts(value)) throw new ConfigError(`${name} is ${rule.allowed}, not ${shown(value)}`)
   }
-}
-
-/** `linger.ms` and `lingerms` are meant to be `lingerMs`. */
-function plain(name: string): string {
-  return name.toLowerCase().replaceAll(/[^a-z]/g, '')
 }
 
 function shown(value: unknown): string {

@@ -1,4 +1,5 @@
 import { type CodecName, codecByName } from '@ottla/protocol/records'
+import { nearestName } from '@ottla/runtime'
 import type { ConsumerOptions } from './consumer/options.ts'
 import { ConfigError } from './errors.ts'
 import { type AssignorName, assignors } from './group/assignors/index.ts'
@@ -274,7 +275,13 @@ function check(name: string, value: string): void {
     throw new ConfigError(`${name} false is not supported: commit by hand, with enable.auto.commit false`)
   }
   if (meaningless.test(name) || meaninglessNames.has(name) || rules.some((rule) => rule.names.includes(name))) return
-  throw new ConfigError(`there is no client property ${JSON.stringify(name)}`)
+  const near = nearestName(
+    name,
+    rules.flatMap(({ names }) => names),
+  )
+  throw new ConfigError(
+    `there is no client property ${JSON.stringify(name)}${near === null ? '' : `; did you mean ${near}?`}`,
+  )
 }
 
 function apply(some: readonly Rule[], properties: Properties): Record<string, unknown> {

@@ -69,6 +69,7 @@ test('unknown, impossible and unsafe properties are refused by name', () => {
     )
   }
   refuse('no.such', '1', /there is no client property "no.such"/)
+  refuse('compresion.type', 'gzip', /there is no client property "compresion.type"; did you mean compression.type\?$/)
   refuse('acks', '2', /acks is 0, 1, all or -1, not "2"/)
   refuse('request.timeout.ms', 'soon', /request.timeout.ms is a whole number of at least 1/)
   refuse('security.protocol', 'SASL_SSL', /not supported yet/)

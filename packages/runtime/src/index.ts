@@ -1,4 +1,5 @@
 export { BufferPool, POOLED_BYTES_MAX } from './memory/buffer-pool.ts'
+export { nearestName } from './nearest-name.ts'
 export type { Clock, TimerHandle, TimerOptions, Timers } from './ports/clock.ts'
 export type {
   DiskSpace,

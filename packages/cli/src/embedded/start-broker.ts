@@ -5,6 +5,7 @@ import type { FileSystem } from '@ottla/runtime'
 import { memoryFileSystem, nodeFileSystem, nodeLogger, nodeRuntime, nodeTimers } from '@ottla/runtime/node'
 import { makeDataFolder } from '../start/data-folder.ts'
 import { isAlive, newInstance } from '../start/process-identity.ts'
+import { checkOptions, checkTopic } from './check-options.ts'
 import { type SeedRecord, seed } from './seed.ts'
 
 /** A topic to create before `startBroker` resolves. */
@@ -114,15 +115,18 @@ export class TestBroker implements AsyncDisposable {
     return this.broker.nodeId
   }
 
-  /** An admin client of this broker; closed with it. */
+  /** An admin client of this broker; closed with it. Rejects once `close` was called. */
   async admin(): Promise<Admin> {
     return (await this.kafka()).admin
   }
 
-  /** A client of this broker; closed with it. Loaded at the first call. */
+  /** A client of this broker; closed with it. Loaded at the first call. Rejects once `close` was called. */
   async kafka(): Promise<Kafka> {
+    this.demandOpen()
     if (this.client === null) {
       const { Kafka } = await import('@ottla/client')
+      // Meanwhile: nobody would close the client.
+      this.demandOpen()
       // Another call may have been as early.
       this.client ??= new Kafka({ bootstrap: this.bootstrap, clientId: 'ottla-test' })
     }
@@ -135,7 +139,7 @@ export class TestBroker implements AsyncDisposable {
    * API that this broker does not have, an interception that lacks something, and once `close` was called.
    */
   intercept(api: string, interception: Interception): Promise<void> {
-    if (this.closing !== null) throw new Error(CLOSED)
+    this.demandOpen()
     const met = this.broker.interceptor.next(api, interception)
     const told = new Promise<void>((resolve, reject) => {
       const armed: Armed = { api, interception, resolve, reject }
@@ -147,6 +151,10 @@ export class TestBroker implements AsyncDisposable {
     return told
   }
 
+  private demandOpen(): void {
+    if (this.closing !== null) throw new Error(CLOSED)
+  }
+
   private watch(armed: Armed, met: Promise<void>): void {
     void met.then(() => {
       this.armed = this.armed.filter((other) => other !== armed)
@@ -154,13 +162,15 @@ export class TestBroker implements AsyncDisposable {
     })
   }
 
-  /** Creates topics, those that are missing; rejects with the broker's reason when one cannot be made. */
+  /**
+   * Creates topics, those that are missing. Rejects with the broker's reason when one cannot be made, for an option that
+   * topics do not have, and once `close` was called.
+   */
   async createTopics(topics: readonly ({ readonly name: string } & TopicOptions)[]): Promise<void> {
+    this.demandOpen()
+    for (const { name, ...options } of topics) checkTopic(name, options)
     for (const { name, partitions, configs = {} } of topics) {
       if (this.broker.topics.get(name) !== undefined) continue
-      if (partitions !== undefined && !Number.isSafeInteger(partitions)) {
-        throw new TypeError(`topic ${name} cannot be created: partitions is a whole number, not ${partitions}`)
-      }
       const { errorCode, errorMessage } = await this.broker.topics.create({
         name,
         partitions: partitions ?? null,
@@ -177,7 +187,7 @@ export class TestBroker implements AsyncDisposable {
    * or `kill` that is under way. Rejects once `close` was called.
    */
   async restart(): Promise<void> {
-    if (this.closing !== null) throw new Error(CLOSED)
+    this.demandOpen()
     return this.next(async () => {
       await this.broker.close()
       await this.launchAgain()
@@ -313,37 +323,11 @@ async function launch(
   }
 }
 
-const OPTIONS: Readonly<Record<keyof StartBrokerOptions, true>> = {
-  topics: true,
-  records: true,
-  dir: true,
-  port: true,
-  listeners: true,
-  config: true,
-  logLevel: true,
-}
-
-/** What a program without types gets wrong would otherwise be taken for something else, or for nothing. */
-function check(options: StartBrokerOptions): void {
-  const unknown = Object.keys(options).find((name) => !Object.hasOwn(OPTIONS, name))
-  if (unknown !== undefined) {
-    throw new TypeError(`startBroker has no option ${unknown}; it has ${Object.keys(OPTIONS).join(', ')}`)
-  }
-  const { topics = [], dir } = options
-  if (dir !== undefined && resolve(dir).includes(',')) {
-    throw new TypeError(`dir has no comma in its path, since log.dirs is a list parted by commas: ${resolve(dir)}`)
-  }
-  const isList = Array.isArray(topics) && topics.every((name) => typeof name === 'string')
-  if (!isList && (Array.isArray(topics) || typeof topics !== 'object')) {
-    throw new TypeError('topics is a list of names, or an object of names with partitions and configs')
-  }
-}
-
 /**
  * Starts a real Kafka-compatible broker in this process, on a free port, in memory or in a folder. Rejects for an option
  * that it does not have, a port in use (EADDRINUSE), a folder in use, and what a topic or record is refused for.
  */
 export async function startBroker(options: StartBrokerOptions = {}): Promise<TestBroker> {
-  check(options)
+  checkOptions(options)
   return TestBroker.start(options)
 }
