@@ -474,6 +474,19 @@ test('a batch of transactions v2 does not overtake a first one that was refused'
   assert.equal(await early(), ErrorCode.NONE)
 })
 
+test('nor does one of transactions v1 overtake a first one that came before its partition was added', async (t) => {
+  const { connect } = await startBroker(t)
+  const client = await connect()
+  await createTopic(client, 'orders')
+  const producer = await begin(client, 'tx')
+  const send = (baseSequence: number) => produce(client, 'tx', producer, ['x'], { baseSequence, version: 11 })
+  assert.equal(await send(0), ErrorCode.TRANSACTION_ABORTABLE)
+  assert.deepEqual(await add(client, 'tx', producer), [ErrorCode.NONE])
+  assert.equal(await send(1), ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER)
+  assert.equal(await send(0), ErrorCode.NONE)
+  assert.equal(await send(1), ErrorCode.NONE)
+})
+
 test('the marker of a coordinator that has been replaced is refused', async (t) => {
   const { connect } = await startBroker(t)
   const client = await connect()

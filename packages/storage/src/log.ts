@@ -184,6 +184,12 @@ export class PartitionLog {
     return producers?.get(producerId) !== undefined
   }
 
+  /** A producer's batch was refused before it came to the log, and comes again: those behind it are not to overtake it. */
+  awaitRefused(records: Buffer): void {
+    const producers = this.#core.loadedProducers ?? this.#attempt(() => this.#core.producers(), null)
+    producers?.awaitRefused(records, 0, this.#core.env.runtime.clock.nowMs())
+  }
+
   activeProducers(): ActiveProducer[] {
     const producers = this.#attempt(() => this.#core.producers(), null)
     if (producers === null) return []

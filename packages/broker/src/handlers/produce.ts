@@ -211,7 +211,9 @@ class ProduceOperation implements AppendWaiter, AwaitingWrite {
     const { apiVersion } = this.request
     if (apiVersion < IMPLICIT_ADD_VERSION) {
       const errorCode = this.deps.transactionGuard.verify(write)
-      return errorCode === ErrorCode.NONE ? partition : produceErrorOf(errorCode, apiVersion)
+      if (errorCode === ErrorCode.NONE) return partition
+      partition.log.awaitRefused(records)
+      return produceErrorOf(errorCode, apiVersion)
     }
     if (this.deps.transactionGuard.isKnown(write)) return partition
     const entering = this.entering.get(partition)

@@ -31,13 +31,16 @@ interface CompletedTxn {
   readonly lastOffset: number
 }
 
-/** What a producer has to send next of which nothing is left here: its first batches were rolled back. */
+/** What a producer has to send next of which nothing is here: its first batches were refused, or rolled back. */
 interface AwaitedSequence {
   readonly epoch: number
   readonly sequence: number
-  /** Of the batch that was rolled back. */
+  /** Of the batch that was rolled back, or when it was refused. */
   readonly timestamp: number
 }
+
+/** So many producers whose first batch was refused are remembered in a log; the batches of others may overtake it. */
+const AWAITED_MAX = 10_000
 
 /** How to take back what one batch did. */
 interface Undo {
@@ -133,13 +136,29 @@ export class ProducerState {
     return null
   }
 
+  /**
+   * A batch was refused before it came here, and will come again: of a producer that is not known, no later one is taken before
+   * it (`VerificationStateEntry` in Apache Kafka).
+   */
+  awaitRefused(records: Buffer, at: number, nowMs: number): void {
+    const producerId = batch.producerId(records, at)
+    if (this.#entries.has(producerId)) return
+    const epoch = batch.producerEpoch(records, at)
+    const sequence = batch.baseSequence(records, at)
+    const awaited = this.#awaited.get(producerId)
+    if (awaited === undefined) {
+      if (this.#awaited.size >= AWAITED_MAX) return
+    } else if (epoch < awaited.epoch || (epoch === awaited.epoch && sequence >= awaited.sequence)) return
+    this.#awaited.set(producerId, { epoch, sequence, timestamp: nowMs })
+  }
+
   #checkAwaited(records: Buffer, at: number): ProducerRefusal | null {
     const producerId = batch.producerId(records, at)
     const awaited = this.#awaited.get(producerId)
     if (awaited === undefined || awaited.epoch !== batch.producerEpoch(records, at)) return null
     const sequence = batch.baseSequence(records, at)
     if (sequence === awaited.sequence) return null
-    return outOfOrder(producerId, sequence, `${awaited.sequence} could not be written and comes first`)
+    return outOfOrder(producerId, sequence, `${awaited.sequence} was not taken and comes first`)
   }
 
   checkMarker(producerId: number, epoch: number, marker: EndTxnMarker, origin: AppendOrigin): ProducerRefusal | null {
