@@ -88,6 +88,34 @@ test('LogAppendTime: the broker sets the time of all records', () => {
   )
 })
 
+test('a timestamp out of range is told the bounds that there are', () => {
+  const nowMs = new World().nowMs()
+  const told = (timestamp: number, config: Partial<LogConfig>): string | undefined =>
+    appendTo(config, batchOf([{ timestamp }])).result.recordErrors[0]?.message
+  const never = Number.POSITIVE_INFINITY
+  const both = { messageTimestampBeforeMaxMs: 1000, messageTimestampAfterMaxMs: 2000 }
+  const [oldest, newest] = [nowMs - 1000, nowMs + 2000]
+  for (const [timestamp, config, must] of [
+    [5, both, `lie within [${oldest}, ${newest}]`],
+    [newest + 1, { ...both, messageTimestampBeforeMaxMs: never }, `be at most ${newest}`],
+    [5, { ...both, messageTimestampAfterMaxMs: never }, `be at least ${oldest}`],
+  ] as const) {
+    assert.equal(told(timestamp, config), `timestamp ${timestamp} is out of range, it must ${must}`)
+  }
+  const inexact = changed((b) => b.writeBigInt64BE(2n ** 53n - 1n, 27), batchOf([{ timestamp: 0 }, { timestamp: 1 }]))
+  for (const config of [
+    { messageTimestampBeforeMaxMs: never, messageTimestampAfterMaxMs: never },
+    { ...both, messageTimestampType: 'LogAppendTime' },
+  ] as const) {
+    assert.deepEqual(appendTo(config, Buffer.from(inexact)).result.recordErrors, [
+      {
+        batchIndex: 1,
+        message: 'timestamp 9007199254740992 is out of range, it must lie within [-9007199254740991, 9007199254740991]',
+      },
+    ])
+  }
+})
+
 test('a wrong maximum timestamp is put right', () => {
   const wrong = changed((b) => batch.setMaxTimestamp(b, 0, 99), batchOf([{ timestamp: 3 }, { timestamp: 8 }]))
   const { world, result } = appendTo({}, wrong)

@@ -184,13 +184,21 @@ function explain(header: Buffer, plain: Buffer, config: LogConfig, createTime: b
       badTimestamps = true
       errors.push({
         batchIndex: cursor.index,
-        message: `timestamp ${timestamp} is out of range, it must lie within [${oldest}, ${newest}]`,
+        message: `timestamp ${timestamp} is out of range, it must ${createTime ? bounds(oldest, newest) : bounds()}`,
       })
     }
   }
   return badTimestamps
     ? refusal(INVALID_TIMESTAMP, 'the batch holds records whose timestamps are out of range', errors)
     : refusal(INVALID_RECORD, `${errors.length} records were refused`, errors)
+}
+
+/** A side without a limit of its own ends where numbers are no longer exact. */
+function bounds(oldest = Number.NEGATIVE_INFINITY, newest = Number.POSITIVE_INFINITY): string {
+  if (oldest >= Number.MIN_SAFE_INTEGER && newest <= Number.MAX_SAFE_INTEGER) return `lie within [${oldest}, ${newest}]`
+  if (oldest >= Number.MIN_SAFE_INTEGER) return `be at least ${oldest}`
+  if (newest <= Number.MAX_SAFE_INTEGER) return `be at most ${newest}`
+  return `lie within [${Number.MIN_SAFE_INTEGER}, ${Number.MAX_SAFE_INTEGER}]`
 }
 
 function noBatch(records: Buffer, end: number): Refusal {
