@@ -14,6 +14,7 @@ import { renderPrometheus } from './metrics/prometheus.ts'
 import { ProducerIds } from './producer-ids.ts'
 import { DiskGuard } from './replica-manager/disk-guard.ts'
 import { ReplicaManager } from './replica-manager/replica-manager.ts'
+import { demandPorts, isMissingFamily } from './server/demand-ports.ts'
 import { Dispatcher } from './server/dispatcher.ts'
 import { Endpoints } from './server/endpoints.ts'
 import type { Handler } from './server/handler.ts'
@@ -30,6 +31,8 @@ export interface BrokerOptions {
   readonly isAlive: (identity: ProcessIdentity) => boolean
   /** Takes over directories that Apache Kafka wrote, with the topics found in them. */
   readonly adopt?: boolean
+  /** Looks whether the ports are free before logs are opened, which may take minutes: for a person who waits. */
+  readonly portsFirst?: boolean
   /** Where listeners that take every address are said to be, when nothing is advertised. Default `localhost`. */
   readonly machineName?: string
   /** Overwrites pooled memory when nobody holds it any more, so that a mistake shows; for tests. */
@@ -98,6 +101,7 @@ export class Broker {
     const locked = LogManager.lock(runtime, { ...held, adopt: options.adopt, clusterId: null })
     let metadata: ClusterMetadata
     try {
+      if (options.portsFirst === true) await demandPorts(config, runtime.net)
       const dir = `${config.logDirs[0]}/${METADATA_FOLDER}`
       locked.demand(config.logDirs[0])
       if (options.adopt !== true) demandMetadata(runtime, dir, locked)
@@ -398,11 +402,6 @@ function demandMetadata({ fs }: Runtime, dir: string, locked: ReturnType<typeof 
 
 function unboundedIfNegative(value: number): number {
   return value < 0 ? Number.POSITIVE_INFINITY : value
-}
-
-function isMissingFamily(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException
-  return code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT'
 }
 
 function logManagerSettings(config: BrokerConfig) {

@@ -242,7 +242,7 @@ test('Ctrl-C before the broker is there ends it at once, however busy it is', as
   assert.deepEqual(await ended, [null, 'SIGINT'])
 })
 
-test('port in use, of the broker and of its metrics', async (t) => {
+test('port in use, of the broker and of its metrics, before anything is opened', async (t) => {
   const taken = createTcpServer()
   await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve))
   t.after(() => taken.close())
@@ -254,6 +254,8 @@ test('port in use, of the broker and of its metrics', async (t) => {
     1,
     new RegExp(`port ${port} is in use`),
   )
+  assert.equal(existsSync(join(dir, '.metadata')), false)
+  await start(t, ['--port', '0', '--dir', dir])
 })
 
 test('already running on the same folder', async (t) => {

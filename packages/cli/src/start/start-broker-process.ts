@@ -100,7 +100,8 @@ export async function startBrokerProcess(settings: StartSettings, config: Broker
   onNativeMissing(({ message }) => logger.warn(message))
   const instance = newInstance()
   const runtime = nodeRuntime({ logger })
-  const options = { config, identity: instance.identity, isAlive, adopt: settings.adopt, machineName: hostname() }
+  const { adopt } = settings
+  const options = { config, identity: instance.identity, isAlive, adopt, portsFirst: true, machineName: hostname() }
   const broker = await Broker.start(options, runtime)
   const listener = config.get('ottla.http.listener')
   let http: HttpEndpoint | null = null
