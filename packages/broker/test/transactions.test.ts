@@ -383,7 +383,12 @@ test('brokers may ask whether partitions are in a transaction, and add them, for
   assert.deepEqual(await ask(4, false, [0]), [ErrorCode.NONE])
   assert.deepEqual(await ask(5, true, [0, 1]), [ErrorCode.NONE, ErrorCode.TRANSACTION_ABORTABLE])
 
-  const adding = { transactionalId: 'tx', ...producer, verifyOnly: false, topics: [{ name: 'orders', partitions: [1] }] }
+  const adding = {
+    transactionalId: 'tx',
+    ...producer,
+    verifyOnly: false,
+    topics: [{ name: 'orders', partitions: [1] }],
+  }
   const body = { transactions: [adding, adding] }
   const twice = await client.call(AddPartitionsToTxnRequest, AddPartitionsToTxnResponse, 5, body)
   assert.deepEqual([twice.errorCode, twice.resultsByTransaction], [ErrorCode.INVALID_REQUEST, []])

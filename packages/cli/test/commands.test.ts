@@ -155,6 +155,11 @@ test('what consume prints as JSON lines, produce writes as it was', async () => 
   const wrong = await run('produce to -i jsonl', '{"value":"a"}\n{"value":\n')
   assert.equal(wrong.code, 2)
   assert.match(wrong.stderr, /^ottla: standard input, line 2: not JSON: /)
+  const misspelt = await run('produce to -i jsonl', '{"value":"a","header":{"h":"v"}}\n')
+  assert.deepEqual(
+    [misspelt.code, misspelt.stderr],
+    [2, 'ottla: standard input, line 1: a record has no header; did you mean headers?\n'],
+  )
 })
 
 test('every output format holds the same', async () => {
@@ -374,6 +379,8 @@ test('what goes wrong is one sentence and a stable exit code', async () => {
     ['topic --hlep', 2, /^ottla: unknown option "--hlep" where a command is wanted; `ottla topic` lists them\n$/],
     ['topic create x --partitions 0', 2, /^ottla: --partitions is a whole number from 1, not 0\n$/],
     ['topic list -X nonsense=1', 2, /^ottla: there is no client property "nonsense"\n$/],
+    ['topic list -X boostrap.servers=x', 2, /"boostrap.servers"; did you mean bootstrap.servers\?\n$/],
+    ['produce x --header a=b', 2, /^ottla: unknown option '--header'\n\(Did you mean --headers\?\)/],
     ['topic list --profile x', 2, /^ottla: there is no profile file/],
     ['topic list --nope', 2, /^ottla: unknown option '--nope'/],
     ['topic list -b 127.0.0.1:1', 3, /^ottla: connection to 127.0.0.1:1 refused: is a broker running there\?/],

@@ -243,6 +243,7 @@ test('what is no record is refused at once, whether its topic is known or not, a
       })
     }
   }
+  await assert.rejects(send('known', { value: 'x', header: { h: 'v' } }), /no field header; did you mean headers\?$/)
   await assert.rejects((producer.sendAll as (...args: unknown[]) => Promise<unknown>)('known', { value: 'x' }), {
     code: 'CONFIG',
   })

@@ -6,10 +6,11 @@ const DISTANCE_MAX = 2
  * five characters one mistake, else anything would be near. Null when there is none.
  */
 export function nearestName(name: string, known: Iterable<string>): string | null {
+  const plainName = plain(name)
   let best: string | null = null
   let bestDistance = Math.min(DISTANCE_MAX, Math.floor(name.length / 3)) + 1
   for (const candidate of known) {
-    if (plain(candidate) === plain(name) && plain(name) !== '') return candidate
+    if (plainName !== '' && plain(candidate) === plainName) return candidate
     if (Math.abs(candidate.length - name.length) >= bestDistance) continue
     const distance = editDistance(name, candidate)
     if (distance >= bestDistance) continue

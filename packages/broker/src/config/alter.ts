@@ -1,10 +1,19 @@
 import { ErrorCode } from '@ottla/protocol'
 import type { BrokerConfig } from './broker-config.ts'
-import { type BrokerKey, brokerProperty, type TopicKey, topicProperty } from './catalogue.ts'
+import {
+  type BrokerKey,
+  brokerProperties,
+  brokerProperty,
+  type TopicKey,
+  topicProperties,
+  topicProperty,
+} from './catalogue.ts'
 import { ConfigError } from './error.ts'
 import { checkGroupConfig, type GroupKey, groupProperty, groupSetting } from './group-config.ts'
+import { groupProperties } from './properties/group.ts'
 import type { Property } from './property.ts'
 import { resolveTopicConfig } from './topic-config.ts'
+import { meant } from './unknown.ts'
 import { canonicalText, formatValue } from './value.ts'
 
 /** One change as IncrementalAlterConfigs names it (KIP-339). `append` and `subtract` are for lists. */
@@ -115,11 +124,13 @@ export function replaceGroupConfig(
   return alterGroupConfig(new Map(), changes, broker)
 }
 
+const DECLARED = { topic: topicProperties, broker: brokerProperties, group: groupProperties } as const
+
 function applyChanges(
   current: ReadonlyMap<string, string>,
   changes: readonly ConfigChange[],
   find: (name: string) => Property | undefined,
-  scope: 'topic' | 'broker' | 'group',
+  scope: keyof typeof DECLARED,
   effective: (name: string) => string | null,
 ): AlterResult {
   const entries = new Map(current)
@@ -130,7 +141,8 @@ function applyChanges(
     const property = find(name)
     if (property === undefined) {
       // A key that an older or newer release left behind can be removed, and one that nobody set is removed already.
-      if (op !== 'delete') return refuse(INVALID_CONFIG, `${name} is not a ${scope} config`)
+      if (op !== 'delete')
+        return refuse(INVALID_CONFIG, `${name} is not a ${scope} config${meant(name, DECLARED[scope])}`)
       entries.delete(name)
       continue
     }

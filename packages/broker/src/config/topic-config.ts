@@ -1,6 +1,7 @@
 import { type BrokerConfig, checkEntry } from './broker-config.ts'
-import { type TopicKey, type TopicValue, topicProperty } from './catalogue.ts'
+import { type TopicKey, type TopicValue, topicProperties, topicProperty } from './catalogue.ts'
 import { ConfigError } from './error.ts'
+import { meant } from './unknown.ts'
 
 export type CompressionType = TopicValue<'compression.type'>
 export type TimestampType = TopicValue<'message.timestamp.type'>
@@ -127,6 +128,8 @@ const negativeIsNever = (value: number) => (value < 0 ? Number.POSITIVE_INFINITY
 /** @throws ConfigError for a name that is unknown or a value that is not allowed */
 export function parseTopicEntry(name: string, text: string): unknown {
   const property = topicProperty(name)
-  if (property === undefined) throw new ConfigError(name, `${name} is not a topic config`)
+  if (property === undefined) {
+    throw new ConfigError(name, `${name} is not a topic config${meant(name, topicProperties)}`)
+  }
   return checkEntry(name, property, text, '')
 }

@@ -18,8 +18,13 @@ export function explainUnknown(name: string, text: string, origin: string): stri
     }
     if (base !== undefined) return `${origin}: ${name} is ignored; set ${base}, which holds for every listener`
   }
-  const near = nearestName(name, Object.keys(brokerProperties))
-  return `${origin}: unknown key ${name} is ignored${near === null ? '' : `; did you mean ${near}?`}`
+  return `${origin}: unknown key ${name} is ignored${meant(name, brokerProperties)}`
+}
+
+/** The end of a sentence on a name that is not declared: which one is near, if any. */
+export function meant(name: string, declared: Readonly<Record<string, unknown>>): string {
+  const near = nearestName(name, Object.keys(declared))
+  return near === null ? '' : `; did you mean ${near}?`
 }
 
 /** The declared key in a listener's key, which may have a SASL mechanism before it (`plain.sasl.jaas.config`). */

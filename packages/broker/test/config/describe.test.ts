@@ -203,6 +203,10 @@ test('a dynamic broker config can be changed where its update mode allows it', (
     'ssl.keystore.type cannot be set for the whole cluster: set it for each broker',
   ])
   assert.deepEqual(changed(config, 'broker', 'foo', '5'), [40, 'foo is not a broker config'])
+  assert.deepEqual(changed(config, 'broker', 'mesage.max.bytes', '5'), [
+    40,
+    'mesage.max.bytes is not a broker config; did you mean message.max.bytes?',
+  ])
   assert.match(
     String(changed(config, 'broker', 'ssl.keystore.location', '/k')),
     /^40,ssl\.keystore\.location=\/k is refused/,

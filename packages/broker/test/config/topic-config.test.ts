@@ -243,6 +243,7 @@ test('values are judged as Kafka judges them', () => {
       'min.insync.replicas=0 is not allowed: it must be a whole number from 1 to 2147483647',
     ],
     ['segment.bytes', '13', 'segment.bytes=13 is not allowed: it must be a whole number from 14 to 2147483647'],
+    ['retention.m', '1', 'retention.m is not a topic config; did you mean retention.ms?'],
     ['foo.bar', '1', 'foo.bar is not a topic config'],
     ['log.retention.ms', '1', 'log.retention.ms is not a topic config'],
     ['__proto__', '1', '__proto__ is not a topic config'],

@@ -56,6 +56,8 @@ export function recordFromJson(line: string, where: string): InputRecord {
     throw new UsageError(`${where}: a record is an object with key, value, headers, …`)
   }
   const fields = json as Record<string, unknown>
+  // Other tools' records have fields of their own; this one would be lost.
+  if (fields.header !== undefined) throw new UsageError(`${where}: a record has no header; did you mean headers?`)
   return {
     topic: typeof fields.topic === 'string' ? fields.topic : undefined,
     partition: integerField(fields, 'partition', where),

@@ -28,6 +28,9 @@ export function problemOf(topic: unknown, record: ProducerRecord): string | null
   const { key, value, headers } = record
   if (value === undefined && !isBareRecord(record))
     return `a record for ${topic} is an object such as { key, value }; several are sent with sendAll`
+  // One look at a name that is not there, not a walk over all: every record comes by here.
+  if ((record as { header?: unknown }).header !== undefined)
+    return `a record for ${topic} has no field header; did you mean headers?`
   if (!isContent(key) || !isContent(value) || (headers !== undefined && !areHeaders(headers)))
     return `a record for ${topic}: keys, values and headers are strings, Uint8Arrays or null`
   return null
