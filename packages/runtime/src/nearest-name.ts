@@ -1,5 +1,5 @@
-/** A name that differs in more places is another one. */
-const DISTANCE_MAX = 2
+/** With more of them it is another name. */
+const MISTAKES = 2
 
 /**
  * The known name that at most two typing mistakes, or other capitals, dots and dashes, turn into `name`; of names of up to
@@ -8,7 +8,7 @@ const DISTANCE_MAX = 2
 export function nearestName(name: string, known: Iterable<string>): string | null {
   const plainName = plain(name)
   let best: string | null = null
-  let bestDistance = Math.min(DISTANCE_MAX, Math.floor(name.length / 3)) + 1
+  let bestDistance = Math.min(MISTAKES, Math.floor(name.length / 3)) + 1
   for (const candidate of known) {
     if (plainName !== '' && plain(candidate) === plainName) return candidate
     if (Math.abs(candidate.length - name.length) >= bestDistance) continue

@@ -5,7 +5,7 @@ import { nearestName } from '@ottla/runtime'
 import type { SeedRecord } from './seed.ts'
 import type { StartBrokerOptions, TopicOptions } from './start-broker.ts'
 
-const PORT_MAX = 65_535
+const LARGEST_PORT = 65_535
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent']
 const SHOWN_CHARS = 60
 
@@ -31,8 +31,8 @@ export function checkOptions(options: StartBrokerOptions): void {
   checkNames('startBroker', 'option', options, OPTIONS)
   const { topics, records, dir, port, listeners, config, logLevel } = options
   if (dir !== undefined) checkDir(dir)
-  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= PORT_MAX)) {
-    throw new TypeError(`port is a whole number from 0 to ${PORT_MAX}, not ${shown(port)}`)
+  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= LARGEST_PORT)) {
+    throw new TypeError(`port is a whole number from 0 to ${LARGEST_PORT}, not ${shown(port)}`)
   }
   if (listeners !== undefined && !isText(listeners)) {
     throw new TypeError(`listeners is a text such as PLAINTEXT://localhost:0, not ${shown(listeners)}`)
