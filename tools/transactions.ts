@@ -9,7 +9,7 @@
  *
  * Needs `node tools/peers/install.ts kafka-4.3.1 kafka-3.9.2`. Ends with one line of totals, 0 or 1.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { FrameProxy } from '../interop/frame-proxy.ts'
@@ -96,6 +96,15 @@ async function driveStarted(
   witness.close()
 }
 
+const COMPLAINTS_MAX = 30
+
+/** The last lines of a broker's log that are more than news. */
+function complaintsIn(logFile: string): string {
+  const lines = readFileSync(logFile, 'utf8').split('\n')
+  const complaints = lines.filter((line) => /\b(warn|error)\b/i.test(line)).slice(-COMPLAINTS_MAX)
+  return [`what the broker complained of last:`, ...complaints].join('\n')
+}
+
 for (const peer of chosenPeers) {
   const dir = mkdtempSync(join(tmpdir(), 'ottla-transactions-'))
   const proxiedPort = await freePort()
@@ -107,12 +116,14 @@ for (const peer of chosenPeers) {
     'group.initial.rebalance.delay.ms': '0',
   }
   const { version } = peer
+  const failedBefore = failed
   const start = () =>
     version === null ? startOttla({ dir, port, proxied, set }) : startApacheKafka({ dir, version, port, proxied, set })
   try {
     await drive(peer, start, proxy)
   } finally {
     await proxy.close()
+    if (failed > failedBefore) console.log(complaintsIn(join(dir, 'server.log')))
     rmSync(dir, { recursive: true, force: true })
   }
 }

@@ -2,7 +2,7 @@ import type { Markers } from '@ottla/coordinator'
 import { ErrorCode } from '@ottla/protocol'
 import { transactionMarkerBatch } from '@ottla/protocol/records'
 import type { Clock, Logger, Timers } from '@ottla/runtime'
-import type { AppendWaiter, Partition } from '../replica-manager/partition.ts'
+import type { AppendWaiter } from '../replica-manager/partition.ts'
 import type { ReplicaManager } from '../replica-manager/replica-manager.ts'
 
 /** The end of a producer's transaction in one partition. */
@@ -98,23 +98,10 @@ export class MarkerWriter {
     }
     const timestamp = clock.nowMs()
     const batch = transactionMarkerBatch({ ...marker, timestamp })
-    const result = replicas.appendAsCoordinator(partition, batch, timestamp, new Waiter(partition, done), 0)
+    const waiter: AppendWaiter = { appendSettled: (_slot, errorCode) => done(errorCode) }
+    const result = replicas.appendAsCoordinator(partition, batch, timestamp, waiter, 0)
     if (result.errorCode !== ErrorCode.NONE) done(result.errorCode)
     else if (result.nextOffset <= partition.highWatermark) done(ErrorCode.NONE)
-  }
-}
-
-class Waiter implements AppendWaiter {
-  readonly partition: Partition
-  readonly #done: (errorCode: number) => void
-
-  constructor(partition: Partition, done: (errorCode: number) => void) {
-    this.partition = partition
-    this.#done = done
-  }
-
-  appendSettled(_slot: number, errorCode: number): void {
-    this.#done(errorCode)
   }
 }
 

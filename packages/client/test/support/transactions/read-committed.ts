@@ -2,10 +2,14 @@ import assert from 'node:assert/strict'
 import { setTimeout as wait } from 'node:timers/promises'
 import { api, Connection } from '@ottla/net'
 import {
+  DescribeProducersRequest,
+  DescribeProducersResponse,
   FetchRequest,
   FetchResponse,
   FindCoordinatorRequest,
   FindCoordinatorResponse,
+  ListTransactionsRequest,
+  ListTransactionsResponse,
   OffsetFetchRequest,
   OffsetFetchResponse,
 } from '@ottla/protocol'
@@ -15,13 +19,19 @@ import { nodeRuntime } from '@ottla/runtime/node'
 const fetchApi = api(FetchRequest, FetchResponse)
 const offsetFetchApi = api(OffsetFetchRequest, OffsetFetchResponse)
 const findCoordinatorApi = api(FindCoordinatorRequest, FindCoordinatorResponse)
+const describeProducersApi = api(DescribeProducersRequest, DescribeProducersResponse)
+const listTransactionsApi = api(ListTransactionsRequest, ListTransactionsResponse)
 /** The last that names topics. */
 const FETCH_VERSION = 12
 const READ_COMMITTED = 1
 const OFFSET_FETCH_VERSION = 7
 
-/** A commit is acknowledged before its markers are written, and a broker looks for old transactions now and then. */
-const STABLE_WITHIN_MS = 20_000
+/**
+ * A commit is acknowledged before its markers are written, and a broker looks for old transactions now and then. Apache Kafka gives
+ * up a request to write markers that has no answer after its `request.timeout.ms`, 30 s, and sends it again. Less than a
+ * transaction's own timeout of 60 s, after which one that was left open by mistake would be closed all the same.
+ */
+const STABLE_WITHIN_MS = 45_000
 
 /** Asks a cluster of one broker, past the client that is tested. */
 export class Witness {
@@ -80,9 +90,22 @@ export class Witness {
       }
       if (offset > before) continue
       if (offset >= part.highWatermark) return values
-      assert.ok(Date.now() < untilMs, `${topic}-${partition} has an open transaction at ${part.lastStableOffset}`)
+      if (Date.now() >= untilMs) {
+        const open = await this.openTransaction(topic, partition)
+        assert.fail(`${topic}-${partition} has an open transaction at ${part.lastStableOffset}: ${open}`)
+      }
       await wait(10)
     }
+  }
+
+  /** What the leader and the coordinator say of the transaction that is open in a partition. */
+  private async openTransaction(topic: string, partition: number): Promise<string> {
+    const connection = await this.connection()
+    const asked = { topics: [{ name: topic, partitionIndexes: [partition] }] }
+    const producers = await connection.call(describeProducersApi, asked, { version: 0 })
+    const transactions = await connection.call(listTransactionsApi, {}, { version: 0 })
+    const stated = [producers.topics[0].partitions[0].activeProducers, transactions.transactionStates]
+    return JSON.stringify(stated, (_, value) => (typeof value === 'bigint' ? Number(value) : value))
   }
 
   /** The offset that a group has committed; -1 for none. Waits for a transaction that may still change it. */
