@@ -3,7 +3,12 @@
  *
  *     npx node examples/consume.ts
  */
-import { Kafka } from '@ottla/client'
+import { Kafka, serde } from '@ottla/client'
+
+interface Order {
+  readonly customer: string
+  readonly amount: number
+}
 
 const kafka = new Kafka({ bootstrap: process.env.OTTLA_BOOTSTRAP ?? 'localhost:9092', clientId: 'example-consume' })
 try {
@@ -16,8 +21,10 @@ try {
     until: offset,
   }))
   const totals = new Map<string, number>()
-  for await (const record of kafka.consumer({ assign })) {
-    const { customer, amount } = JSON.parse(String(record.value))
+  for await (const { value: order } of kafka.consumer({ assign, value: serde.json<Order>() })) {
+    // A tombstone: nobody writes one here.
+    if (order === null) continue
+    const { customer, amount } = order
     totals.set(customer, (totals.get(customer) ?? 0) + amount)
   }
   for (const [customer, total] of [...totals].sort()) console.log(`${customer}: ${total}`)

@@ -46,6 +46,16 @@ export const someText: OptionRule = {
 
 export const aFunction: OptionRule = { allowed: 'a function', accepts: (value) => typeof value === 'function' }
 
+export const aSerializer = withMethod('a serializer', 'serialize')
+export const aDeserializer = withMethod('a deserializer', 'deserialize')
+
+function withMethod(what: string, method: string): OptionRule {
+  return {
+    allowed: `${what}: an object with the method ${method}, such as serde.string`,
+    accepts: (value) => typeof (value as Record<string, unknown> | null)?.[method] === 'function',
+  }
+}
+
 /** Either rule, as for a number that may also be Infinity. */
 export function either(a: OptionRule, b: OptionRule): OptionRule {
   return { allowed: `${a.allowed}, or ${b.allowed}`, accepts: (value) => a.accepts(value) || b.accepts(value) }

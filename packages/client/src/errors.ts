@@ -29,6 +29,41 @@ export class ConfigError extends KafkaError {
   }
 }
 
+/** A serializer would not make bytes of a key or value; `cause` is what it threw. Code `SERIALIZATION`. */
+export class SerializationError extends KafkaError {
+  readonly topic: string
+  readonly part: 'key' | 'value'
+
+  constructor(topic: string, part: 'key' | 'value', cause: unknown) {
+    super('SERIALIZATION', `the ${part} of a record for ${topic} cannot be serialized: ${reasonOf(cause)}`, { cause })
+    this.name = 'SerializationError'
+    this.topic = topic
+    this.part = part
+  }
+}
+
+/** A deserializer would not take the bytes of a key or value; `cause` is what it threw. Code `DESERIALIZATION`. */
+export class DeserializationError extends KafkaError {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly part: 'key' | 'value'
+
+  constructor(at: { topic: string; partition: number; offset: number }, part: 'key' | 'value', cause: unknown) {
+    const where = `record ${at.offset} of partition ${at.topic}-${at.partition}`
+    super('DESERIALIZATION', `the ${part} of ${where} cannot be deserialized: ${reasonOf(cause)}`, { cause })
+    this.name = 'DeserializationError'
+    this.topic = at.topic
+    this.partition = at.partition
+    this.offset = at.offset
+    this.part = part
+  }
+}
+
+function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
+}
+
 /** The client, producer or consumer is closed. Code `CLOSED`. */
 export class ClosedError extends KafkaError {
   constructor(message: string) {

@@ -51,6 +51,8 @@ export type { TopicPartition } from './cluster/by-leader.ts'
 export type { PartitionInfo, TopicInfo } from './cluster/metadata.ts'
 export type { FoundOffset, OffsetQuery, OffsetSpec } from './cluster/offsets.ts'
 export { Consumer, type Position } from './consumer/consumer.ts'
+export { deadLetter } from './consumer/dead-letter.ts'
+export type { BadRecord, OnBadRecord } from './consumer/decoder.ts'
 export type { Assignment, ConsumerOptions, StartOffset } from './consumer/options.ts'
 export { ConsumerBatch, type ConsumerRecord } from './consumer/record.ts'
 export type { ClientDeps } from './deps.ts'
@@ -60,7 +62,9 @@ export {
   ConfigError,
   ConnectionError,
   type ConnectionErrorCode,
+  DeserializationError,
   KafkaError,
+  SerializationError,
   TimeoutError,
   TransactionError,
   UnknownTopicError,
@@ -88,3 +92,4 @@ export {
   producerOptionsFrom,
   transactionalProducerOptionsFrom,
 } from './properties.ts'
+export { type Deserializer, type Serde, type SerdeContext, type Serializer, serde } from './serde.ts'

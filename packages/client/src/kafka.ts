@@ -9,6 +9,7 @@ import type { GroupConsumerOptions } from './group/options.ts'
 import { type KafkaOptions, settingsOf } from './options.ts'
 import { type ProducerOptions, producerSettingsOf, type TransactionalProducerOptions } from './producer/options.ts'
 import { Producer } from './producer/producer.ts'
+import type { Content } from './producer/record.ts'
 import { TransactionalProducer } from './producer/transactional-producer.ts'
 
 /**
@@ -30,11 +31,13 @@ export class Kafka implements AsyncDisposable {
   }
 
   /** With a `transactionalId`, one that writes in transactions. Throws `ConfigError` for options that cannot be. */
-  producer(options: TransactionalProducerOptions): TransactionalProducer
-  producer(options?: ProducerOptions): Producer
-  producer(options: ProducerOptions | TransactionalProducerOptions = {}): Producer | TransactionalProducer {
+  producer<K = Content, V = Content>(options: TransactionalProducerOptions<K, V>): TransactionalProducer<K, V>
+  producer<K = Content, V = Content>(options?: ProducerOptions<K, V>): Producer<K, V>
+  producer<K, V>(
+    options: ProducerOptions<K, V> | TransactionalProducerOptions<K, V> = {},
+  ): Producer<K, V> | TransactionalProducer<K, V> {
     const onClosed = () => this.children.delete(producer)
-    const producer: Producer | TransactionalProducer = isTransactional(options)
+    const producer: Producer<K, V> | TransactionalProducer<K, V> = isTransactional(options)
       ? new TransactionalProducer(options, this.cluster, onClosed)
       : new Producer(producerSettingsOf(options, this.cluster.settings.requestTimeoutMs), this.cluster, onClosed)
     this.children.add(producer)
@@ -42,11 +45,11 @@ export class Kafka implements AsyncDisposable {
   }
 
   /** With a `group`, as one of its members; else of the partitions that `assign` names. Throws `ConfigError`. */
-  consumer(options: GroupConsumerOptions): GroupConsumer
-  consumer(options: ConsumerOptions): Consumer
-  consumer(options: ConsumerOptions | GroupConsumerOptions): Consumer | GroupConsumer {
+  consumer<K = Buffer, V = Buffer>(options: GroupConsumerOptions<K, V>): GroupConsumer<K, V>
+  consumer<K = Buffer, V = Buffer>(options: ConsumerOptions<K, V>): Consumer<K, V>
+  consumer<K, V>(options: ConsumerOptions<K, V> | GroupConsumerOptions<K, V>): Consumer<K, V> | GroupConsumer<K, V> {
     const onClosed = () => this.children.delete(consumer)
-    const consumer: Consumer | GroupConsumer = isOfGroup(options)
+    const consumer: Consumer<K, V> | GroupConsumer<K, V> = isOfGroup(options)
       ? new GroupConsumer(options, this.cluster, onClosed)
       : new Consumer(options, this.cluster, onClosed)
     this.children.add(consumer)
@@ -68,12 +71,14 @@ export class Kafka implements AsyncDisposable {
   }
 }
 
-function isOfGroup(options: ConsumerOptions | GroupConsumerOptions): options is GroupConsumerOptions {
-  return (options as Partial<GroupConsumerOptions> | null)?.group !== undefined
+function isOfGroup<K, V>(
+  options: ConsumerOptions<K, V> | GroupConsumerOptions<K, V>,
+): options is GroupConsumerOptions<K, V> {
+  return (options as Partial<GroupConsumerOptions<K, V>> | null)?.group !== undefined
 }
 
-function isTransactional(
-  options: ProducerOptions | TransactionalProducerOptions,
-): options is TransactionalProducerOptions {
-  return (options as Partial<TransactionalProducerOptions> | null)?.transactionalId !== undefined
+function isTransactional<K, V>(
+  options: ProducerOptions<K, V> | TransactionalProducerOptions<K, V>,
+): options is TransactionalProducerOptions<K, V> {
+  return (options as Partial<TransactionalProducerOptions<K, V>> | null)?.transactionalId !== undefined
 }

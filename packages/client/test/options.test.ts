@@ -85,7 +85,7 @@ test('a producer’s options are checked by name, and the refusal says what is a
   refuse(5, /^the options of a producer are an object, not 5$/)
   refuse({ lingerms: 5 }, /^a producer has no option "lingerms"; did you mean lingerMs\?$/)
   refuse({ 'linger.ms': 5 }, /did you mean lingerMs/)
-  refuse({ wait: 5 }, /^a producer has no option "wait"; it has acks, idempotent, compression, /)
+  refuse({ wait: 5 }, /^a producer has no option "wait"; it has key, value, acks, idempotent, /)
   refuse({ acks: 2 }, /^acks is 0, 1, 'all' or -1, not 2$/)
   refuse({ idempotent: 'x' }, /^idempotent is true or false, not 'x'$/)
   refuse({ idempotent: true, acks: 1 }, /^an idempotent producer needs acks 'all', not 1$/)

@@ -1,7 +1,8 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import type { TopicInfo } from '../cluster/metadata.ts'
 import { UnknownTopicError } from '../errors.ts'
-import { type ConsumerOptions, consumerSettingsOf } from './options.ts'
+import { RecordDecoder } from './decoder.ts'
+import { type ConsumerOptions, checkConsumerOptions, consumerSettingsOf } from './options.ts'
 import { ReadQueue } from './read-queue.ts'
 import type { ConsumerBatch, ConsumerRecord } from './record.ts'
 
@@ -23,9 +24,10 @@ export interface Position {
  * The loop is the backpressure: fetching stops when the reader is `bufferBytes` behind. It ends when every partition has
  * reached its `until`, and leaving it closes the consumer. `batches()` is the same, faster, by stored batch.
  */
-export class Consumer implements AsyncIterable<ConsumerRecord>, AsyncDisposable {
+export class Consumer<K = Buffer, V = Buffer> implements AsyncIterable<ConsumerRecord<K, V>>, AsyncDisposable {
   private readonly cluster: Cluster
-  private readonly options: ConsumerOptions
+  private readonly options: ConsumerOptions<K, V>
+  private readonly decoder: RecordDecoder<K, V>
   private readonly queue: ReadQueue
   private starting: Promise<void> | null = null
   private closed = false
@@ -34,10 +36,12 @@ export class Consumer implements AsyncIterable<ConsumerRecord>, AsyncDisposable 
   private unsubscribe: (() => void) | null = null
 
   /** @internal Use `kafka.consumer()`. */
-  constructor(options: ConsumerOptions, cluster: Cluster, onClosed: () => void) {
+  constructor(options: ConsumerOptions<K, V>, cluster: Cluster, onClosed: () => void) {
+    checkConsumerOptions(options)
     this.onClosed = onClosed
     this.options = options
     this.cluster = cluster
+    this.decoder = new RecordDecoder(options, cluster.deps.logger)
     this.queue = new ReadQueue(cluster, consumerSettingsOf(options), () => this.wake())
   }
 
@@ -63,19 +67,18 @@ export class Consumer implements AsyncIterable<ConsumerRecord>, AsyncDisposable 
     }
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<ConsumerRecord, void, undefined> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<ConsumerRecord<K, V>, void, undefined> {
     for await (const batch of this.batches()) {
       const { topic, partition } = batch
       for (const r of batch) {
-        yield {
-          topic,
-          partition,
-          offset: r.offset,
-          timestamp: r.timestamp,
-          key: r.key,
-          value: r.value,
-          headers: r.headers,
+        let record: ConsumerRecord<K, V>
+        try {
+          record = this.decoder.decode(topic, partition, r)
+        } catch (error) {
+          await this.decoder.settle(error, r)
+          continue
         }
+        yield record
       }
     }
   }

@@ -1,5 +1,18 @@
+import {
+  aDeserializer,
+  aFunction,
+  checkOptions,
+  either,
+  milliseconds,
+  type OptionRule,
+  oneOf,
+  whole,
+  yesOrNo,
+} from '../check-options.ts'
 import type { OffsetSpec } from '../cluster/offsets.ts'
 import { ConfigError } from '../errors.ts'
+import type { Deserializer } from '../serde.ts'
+import type { OnBadRecord } from './decoder.ts'
 
 /** Where reading begins: an offset, an end, or the first record at or after a time (the end, if there is none). */
 export type StartOffset = number | OffsetSpec
@@ -17,7 +30,13 @@ export interface Assignment {
   readonly until?: number
 }
 
-export interface ConsumerOptions {
+export interface ConsumerOptions<K = Buffer, V = Buffer> {
+  /** Makes keys of bytes, such as `serde.string`. Default: they stay bytes. `key.deserializer`. */
+  readonly key?: Deserializer<K>
+  /** Makes values of bytes, such as `serde.json<Order>()`. Default: they stay bytes. `value.deserializer`. */
+  readonly value?: Deserializer<V>
+  /** What becomes of a record that a deserializer would not take. Default fail. */
+  readonly onBadRecord?: OnBadRecord
   /** What to read, without a group. */
   readonly assign: readonly Assignment[]
   /** The broker waits until it has so many bytes. Default 1. `fetch.min.bytes`. */
@@ -52,9 +71,36 @@ export interface ConsumerSettings {
   readonly readCommitted: boolean
 }
 
-export function consumerSettingsOf(options: Omit<ConsumerOptions, 'assign'>): ConsumerSettings {
-  const reset = options.reset ?? 'none'
-  if (!['earliest', 'latest', 'none'].includes(reset)) throw new ConfigError(`reset is earliest, latest or none`)
+/** Of what any consumer has. */
+export const readingRules = {
+  key: aDeserializer,
+  value: aDeserializer,
+  onBadRecord: either(oneOf('fail', 'skip'), aFunction),
+  fetchMinBytes: whole(0),
+  fetchMaxWaitMs: milliseconds(0),
+  fetchMaxBytes: whole(1),
+  partitionMaxBytes: whole(1),
+  bufferBytes: either(whole(1), oneOf(Number.POSITIVE_INFINITY)),
+  checkCrcs: yesOrNo,
+  isolation: oneOf('read_uncommitted', 'read_committed'),
+}
+
+const rules: Readonly<Record<keyof ConsumerOptions, OptionRule>> = {
+  assign: {
+    allowed: "a list of partitions, such as [{ topic: 'orders' }]",
+    accepts: (value) => Array.isArray(value) && value.every((one) => typeof one?.topic === 'string'),
+  },
+  reset: oneOf('earliest', 'latest', 'none'),
+  ...readingRules,
+}
+
+/** Throws `ConfigError`. */
+export function checkConsumerOptions<K, V>(options: ConsumerOptions<K, V>): void {
+  checkOptions('a consumer', options, rules)
+  if (options.assign === undefined) throw new ConfigError('a consumer needs group, or assign')
+}
+
+export function consumerSettingsOf<K, V>(options: Omit<ConsumerOptions<K, V>, 'assign'>): ConsumerSettings {
   return {
     fetchMinBytes: options.fetchMinBytes ?? 1,
     fetchMaxWaitMs: options.fetchMaxWaitMs ?? 500,
@@ -62,7 +108,7 @@ export function consumerSettingsOf(options: Omit<ConsumerOptions, 'assign'>): Co
     partitionMaxBytes: options.partitionMaxBytes ?? 1_048_576,
     bufferBytes: options.bufferBytes ?? 67_108_864,
     checkCrcs: options.checkCrcs ?? true,
-    reset,
+    reset: options.reset ?? 'none',
     readCommitted: options.isolation === 'read_committed',
   }
 }

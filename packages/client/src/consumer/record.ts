@@ -1,9 +1,12 @@
 import { type ConsumedRecord, type RecordBatch, RecordsError } from '@ottla/protocol/records'
 import { KafkaError } from '../errors.ts'
 
-export interface ConsumerRecord extends ConsumedRecord {
+/** Keys and values are what the consumer's deserializers make; without one, bytes. */
+export interface ConsumerRecord<K = Buffer, V = Buffer> extends Omit<ConsumedRecord, 'key' | 'value'> {
   readonly topic: string
   readonly partition: number
+  readonly key: K | null
+  readonly value: V | null
 }
 
 /**

@@ -2,6 +2,7 @@ import type { TopicPartition } from '../cluster/by-leader.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { Deadline } from '../cluster/deadline.ts'
 import type { Position } from '../consumer/consumer.ts'
+import { RecordDecoder } from '../consumer/decoder.ts'
 import type { FetchedPartition } from '../consumer/fetcher.ts'
 import type { StartOffset } from '../consumer/options.ts'
 import { ReadQueue } from '../consumer/read-queue.ts'
@@ -33,9 +34,10 @@ const CLOSE_TIMEOUT_MS = 30_000
  * The group rebalances while a record is asked for, never while one is worked on; who works on one for longer than
  * `maxPollIntervalMs` is out.
  */
-export class GroupConsumer implements AsyncIterable<ConsumerRecord>, AsyncDisposable {
+export class GroupConsumer<K = Buffer, V = Buffer> implements AsyncIterable<ConsumerRecord<K, V>>, AsyncDisposable {
   readonly #deps: ClientDeps
   readonly #settings: GroupSettings
+  readonly #decoder: RecordDecoder<K, V>
   readonly #queue: ReadQueue
   readonly #link: CoordinatorLink
   readonly #membership: Membership
@@ -60,11 +62,12 @@ export class GroupConsumer implements AsyncIterable<ConsumerRecord>, AsyncDispos
   #closing: Promise<void> | null = null
 
   /** @internal Use `kafka.consumer()`. */
-  constructor(options: GroupConsumerOptions, cluster: Cluster, onClosed: () => void) {
+  constructor(options: GroupConsumerOptions<K, V>, cluster: Cluster, onClosed: () => void) {
     const settings = groupSettingsOf(options)
     const call = () => this.#call()
     this.#deps = cluster.deps
     this.#settings = settings
+    this.#decoder = new RecordDecoder(options, cluster.deps.logger)
     this.#onClosed = onClosed
     this.#queue = new ReadQueue(cluster, settings, () => this.#wake())
     this.#link = new CoordinatorLink(cluster, settings.group)
@@ -111,7 +114,7 @@ export class GroupConsumer implements AsyncIterable<ConsumerRecord>, AsyncDispos
     }
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<ConsumerRecord, void, undefined> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<ConsumerRecord<K, V>, void, undefined> {
     try {
       for (;;) {
         const taken = await this.#next()
@@ -129,8 +132,13 @@ export class GroupConsumer implements AsyncIterable<ConsumerRecord>, AsyncDispos
             break
           }
           this.#deliver(partition, progress, r.offset + 1)
-          const { offset, timestamp, key, value, headers } = r
-          yield { topic, partition: number, offset, timestamp, key, value, headers }
+          let record: ConsumerRecord<K, V> | null = null
+          try {
+            record = this.#decoder.decode(topic, number, r)
+          } catch (error) {
+            await this.#decoder.settle(error, r)
+          }
+          if (record !== null) yield record
           this.#processed()
         }
         // What compaction has taken from its end counts as read.

@@ -1,16 +1,6 @@
-import {
-  aFunction,
-  checkOptions,
-  either,
-  milliseconds,
-  type OptionRule,
-  oneOf,
-  someText,
-  whole,
-  yesOrNo,
-} from '../check-options.ts'
+import { aFunction, checkOptions, milliseconds, type OptionRule, oneOf, someText, yesOrNo } from '../check-options.ts'
 import type { TopicPartition } from '../cluster/by-leader.ts'
-import { type ConsumerOptions, type ConsumerSettings, consumerSettingsOf } from '../consumer/options.ts'
+import { type ConsumerOptions, type ConsumerSettings, consumerSettingsOf, readingRules } from '../consumer/options.ts'
 import { ConfigError } from '../errors.ts'
 import { type AssignorName, assignors } from './assignors/index.ts'
 import { compileTopicPattern, type Subscription } from './subscription.ts'
@@ -18,7 +8,7 @@ import { compileTopicPattern, type Subscription } from './subscription.ts'
 /** What a listener is told of. It may seek and commit; reading waits until it is done. */
 export type PartitionsListener = (partitions: readonly TopicPartition[]) => void | Promise<void>
 
-export interface GroupConsumerOptions extends Omit<ConsumerOptions, 'assign' | 'reset'> {
+export interface GroupConsumerOptions<K = Buffer, V = Buffer> extends Omit<ConsumerOptions<K, V>, 'assign' | 'reset'> {
   /** All consumers of one group share the topics' partitions among them. `group.id`. */
   readonly group: string
   /** What to read; this or `pattern`. */
@@ -131,13 +121,7 @@ const rules: Readonly<Record<keyof GroupConsumerOptions, OptionRule>> = {
   onAssigned: aFunction,
   onRevoked: aFunction,
   onLost: aFunction,
-  fetchMinBytes: whole(0),
-  fetchMaxWaitMs: milliseconds(0),
-  fetchMaxBytes: whole(1),
-  partitionMaxBytes: whole(1),
-  bufferBytes: either(whole(1), oneOf(Number.POSITIVE_INFINITY)),
-  checkCrcs: yesOrNo,
-  isolation: oneOf('read_uncommitted', 'read_committed'),
+  ...readingRules,
 }
 
 /** Options of the one protocol that say nothing to the other. */
@@ -147,7 +131,7 @@ const OF_PROTOCOL = {
 } as const
 
 /** Throws `ConfigError`. */
-export function groupSettingsOf(options: GroupConsumerOptions): GroupSettings {
+export function groupSettingsOf<K, V>(options: GroupConsumerOptions<K, V>): GroupSettings {
   checkOptions('a group consumer', options, rules)
   if (options.group === undefined) throw new ConfigError('a group consumer needs group')
   const groupProtocol = options.groupProtocol ?? 'classic'

@@ -1,6 +1,7 @@
 import { CODEC_NAMES, Codec, type CodecName, codecByName, levelsOf } from '@ottla/protocol/records'
 import {
   aFunction,
+  aSerializer,
   checkOptions,
   either,
   LARGEST_INT32,
@@ -12,11 +13,17 @@ import {
   yesOrNo,
 } from '../check-options.ts'
 import { ConfigError } from '../errors.ts'
+import type { Serializer } from '../serde.ts'
+import type { Content } from './record.ts'
 
 /** Chooses the partition of a record; a number outside 0 … `partitionCount`-1 fails the record. */
 export type Partitioner = (topic: string, key: Uint8Array | null, partitionCount: number) => number
 
-export interface ProducerOptions {
+export interface ProducerOptions<K = Content, V = Content> {
+  /** Makes bytes of keys, such as `serde.string`. Default: keys are text or bytes. `key.serializer`. */
+  readonly key?: Serializer<K>
+  /** Makes bytes of values, such as `serde.json<Order>()`. Default: values are text or bytes. `value.serializer`. */
+  readonly value?: Serializer<V>
   /**
    * When a record counts as written: never asked (0), the leader has it (1), all in-sync replicas have it ('all', -1).
    * Default 'all'. `acks`.
@@ -59,7 +66,8 @@ export interface ProducerOptions {
   readonly partitioner?: Partitioner
 }
 
-export interface TransactionalProducerOptions extends Omit<ProducerOptions, 'acks' | 'idempotent'> {
+export interface TransactionalProducerOptions<K = Content, V = Content>
+  extends Omit<ProducerOptions<K, V>, 'acks' | 'idempotent'> {
   readonly acks?: -1 | 'all'
   readonly idempotent?: true
   /**
@@ -80,6 +88,9 @@ export interface TransactionSettings {
 }
 
 export interface ProducerSettings {
+  /** Null: they are text or bytes already. */
+  readonly key: Serializer<unknown> | null
+  readonly value: Serializer<unknown> | null
   readonly acks: 0 | 1 | -1
   readonly idempotent: boolean
   readonly codec: Codec
@@ -105,6 +116,8 @@ const TRANSACTION_TIMEOUT_MS = 60_000
 export const IDEMPOTENT_IN_FLIGHT_MAX = 5
 
 const rules: Readonly<Record<keyof ProducerOptions, OptionRule>> = {
+  key: aSerializer,
+  value: aSerializer,
   acks: oneOf(0, 1, 'all', -1),
   idempotent: yesOrNo,
   compression: oneOf(...CODEC_NAMES),
@@ -123,14 +136,14 @@ const rules: Readonly<Record<keyof ProducerOptions, OptionRule>> = {
 }
 
 /** Throws `ConfigError`, which names the option, its value, and what is allowed. */
-export function producerSettingsOf(options: ProducerOptions, requestTimeoutMs: number): ProducerSettings {
+export function producerSettingsOf<K, V>(options: ProducerOptions<K, V>, requestTimeoutMs: number): ProducerSettings {
   checkOptions('a producer', options, rules)
   return settingsOf(options, requestTimeoutMs)
 }
 
 /** As `producerSettingsOf`, for a producer whose acks and idempotence are no choice. */
-export function transactionalSettingsOf(
-  options: TransactionalProducerOptions,
+export function transactionalSettingsOf<K, V>(
+  options: TransactionalProducerOptions<K, V>,
   requestTimeoutMs: number,
 ): ProducerSettings & TransactionSettings {
   const { acks: _acks, idempotent: _idempotent, ...common } = rules
@@ -146,7 +159,7 @@ export function transactionalSettingsOf(
   return { ...settingsOf({ ...others, acks: 'all' }, requestTimeoutMs), transactionalId, transactionTimeoutMs }
 }
 
-function settingsOf(options: ProducerOptions, requestTimeoutMs: number): ProducerSettings {
+function settingsOf<K, V>(options: ProducerOptions<K, V>, requestTimeoutMs: number): ProducerSettings {
   const acks = options.acks === undefined || options.acks === 'all' ? -1 : options.acks
   const idempotent = options.idempotent ?? acks === -1
   if (idempotent && acks !== -1) throw new ConfigError(`an idempotent producer needs acks 'all', not ${acks}`)
@@ -157,6 +170,9 @@ function settingsOf(options: ProducerOptions, requestTimeoutMs: number): Produce
   }
   const codec = codecByName(options.compression ?? 'none') as Codec
   return {
+    // Only what its type allows is given to it.
+    key: (options.key as Serializer<unknown> | undefined) ?? null,
+    value: (options.value as Serializer<unknown> | undefined) ?? null,
     acks,
     idempotent,
     codec,

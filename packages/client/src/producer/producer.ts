@@ -2,12 +2,25 @@ import { batch as batchHeader, recordBytesMax } from '@ottla/protocol/records'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { TopicInfo } from '../cluster/metadata.ts'
 import { sleep } from '../cluster/retry.ts'
-import { ClosedError, ConfigError, KafkaError, UnknownTopicError } from '../errors.ts'
+import { ClosedError, ConfigError, KafkaError, SerializationError, UnknownTopicError } from '../errors.ts'
+import type { SerdeContext, Serializer } from '../serde.ts'
 import { type Delivery, ProducerBatch, type RecordMetadata } from './batch.ts'
 import type { ProducerSettings } from './options.ts'
 import { PartitionQueue } from './partition-queue.ts'
 import { partitionOfKey, StickySpread } from './partitioner.ts'
-import { bytesOf, headersOf, lengthOf, ownCopyOf, type ProducerRecord, problemOf } from './record.ts'
+import {
+  bytesOf,
+  type Content,
+  headersOf,
+  isContent,
+  lengthOf,
+  notContent,
+  ownCopyOf,
+  type ProducerRecord,
+  problemOf,
+  type RecordRest,
+  type SerializedRecord,
+} from './record.ts'
 import { Sender } from './sender.ts'
 import type { TransactionGate } from './transaction/gate.ts'
 
@@ -17,12 +30,14 @@ export const CLOSE_TIMEOUT_MS = 30_000
 const BATCH_INITIAL_BYTES = 1024
 
 interface Waiting {
-  readonly record: ProducerRecord
+  readonly record: SerializedRecord
   readonly delivery: Delivery | null
 }
 
 interface Topic {
   readonly name: string
+  readonly ofKeys: SerdeContext
+  readonly ofValues: SerdeContext
   info: TopicInfo | null
   readonly queues: PartitionQueue[]
   readonly spread: StickySpread
@@ -39,7 +54,7 @@ interface Topic {
  * ```
  * Sends that are not awaited one by one travel together; that is the fast way.
  */
-export class Producer implements AsyncDisposable {
+export class Producer<K = Content, V = Content> implements AsyncDisposable {
   private readonly cluster: Cluster
   private readonly settings: ProducerSettings
   private readonly sender: Sender
@@ -78,9 +93,9 @@ export class Producer implements AsyncDisposable {
 
   /**
    * Resolves when the record is written as `acks` says. Rejects with a `KafkaError`: what the broker refused, TIMEOUT
-   * after `deliveryTimeoutMs`, UNKNOWN_TOPIC_OR_PARTITION, BUFFER_FULL, CLOSED, CONFIG for what is no record.
+   * after `deliveryTimeoutMs`, UNKNOWN_TOPIC_OR_PARTITION, BUFFER_FULL, CLOSED, SERIALIZATION, CONFIG for what is no record.
    */
-  send(topic: string, record: ProducerRecord): Promise<RecordMetadata> {
+  send(topic: string, record: ProducerRecord<K, V>): Promise<RecordMetadata> {
     return new Promise((resolve, reject) => {
       this.produce(topic, record, (error, metadata) => {
         if (error === null) resolve(metadata as RecordMetadata)
@@ -90,7 +105,7 @@ export class Producer implements AsyncDisposable {
   }
 
   /** As `send` for many records of one topic, with one promise. Rejects with the first error. */
-  sendAll(topic: string, records: readonly ProducerRecord[]): Promise<RecordMetadata[]> {
+  sendAll(topic: string, records: readonly ProducerRecord<K, V>[]): Promise<RecordMetadata[]> {
     if (!Array.isArray(records)) return Promise.reject(new ConfigError('sendAll takes a list of records'))
     return new Promise((resolve, reject) => {
       const results = new Array<RecordMetadata>(records.length)
@@ -110,7 +125,7 @@ export class Producer implements AsyncDisposable {
    * As `send`, without a promise: `delivery`, if given, is called exactly once. Returns `false` when the buffer is full:
    * the record is taken all the same, and whoever sends more than a few should `await ready()` first.
    */
-  produce(topicName: string, record: ProducerRecord, delivery: Delivery | null = null): boolean {
+  produce(topicName: string, record: ProducerRecord<K, V>, delivery: Delivery | null = null): boolean {
     if (this.state !== 'open') {
       delivery?.(new ClosedError('the producer is closed'), null)
       return true
@@ -127,15 +142,25 @@ export class Producer implements AsyncDisposable {
     }
     let topic = this.topics.get(topicName)
     if (topic === undefined) topic = this.enter(topicName)
+    let key: Content
+    let value: Content
+    try {
+      key = serialized(record.key, this.settings.key, topic.ofKeys)
+      value = serialized(record.value, this.settings.value, topic.ofValues)
+    } catch (error) {
+      if (!(error instanceof KafkaError)) throw error
+      this.refuse(delivery, error)
+      return true
+    }
     if (this.bufferedBytes >= this.settings.bufferBytes || this.overflow.length > this.overflowAt) {
-      this.overflowed(topicName, ownCopyOf(record), delivery)
+      this.overflowed(topicName, ownCopyOf(key, value, record), delivery)
       return false
     }
     if (topic.info === null) {
-      if (this.admitWaiting(delivery)) this.holdBack(topic, { record: ownCopyOf(record), delivery })
+      if (this.admitWaiting(delivery)) this.holdBack(topic, { record: ownCopyOf(key, value, record), delivery })
       return !this.isCrowded()
     }
-    this.append(topic, topic.info, record, delivery)
+    this.append(topic, topic.info, key, value, record, delivery)
     return this.bufferedBytes < this.settings.bufferBytes
   }
 
@@ -213,9 +238,16 @@ export class Producer implements AsyncDisposable {
 
   // ----------------------------------------------------------------------------------------------------- appending
 
-  private append(topic: Topic, info: TopicInfo, record: ProducerRecord, delivery: Delivery | null): void {
-    const key = bytesOf(record.key)
-    const value = bytesOf(record.value)
+  private append(
+    topic: Topic,
+    info: TopicInfo,
+    keyContent: Content,
+    valueContent: Content,
+    record: RecordRest,
+    delivery: Delivery | null,
+  ): void {
+    const key = bytesOf(keyContent)
+    const value = bytesOf(valueContent)
     const headers = record.headers === undefined || record.headers === null ? null : headersOf(record.headers)
     const bytes = recordBytesMax(key, value, headers)
     if (bytes > this.settings.maxRequestBytes) {
@@ -267,7 +299,7 @@ export class Producer implements AsyncDisposable {
   private partitionOf(
     topic: Topic,
     info: TopicInfo,
-    record: ProducerRecord,
+    record: RecordRest,
     key: Uint8Array | null,
     bytes: number,
   ): number {
@@ -284,6 +316,8 @@ export class Producer implements AsyncDisposable {
     const { random } = this.cluster.deps
     const topic: Topic = {
       name,
+      ofKeys: { topic: name, part: 'key' },
+      ofValues: { topic: name, part: 'value' },
       info: null,
       queues: [],
       spread: new StickySpread(this.settings.batchBytes, random),
@@ -311,8 +345,12 @@ export class Producer implements AsyncDisposable {
     }
     if (topic.waiting.length === 0) return
     const waiting = this.takeHeldBack(topic)
-    for (const { record, delivery } of waiting) this.append(topic, info, record, delivery)
+    for (const { record, delivery } of waiting) this.appendWaiting(topic, info, record, delivery)
     this.released(waiting.length)
+  }
+
+  private appendWaiting(topic: Topic, info: TopicInfo, record: SerializedRecord, delivery: Delivery | null): void {
+    this.append(topic, info, record.key, record.value, record.rest, delivery)
   }
 
   private admitWaiting(delivery: Delivery | null): boolean {
@@ -324,7 +362,7 @@ export class Producer implements AsyncDisposable {
     return true
   }
 
-  private overflowed(topic: string, record: ProducerRecord, delivery: Delivery | null): void {
+  private overflowed(topic: string, record: SerializedRecord, delivery: Delivery | null): void {
     if (this.settings.whenFull === 'fail') {
       const what = `the producer's buffer of ${this.settings.bufferBytes} bytes is full`
       this.refuse(delivery, new KafkaError('BUFFER_FULL', what, { retriable: true }))
@@ -378,7 +416,7 @@ export class Producer implements AsyncDisposable {
       if (topic.info === null) {
         this.holdBack(topic, { record, delivery })
       } else {
-        this.append(topic, topic.info, record, delivery)
+        this.appendWaiting(topic, topic.info, record, delivery)
         count += 1
       }
     }
@@ -388,4 +426,19 @@ export class Producer implements AsyncDisposable {
     }
     if (count > 0) this.released(count)
   }
+}
+
+/** Throws `KafkaError`. */
+function serialized(data: unknown, serializer: Serializer<unknown> | null, context: SerdeContext): Content {
+  if (data === undefined || data === null) return null
+  let content: unknown = data
+  if (serializer !== null) {
+    try {
+      content = serializer.serialize(data, context)
+    } catch (error) {
+      throw new SerializationError(context.topic, context.part, error)
+    }
+  }
+  if (!isContent(content)) throw new ConfigError(notContent(context.topic))
+  return content ?? null
 }

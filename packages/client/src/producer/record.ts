@@ -3,37 +3,50 @@ import type { RecordHeader } from '@ottla/protocol/records'
 /** Text is sent as UTF-8. */
 export type Content = string | Uint8Array | null
 
-export interface ProducerRecord {
+/** Keys and values are what the producer's serializers take; without one, `Content`. */
+export interface ProducerRecord<K = Content, V = Content> {
   /** Chosen by the partitioner if left out. */
   readonly partition?: number
-  readonly key?: Content
+  readonly key?: K | null
   /** Null is a tombstone. */
-  readonly value?: Content
+  readonly value?: V | null
   readonly headers?: readonly { readonly key: string; readonly value: Content }[] | Readonly<Record<string, Content>>
   /** Ms since the epoch. Default: now. */
   readonly timestamp?: number
 }
 
+/** A record whose key and value are by themselves: bytes, or the text that becomes them. */
+export interface SerializedRecord {
+  readonly key: Content
+  readonly value: Content
+  readonly rest: RecordRest
+}
+
+export type RecordRest = Pick<ProducerRecord, 'partition' | 'headers' | 'timestamp'>
+
 /** Of key and value, in bytes, as far as their lengths tell. */
-export function lengthOf({ key, value }: ProducerRecord): number {
+export function lengthOf({ key, value }: SerializedRecord): number {
   return (key?.length ?? 0) + (value?.length ?? 0)
 }
 
 const FIELDS = new Set(['partition', 'key', 'value', 'headers', 'timestamp'])
 
 /** What is wrong with what a program without types has given. Looked at before anything of it waits. */
-export function problemOf(topic: unknown, record: ProducerRecord): string | null {
+export function problemOf(topic: unknown, record: ProducerRecord<unknown, unknown>): string | null {
   if (typeof topic !== 'string' || topic === '' || typeof record !== 'object' || record === null)
     return "what is sent is a topic's name and a record, such as 'orders', { key, value }"
-  const { key, value, headers } = record
+  const { value, headers } = record
   if (value === undefined && !isBareRecord(record))
     return `a record for ${topic} is an object such as { key, value }; several are sent with sendAll`
   // One look at a name that is not there, not a walk over all: every record comes by here.
   if ((record as { header?: unknown }).header !== undefined)
     return `a record for ${topic} has no field header; did you mean headers?`
-  if (!isContent(key) || !isContent(value) || (headers !== undefined && !areHeaders(headers)))
-    return `a record for ${topic}: keys, values and headers are strings, Uint8Arrays or null`
+  if (headers !== undefined && !areHeaders(headers)) return notContent(topic)
   return null
+}
+
+export function notContent(topic: string): string {
+  return `a record for ${topic}: keys, values and headers are strings, Uint8Arrays or null; a serializer makes them of other data`
 }
 
 /** A tombstone without a key is a record; something else altogether is not. */
@@ -50,13 +63,17 @@ function areHeaders(headers: unknown): boolean {
 }
 
 /** What waits stays what it was when its sender uses the buffers again, as what is appended at once does. */
-export function ownCopyOf({ partition, key, value, headers, timestamp }: ProducerRecord): ProducerRecord {
+export function ownCopyOf(
+  key: Content,
+  value: Content,
+  { partition, headers, timestamp }: RecordRest,
+): SerializedRecord {
   const own = headersOf(headers ?? {}).map((header) => ({ key: header.key, value: ownBytes(header.value) }))
-  return { partition, key: ownBytes(key), value: ownBytes(value), headers: own, timestamp }
+  return { key: ownBytes(key), value: ownBytes(value), rest: { partition, headers: own, timestamp } }
 }
 
-function ownBytes<T extends Content | undefined>(content: T): T | Uint8Array {
-  return typeof content === 'string' || content === null || content === undefined ? content : Buffer.from(content)
+function ownBytes(content: Content): Content {
+  return typeof content === 'string' || content === null ? content : Buffer.from(content)
 }
 
 export function bytesOf(content: Content | undefined): Uint8Array | null {
@@ -65,7 +82,7 @@ export function bytesOf(content: Content | undefined): Uint8Array | null {
 }
 
 /** A test runner's arrays are of another realm than ours. */
-function isContent(content: unknown): boolean {
+export function isContent(content: unknown): content is Content {
   if (typeof content === 'string' || content === null || content === undefined) return true
   return ArrayBuffer.isView(content) && (content as Uint8Array).BYTES_PER_ELEMENT === 1
 }

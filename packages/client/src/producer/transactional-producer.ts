@@ -3,6 +3,7 @@ import { sleep } from '../cluster/retry.ts'
 import { KafkaError, TransactionError } from '../errors.ts'
 import { type TransactionalProducerOptions, transactionalSettingsOf } from './options.ts'
 import { CLOSE_TIMEOUT_MS, Producer } from './producer.ts'
+import type { Content } from './record.ts'
 import { TransactionDriver } from './transaction/driver.ts'
 import { Transaction } from './transaction/transaction.ts'
 
@@ -17,15 +18,15 @@ import { Transaction } from './transaction/transaction.ts'
  * })
  * ```
  */
-export class TransactionalProducer implements AsyncDisposable {
+export class TransactionalProducer<K = Content, V = Content> implements AsyncDisposable {
   private readonly cluster: Cluster
   private readonly driver: TransactionDriver
-  private readonly producer: Producer
-  private current: Transaction | null = null
+  private readonly producer: Producer<K, V>
+  private current: Transaction<K, V> | null = null
   private closing: Promise<void> | null = null
 
   /** @internal Use `kafka.producer({ transactionalId })`. */
-  constructor(options: TransactionalProducerOptions, cluster: Cluster, onClosed: () => void) {
+  constructor(options: TransactionalProducerOptions<K, V>, cluster: Cluster, onClosed: () => void) {
     const settings = transactionalSettingsOf(options, cluster.settings.requestTimeoutMs)
     this.cluster = cluster
     this.driver = new TransactionDriver(cluster, settings)
@@ -46,7 +47,7 @@ export class TransactionalProducer implements AsyncDisposable {
    * Opens a transaction, which must be ended by `commit` or `abort`. Rejects with INVALID_TXN_STATE while another one is
    * open, and with a fatal `TransactionError`, such as PRODUCER_FENCED, when the producer can do nothing more.
    */
-  async begin(): Promise<Transaction> {
+  async begin(): Promise<Transaction<K, V>> {
     await this.driver.begin()
     this.current = new Transaction(this.producer, this.driver, this.cluster)
     return this.current
@@ -61,7 +62,7 @@ export class TransactionalProducer implements AsyncDisposable {
    * are different: when the error is `fatal` the producer is of no more use, and after COMMIT_UNKNOWN the transaction may
    * be committed.
    */
-  async transaction<T>(work: (transaction: Transaction) => T | Promise<T>): Promise<T> {
+  async transaction<T>(work: (transaction: Transaction<K, V>) => T | Promise<T>): Promise<T> {
     const transaction = await this.begin()
     try {
       const result = await work(transaction)

@@ -5,7 +5,7 @@ import { ConfigError, KafkaError, TransactionError } from '../../errors.ts'
 import type { GroupMetadata, OffsetsSource } from '../../group-metadata.ts'
 import type { Delivery, RecordMetadata } from '../batch.ts'
 import type { Producer } from '../producer.ts'
-import type { ProducerRecord } from '../record.ts'
+import type { Content, ProducerRecord } from '../record.ts'
 import type { TransactionDriver } from './driver.ts'
 import type { OffsetToCommit } from './events.ts'
 
@@ -24,14 +24,14 @@ const ignore = () => {}
  * Once a record or an offset has failed, the transaction can only be aborted: `commit` rejects and says why, so that no
  * send needs to be awaited by itself.
  */
-export class Transaction implements AsyncDisposable {
-  private readonly producer: Producer
+export class Transaction<K = Content, V = Content> implements AsyncDisposable {
+  private readonly producer: Producer<K, V>
   private readonly driver: TransactionDriver
   private readonly cluster: Cluster
   private ending: Ending | null = null
 
   /** @internal Use `producer.begin()` or `producer.transaction()`. */
-  constructor(producer: Producer, driver: TransactionDriver, cluster: Cluster) {
+  constructor(producer: Producer<K, V>, driver: TransactionDriver, cluster: Cluster) {
     this.producer = producer
     this.driver = driver
     this.cluster = cluster
@@ -43,12 +43,12 @@ export class Transaction implements AsyncDisposable {
   }
 
   /** As `Producer.send`. It need not be awaited: a record that is not written fails the commit. */
-  send(topic: string, record: ProducerRecord): Promise<RecordMetadata> {
+  send(topic: string, record: ProducerRecord<K, V>): Promise<RecordMetadata> {
     return this.kept(() => this.producer.send(topic, record))
   }
 
   /** As `Producer.sendAll`. */
-  sendAll(topic: string, records: readonly ProducerRecord[]): Promise<RecordMetadata[]> {
+  sendAll(topic: string, records: readonly ProducerRecord<K, V>[]): Promise<RecordMetadata[]> {
     return this.kept(() => {
       if (Array.isArray(records)) return this.producer.sendAll(topic, records)
       return this.misused('sendAll takes a list of records')
@@ -56,7 +56,7 @@ export class Transaction implements AsyncDisposable {
   }
 
   /** As `Producer.produce`. Throws INVALID_TXN_STATE after the end, when there is nobody to be told otherwise. */
-  produce(topic: string, record: ProducerRecord, delivery: Delivery | null = null): boolean {
+  produce(topic: string, record: ProducerRecord<K, V>, delivery: Delivery | null = null): boolean {
     if (this.ending === null) return this.producer.produce(topic, record, delivery)
     if (delivery === null) throw this.over('a record')
     delivery(this.over('a record'), null)
