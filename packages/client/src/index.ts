@@ -71,6 +71,7 @@ export {
 } from './errors.ts'
 export type { AssignorName } from './group/assignors/index.ts'
 export { GroupConsumer } from './group/group-consumer.ts'
+export type { HandlerContext, RunOptions } from './group/handler-run.ts'
 export type { GroupOffset } from './group/offsets.ts'
 export type { GroupConsumerOptions, PartitionsListener } from './group/options.ts'
 export type { GroupMetadata, OffsetsSource } from './group-metadata.ts'

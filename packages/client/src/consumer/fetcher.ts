@@ -34,6 +34,8 @@ export interface FetchedPartition {
   leaderlessMs: number | null
   /** Nothing more is fetched of it for the time being. */
   paused: boolean
+  /** A batch of it is being worked on: nothing more of it is taken, while fetching goes on. */
+  held: boolean
   /** The reader has given it up: what still comes is not for it. */
   removed: boolean
 }

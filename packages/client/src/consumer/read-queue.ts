@@ -116,11 +116,20 @@ export class ReadQueue {
   pause(partition: FetchedPartition, paused: boolean): void {
     partition.paused = paused
     if (!paused) this.fetcher?.wake()
-    else if (this.open?.chunk.partition === partition) {
-      this.parked.push(this.open)
-      this.open = null
-    }
+    else this.park(partition)
     this.onNews()
+  }
+
+  /** While it is held nothing of it is taken. */
+  hold(partition: FetchedPartition, held: boolean): void {
+    partition.held = held
+    if (held) this.park(partition)
+  }
+
+  private park(partition: FetchedPartition): void {
+    if (this.open?.chunk.partition !== partition) return
+    this.parked.push(this.open)
+    this.open = null
   }
 
   /** The records of the last batch from this offset on are to be taken again, after those of other partitions perhaps. */
@@ -147,11 +156,11 @@ export class ReadQueue {
   take(): { readonly batch: ConsumerBatch; readonly partition: FetchedPartition } | null {
     for (;;) {
       if (this.open === null) {
-        const parkedAt = this.parked.findIndex(({ chunk }) => !chunk.partition.paused)
+        const parkedAt = this.parked.findIndex(({ chunk }) => isOpen(chunk.partition))
         if (parkedAt >= 0) this.open = this.parked.splice(parkedAt, 1)[0]
       }
       if (this.open === null) {
-        const at = this.chunks.findIndex((chunk) => !chunk.partition.paused)
+        const at = this.chunks.findIndex((chunk) => isOpen(chunk.partition))
         if (at < 0) return null
         const [chunk] = this.chunks.splice(at, 1)
         // Checked when it came.
@@ -215,6 +224,10 @@ export class ReadQueue {
   }
 }
 
+function isOpen({ paused, held }: FetchedPartition): boolean {
+  return !paused && !held
+}
+
 /** Null at the chunk's end, which is also a batch that was found corrupt: the next fetch begins with it and fails. */
 function nextBatch(batches: Iterator<RecordBatch>): RecordBatch | null {
   try {
@@ -240,6 +253,7 @@ function newPartition(topic: string, partition: number, start: StartOffset, unti
     notBeforeMs: 0,
     leaderlessMs: null,
     paused: false,
+    held: false,
     removed: false,
   }
 }

@@ -12,10 +12,13 @@ import { ClosedError, KafkaError } from '../errors.ts'
 import type { GroupMetadata } from '../group-metadata.ts'
 import { type CommitCallback, Commits, type Progress } from './commits.ts'
 import { CoordinatorLink } from './coordinator-link.ts'
+import { checkRunOptions, HandlerCalls, type HandlerWork, type RunOptions } from './handler-run.ts'
+import { KeyWork } from './key-work.ts'
 import { type Membership, membershipOf } from './membership/membership.ts'
 import { fetchOffsets, type GroupOffset } from './offsets.ts'
 import { type GroupConsumerOptions, type GroupSettings, groupSettingsOf, subscriptionOf } from './options.ts'
 import { OwnedPartitions } from './owned-partitions.ts'
+import { PartitionWork } from './partition-work.ts'
 import { PollWatch } from './poll-watch.ts'
 
 /** Unless told. */
@@ -60,6 +63,8 @@ export class GroupConsumer<K = Buffer, V = Buffer> implements AsyncIterable<Cons
   #thrown: { readonly error: unknown } | null = null
   #wakeReader: (() => void) | null = null
   #closing: Promise<void> | null = null
+  /** Those of `run`. */
+  #calls: HandlerCalls | null = null
 
   /** @internal Use `kafka.consumer()`. */
   constructor(options: GroupConsumerOptions<K, V>, cluster: Cluster, onClosed: () => void) {
@@ -87,11 +92,12 @@ export class GroupConsumer<K = Buffer, V = Buffer> implements AsyncIterable<Cons
       commits: this.#commits,
       link: this.#link,
       signal: this.#ending.signal,
+      settle: async (partitions) => this.#calls?.settle(partitions),
     })
     this.#pollWatch = new PollWatch(
       cluster.deps,
       settings.maxPollIntervalMs,
-      () => (this.#inHand === null ? null : this.#deliveries),
+      () => (this.#calls === null ? this.#numberInHand() : this.#calls.oldest),
       (workedMs) => this.#onOverdue(workedMs),
     )
   }
@@ -152,6 +158,67 @@ export class GroupConsumer<K = Buffer, V = Buffer> implements AsyncIterable<Cons
     }
   }
 
+  /**
+   * Calls a handler for what is read, several at a time if told. What is finished counts as processed: of a partition, all
+   * records before the first that is not. Resolves after `close`; rejects with what a handler has thrown, after the others have
+   * ended and what is finished is committed. The group rebalances between two calls for a partition that is given up.
+   *
+   * ```ts
+   * await consumer.run({ eachRecord: async (record) => { … }, concurrency: 20, order: 'key' })
+   * ```
+   * `commit()` in a handler takes what is finished, without the record it is called for. Of a partition that is paused, records that
+   * wait for their key's turn are handled all the same.
+   */
+  async run(options: RunOptions<K, V>): Promise<void> {
+    checkRunOptions(options)
+    this.#beginReading()
+    const calls = new HandlerCalls((error) => {
+      this.#thrown ??= { error }
+      this.#call()
+    })
+    this.#calls = calls
+    const deps = {
+      queue: this.#queue,
+      decoder: this.#decoder,
+      calls,
+      progressOf: (partition: FetchedPartition) => this.#commits.progressOf(partition),
+      onRoom: () => this.#wake(),
+    }
+    const work = options.order === 'key' ? new KeyWork(options, deps) : new PartitionWork(options, deps)
+    this.#ending.signal.addEventListener('abort', () => calls.end(), { once: true })
+    try {
+      await this.#feed(work)
+    } finally {
+      await this.close()
+    }
+    // Of a handler that was still at work.
+    if (this.#thrown !== null) throw this.#thrown.error
+  }
+
+  async #feed(work: HandlerWork): Promise<void> {
+    try {
+      while (!this.#ending.signal.aborted) {
+        this.#pollWatch.start()
+        if (this.#mustLookUp) await this.#lookUp()
+        const taken = work.hasRoom ? this.#queue.take() : null
+        if (taken !== null) work.begin(taken.partition, taken.batch)
+        else if (this.#queue.error !== null) throw this.#queue.error
+        else await this.#news()
+      }
+    } catch (error) {
+      if (!this.#ending.signal.aborted) throw error
+    }
+  }
+
+  #beginReading(): void {
+    if (this.#isReading) throw new KafkaError('INVALID_STATE', 'somebody reads from this consumer already')
+    this.#isReading = true
+  }
+
+  #numberInHand(): number | null {
+    return this.#inHand === null ? null : this.#deliveries
+  }
+
   #deliver(partition: FetchedPartition, progress: Progress, next: number): void {
     this.#inHand = partition
     this.#inHandProgress = progress
@@ -174,8 +241,7 @@ export class GroupConsumer<K = Buffer, V = Buffer> implements AsyncIterable<Cons
   }
 
   async #next() {
-    if (this.#isReading) throw new KafkaError('INVALID_STATE', 'somebody reads from this consumer already')
-    this.#isReading = true
+    this.#beginReading()
     try {
       for (;;) {
         if (this.#ending.signal.aborted) return null

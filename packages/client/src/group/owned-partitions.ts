@@ -22,6 +22,8 @@ export interface OwnedPartitionsDeps {
   readonly commits: Commits
   readonly link: CoordinatorLink
   readonly signal: AbortSignal
+  /** Resolves when nobody works on these any more. */
+  settle(partitions: readonly FetchedPartition[]): Promise<void>
 }
 
 /** The partitions that are a group consumer's own: how they come, and how they go. */
@@ -138,8 +140,9 @@ export class OwnedPartitions {
   }
 
   async #giveUp(partitions: readonly FetchedPartition[]): Promise<void> {
-    const { commits, listeners } = this.#deps
+    const { commits, listeners, settle } = this.#deps
     try {
+      await settle(partitions)
       await commits.commitBefore(partitions)
       // Those that the reader has asked for and not waited for, too; and then those of the listener.
       await commits.drain()
