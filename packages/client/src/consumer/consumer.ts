@@ -5,6 +5,8 @@ import { RecordDecoder } from './decoder.ts'
 import { type ConsumerOptions, checkConsumerOptions, consumerSettingsOf } from './options.ts'
 import { ReadQueue } from './read-queue.ts'
 import type { ConsumerBatch, ConsumerRecord } from './record.ts'
+import { type IteratedSource, RecordIterator } from './record-iterator.ts'
+import { RecordWalk } from './record-walk.ts'
 
 export interface Position {
   readonly topic: string
@@ -58,7 +60,7 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncIterable<ConsumerR
   async *batches(): AsyncGenerator<ConsumerBatch, void, undefined> {
     try {
       for (;;) {
-        const batch = this.queue.take()?.batch ?? (await this.wait())
+        const batch = await this.next()
         if (batch === null) return
         yield batch
       }
@@ -67,19 +69,28 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncIterable<ConsumerR
     }
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<ConsumerRecord<K, V>, void, undefined> {
-    for await (const batch of this.batches()) {
-      const { topic, partition } = batch
-      for (const r of batch) {
-        let record: ConsumerRecord<K, V>
-        try {
-          record = this.decoder.decode(topic, partition, r)
-        } catch (error) {
-          await this.decoder.settle(error, r)
-          continue
+  [Symbol.asyncIterator](): AsyncIterableIterator<ConsumerRecord<K, V>, void, undefined> {
+    return new RecordIterator(this.records())
+  }
+
+  private records(): IteratedSource<ConsumerRecord<K, V>> {
+    const walk = new RecordWalk(this.decoder)
+    return {
+      now: () => (this.closed ? null : walk.next()),
+      later: async () => {
+        for (;;) {
+          await walk.settle()
+          if (walk.batch === null) {
+            const batch = await this.next()
+            if (batch === null) return null
+            walk.open(batch)
+          }
+          if (this.closed) return null
+          const record = walk.next()
+          if (record !== null) return record
         }
-        yield record
-      }
+      },
+      close: () => this.close(),
     }
   }
 
@@ -94,6 +105,12 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncIterable<ConsumerR
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  private async next(): Promise<ConsumerBatch | null> {
+    const turn = this.queue.turn()
+    if (turn !== null) await turn
+    return this.queue.take()?.batch ?? this.wait()
   }
 
   /** The next batch, or null at the end of all partitions and after `close`. */

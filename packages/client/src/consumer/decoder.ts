@@ -1,4 +1,4 @@
-import type { ConsumedRecord } from '@ottla/protocol/records'
+import type { ConsumedRecord, RecordReader } from '@ottla/protocol/records'
 import type { Logger } from '@ottla/runtime'
 import { DeserializationError } from '../errors.ts'
 import type { Deserializer, SerdeContext } from '../serde.ts'
@@ -41,16 +41,33 @@ export class RecordDecoder<K, V> {
 
   /** Throws `DeserializationError`. */
   decode(topic: string, partition: number, record: ConsumedRecord): ConsumerRecord<K, V> {
+    const { offset, timestamp, key, value, headers } = record
+    return this.#make(topic, partition, offset, timestamp, key, value, headers)
+  }
+
+  /** The record where a reader stands. Throws `DeserializationError`. */
+  decodeAt(topic: string, partition: number, at: RecordReader): ConsumerRecord<K, V> {
+    return this.#make(topic, partition, at.offset, at.timestamp, at.key(), at.value(), at.headers())
+  }
+
+  #make(
+    topic: string,
+    partition: number,
+    offset: number,
+    timestamp: number,
+    keyBytes: Buffer | null,
+    valueBytes: Buffer | null,
+    headers: ConsumedRecord['headers'],
+  ): ConsumerRecord<K, V> {
     if (this.#ofKeys.topic !== topic) {
       this.#ofKeys = { topic, part: 'key' }
       this.#ofValues = { topic, part: 'value' }
     }
-    const { offset, timestamp, headers } = record
     let part: 'key' | 'value' = 'key'
     try {
-      const key = record.key === null ? null : this.#key.deserialize(record.key, this.#ofKeys)
+      const key = keyBytes === null ? null : this.#key.deserialize(keyBytes, this.#ofKeys)
       part = 'value'
-      const value = record.value === null ? null : this.#value.deserialize(record.value, this.#ofValues)
+      const value = valueBytes === null ? null : this.#value.deserialize(valueBytes, this.#ofValues)
       return { topic, partition, offset, timestamp, key, value, headers }
     } catch (error) {
       throw new DeserializationError({ topic, partition, offset }, part, error)

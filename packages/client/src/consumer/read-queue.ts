@@ -32,6 +32,8 @@ export class ReadQueue {
   private open: Open | null = null
   /** Of partitions that were paused while their chunk was read. */
   private parked: Open[] = []
+  /** A chunk has been opened since the last turn. */
+  private owesTurn = false
   /** Why reading cannot go on. */
   error: KafkaError | null = null
 
@@ -152,6 +154,16 @@ export class ReadQueue {
     return this.list.every((p) => p.fetchOffset !== null && p.fetchOffset >= p.until)
   }
 
+  /**
+   * A turn of the event loop to be waited for before the next batch, once for each chunk; null: none. A reader that finds records at hand
+   * never waits for anything else: what has come meanwhile would be left lying, and the next fetch be sent too late.
+   */
+  turn(): Promise<void> | null {
+    if (!this.owesTurn) return null
+    this.owesTurn = false
+    return new Promise((resolve) => this.cluster.deps.timers.immediate(resolve))
+  }
+
   /** The next batch of what has been fetched, if there is one. Until it is asked again the last one is in hand. */
   take(): { readonly batch: ConsumerBatch; readonly partition: FetchedPartition } | null {
     for (;;) {
@@ -166,6 +178,7 @@ export class ReadQueue {
         // Checked when it came.
         const batches = readBatches(chunk.buffer, { checkCrc: false })
         this.open = { chunk, batches, aborted: new AbortedFilter(chunk.aborted), rest: null }
+        this.owesTurn = true
       }
       const { chunk, batches, aborted } = this.open
       const { partition } = chunk

@@ -1,4 +1,4 @@
-import { type ConsumedRecord, type RecordBatch, RecordsError } from '@ottla/protocol/records'
+import { type ConsumedRecord, type RecordBatch, type RecordReader, RecordsError } from '@ottla/protocol/records'
 import { KafkaError } from '../errors.ts'
 
 /** Keys and values are what the consumer's deserializers make; without one, bytes. */
@@ -89,19 +89,53 @@ export class ConsumerBatch implements Iterable<ConsumedRecord> {
   }
 
   *[Symbol.iterator](): Generator<ConsumedRecord, void, undefined> {
+    const records = this.reader()
+    while (records.next()) yield records.at.record()
+  }
+
+  /** @internal Its records one by one. */
+  reader(): BatchReader {
+    const { batch, fromOffset, untilOffset } = this
     try {
-      for (const record of this.batch.records(this.fromOffset)) {
-        if (record.offset >= this.untilOffset) return
-        yield record
-      }
+      return new BatchReader(this, batch.reader(), fromOffset, untilOffset)
     } catch (error) {
       throw this.explain(error)
     }
   }
 
-  private explain(error: unknown): unknown {
+  /** @internal */
+  explain(error: unknown): unknown {
     if (!(error instanceof RecordsError)) return error
     return corrupt(this.topic, this.partition, error)
+  }
+}
+
+/** Stands at one record after the other. */
+export class BatchReader {
+  /** Where it stands, once `next` has said that there is a record. */
+  readonly at: RecordReader
+  private readonly batch: ConsumerBatch
+  private readonly fromOffset: number
+  private readonly untilOffset: number
+
+  constructor(batch: ConsumerBatch, at: RecordReader, fromOffset: number, untilOffset: number) {
+    this.batch = batch
+    this.at = at
+    this.fromOffset = fromOffset
+    this.untilOffset = untilOffset
+  }
+
+  /** False after the last. Throws `KafkaError` with code `CORRUPT_BATCH`. */
+  next(): boolean {
+    const { at } = this
+    try {
+      while (at.next()) {
+        if (at.offset >= this.fromOffset) return at.offset < this.untilOffset
+      }
+      return false
+    } catch (error) {
+      throw this.batch.explain(error)
+    }
   }
 }
 

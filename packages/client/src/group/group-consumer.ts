@@ -7,6 +7,8 @@ import type { FetchedPartition } from '../consumer/fetcher.ts'
 import type { StartOffset } from '../consumer/options.ts'
 import { ReadQueue } from '../consumer/read-queue.ts'
 import type { ConsumerBatch, ConsumerRecord } from '../consumer/record.ts'
+import { type IteratedSource, RecordIterator } from '../consumer/record-iterator.ts'
+import { RecordWalk } from '../consumer/record-walk.ts'
 import type { ClientDeps } from '../deps.ts'
 import { ClosedError, KafkaError } from '../errors.ts'
 import type { GroupMetadata } from '../group-metadata.ts'
@@ -49,6 +51,8 @@ export class GroupConsumer<K = Buffer, V = Buffer> implements AsyncIterable<Cons
   readonly #pollWatch: PollWatch
   readonly #onClosed: () => void
   readonly #ending = new AbortController()
+  /** As its signal says, for those who ask for each record. */
+  #isEnding = false
   /** What has been delivered, and counts as processed once the next is asked for. */
   #inHand: FetchedPartition | null = null
   #inHandProgress: Progress | null = null
@@ -120,42 +124,60 @@ export class GroupConsumer<K = Buffer, V = Buffer> implements AsyncIterable<Cons
     }
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<ConsumerRecord<K, V>, void, undefined> {
-    try {
+  [Symbol.asyncIterator](): AsyncIterableIterator<ConsumerRecord<K, V>, void, undefined> {
+    return new RecordIterator(this.#records())
+  }
+
+  #records(): IteratedSource<ConsumerRecord<K, V>> {
+    const walk = new RecordWalk(this.#decoder)
+    let partition: FetchedPartition
+    let progress: Progress
+    /** Of the record that comes next. */
+    let next = 0
+    const now = (): ConsumerRecord<K, V> | null => {
+      // One that has failed is in hand until it is settled.
+      if (walk.hasFailed) return null
+      this.#processed()
+      const { batch } = walk
+      if (batch === null || this.#mustLookUp) return null
+      // Between two records the group may have gone on, and the partition with it; or the reader reads on elsewhere.
+      if (partition.removed || partition.paused || this.#isEnding) {
+        if (partition.paused && !partition.removed) this.#queue.giveBack(partition, batch, next)
+        walk.drop()
+        return null
+      }
+      const record = walk.next()
+      const offset = record === null ? walk.failedOffset : record.offset
+      if (offset !== null) {
+        next = offset + 1
+        this.#deliver(partition, progress, next)
+      } else if (walk.batch === null) {
+        // What compaction has taken from its end counts as read.
+        progress.delivered = batch.lastOffset + 1
+        progress.processed = progress.delivered
+      }
+      return record
+    }
+    const later = async (): Promise<ConsumerRecord<K, V> | null> => {
       for (;;) {
-        const taken = await this.#next()
-        if (taken === null) return
-        const { partition, batch } = taken
-        const { topic, partition: number } = batch
-        const progress = this.#commits.progressOf(partition)
-        let isWhole = true
-        for (const r of batch) {
-          // Between two records the group may have gone on, and the partition with it; or the reader reads on elsewhere.
-          if (this.#mustLookUp) await this.#lookUp()
-          if (partition.removed || partition.paused || this.#ending.signal.aborted) {
-            if (partition.paused && !partition.removed) this.#queue.giveBack(partition, batch, r.offset)
-            isWhole = false
-            break
-          }
-          this.#deliver(partition, progress, r.offset + 1)
-          let record: ConsumerRecord<K, V> | null = null
-          try {
-            record = this.#decoder.decode(topic, number, r)
-          } catch (error) {
-            await this.#decoder.settle(error, r)
-          }
-          if (record !== null) yield record
+        if (walk.hasFailed) {
+          await walk.settle()
           this.#processed()
         }
-        // What compaction has taken from its end counts as read.
-        if (isWhole && !partition.removed) {
-          progress.delivered = batch.lastOffset + 1
-          progress.processed = progress.delivered
+        if (walk.batch !== null && this.#mustLookUp) await this.#lookUp()
+        if (walk.batch === null) {
+          const taken = await this.#next()
+          if (taken === null) return null
+          partition = taken.partition
+          progress = this.#commits.progressOf(partition)
+          next = taken.batch.baseOffset
+          walk.open(taken.batch)
         }
+        const record = now()
+        if (record !== null) return record
       }
-    } finally {
-      await this.close()
     }
+    return { now, later, close: () => this.close() }
   }
 
   /**
@@ -199,6 +221,8 @@ export class GroupConsumer<K = Buffer, V = Buffer> implements AsyncIterable<Cons
     try {
       while (!this.#ending.signal.aborted) {
         this.#pollWatch.start()
+        const turn = this.#queue.turn()
+        if (turn !== null) await turn
         if (this.#mustLookUp) await this.#lookUp()
         const taken = work.hasRoom ? this.#queue.take() : null
         if (taken !== null) work.begin(taken.partition, taken.batch)
@@ -246,6 +270,8 @@ export class GroupConsumer<K = Buffer, V = Buffer> implements AsyncIterable<Cons
       for (;;) {
         if (this.#ending.signal.aborted) return null
         this.#pollWatch.start()
+        const turn = this.#queue.turn()
+        if (turn !== null) await turn
         if (this.#mustLookUp) await this.#lookUp()
         const taken = this.#queue.take()
         if (taken !== null) return taken
@@ -403,6 +429,7 @@ export class GroupConsumer<K = Buffer, V = Buffer> implements AsyncIterable<Cons
   }
 
   async #close(timeoutMs: number): Promise<void> {
+    this.#isEnding = true
     this.#ending.abort(new ClosedError('the consumer is closed'))
     this.#pollWatch.stop()
     this.#call()

@@ -32,6 +32,7 @@ export {
   forEachRecord,
   type ReadOptions,
   RecordBatch,
+  RecordReader,
   readBatches,
 } from './reader.ts'
 export {

@@ -112,30 +112,36 @@ export class RecordBatch {
 
   /** Its records from `fromOffset` on, control records too, each made when asked for. Throws `RecordsError`. */
   *records(fromOffset: number = Number.NEGATIVE_INFINITY): Generator<ConsumedRecord, void, undefined> {
-    const source = new RecordSource(this, this.decompressedBytesMax)
-    for (let record = source.next(); record !== null; record = source.next()) {
-      if (record.offset >= fromOffset) yield record
+    const reader = this.reader()
+    while (reader.next()) {
+      if (reader.offset >= fromOffset) yield reader.record()
     }
   }
 
-  /** As `records`, by call: what a consumer's loop uses. */
+  /** Its records one by one, control records too, with nothing made of them but what is asked for. Throws `RecordsError`. */
+  reader(): RecordReader {
+    return new RecordReader(this, this.decompressedBytesMax)
+  }
+
+  /** As `records`, by call. */
   forEach(callback: (record: ConsumedRecord) => void, fromOffset: number = Number.NEGATIVE_INFINITY): void {
-    const source = new RecordSource(this, this.decompressedBytesMax)
-    for (let record = source.next(); record !== null; record = source.next()) {
-      if (record.offset >= fromOffset) callback(record)
+    const reader = this.reader()
+    while (reader.next()) {
+      if (reader.offset >= fromOffset) callback(reader.record())
     }
   }
 }
 
 /** Makes records of what the cursor finds, and sees to it that their offsets ascend within the batch. */
-class RecordSource {
+export class RecordReader {
   private readonly cursor = new RecordCursor()
   private readonly baseOffset: number
   private readonly lastOffset: number
   private readonly baseTimestamp: number
   /** Where the broker set the time, it is the same for all. */
   private readonly logAppendTime: number | null
-  private previousOffset: number
+  /** Of the record it stands at. */
+  offset: number
 
   constructor(batch: RecordBatch, decompressedBytesMax: number) {
     openRecords(this.cursor, batch.buffer, batch.at, decompressedBytesMax)
@@ -143,27 +149,45 @@ class RecordSource {
     this.lastOffset = batch.lastOffset
     this.baseTimestamp = baseTimestamp(batch.buffer, batch.at)
     this.logAppendTime = batch.isLogAppendTime ? batch.maxTimestamp : null
-    this.previousOffset = this.baseOffset - 1
+    this.offset = this.baseOffset - 1
   }
 
-  /** The next record, null after the last. */
-  next(): ConsumedRecord | null {
+  /** Goes to the next record; false after the last. */
+  next(): boolean {
     const cursor = this.cursor
     if (!cursor.next()) {
       if (cursor.problem !== 0) throw this.problem(cursor.problem)
-      return null
+      return false
     }
     const offset = this.baseOffset + cursor.offsetDelta
-    if (offset <= this.previousOffset || offset > this.lastOffset) throw this.problem('OFFSET')
-    this.previousOffset = offset
-    const { buffer, keyAt, keyBytes, valueAt, valueBytes } = cursor
-    return {
-      offset,
-      timestamp: this.logAppendTime ?? this.baseTimestamp + cursor.timestampDelta,
-      key: keyBytes === -1 ? null : buffer.subarray(keyAt, keyAt + keyBytes),
-      value: valueBytes === -1 ? null : buffer.subarray(valueAt, valueAt + valueBytes),
-      headers: cursor.headerCount === 0 ? NO_HEADERS : readHeaders(cursor),
-    }
+    if (offset <= this.offset || offset > this.lastOffset) throw this.problem('OFFSET')
+    this.offset = offset
+    return true
+  }
+
+  get timestamp(): number {
+    return this.logAppendTime ?? this.baseTimestamp + this.cursor.timestampDelta
+  }
+
+  /** A view, made anew by each call. */
+  key(): Buffer | null {
+    const { buffer, keyAt, keyBytes } = this.cursor
+    return keyBytes === -1 ? null : buffer.subarray(keyAt, keyAt + keyBytes)
+  }
+
+  /** A view, made anew by each call. */
+  value(): Buffer | null {
+    const { buffer, valueAt, valueBytes } = this.cursor
+    return valueBytes === -1 ? null : buffer.subarray(valueAt, valueAt + valueBytes)
+  }
+
+  headers(): readonly ConsumedHeader[] {
+    return this.cursor.headerCount === 0 ? NO_HEADERS : readHeaders(this.cursor)
+  }
+
+  record(): ConsumedRecord {
+    const { offset, timestamp } = this
+    return { offset, timestamp, key: this.key(), value: this.value(), headers: this.headers() }
   }
 
   private problem(problem: RecordProblem): RecordsError {
