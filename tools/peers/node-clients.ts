@@ -6,12 +6,13 @@ import { type Installed, installOnce, peersDir, run } from './folders.ts'
 const dependencies = {
   kafkajs: '2.2.4',
   '@platformatic/kafka': '2.12.1',
+  '@kafkats/client': '0.12.0',
   // kafkajs brings gzip only: these give it the other codecs (zstd is in Node).
   snappyjs: '0.7.0',
   'lz4-napi': '2.10.0',
 }
 
-/** kafkajs and @platformatic/kafka, with a package.json of their own, so that they stay out of this project's. */
+/** kafkajs, @platformatic/kafka and @kafkats/client, with a package.json of their own, so that they stay out of this project's. */
 export function installNodeClients(): Promise<Installed> {
   return installOnce('node', { dependencies }, async (dir) => {
     const manifest = { name: 'ottla-peers', version: '1.0.0', private: true, dependencies }
