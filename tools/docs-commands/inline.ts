@@ -25,6 +25,7 @@ export const INLINE_COMMANDS: ReadonlyMap<string, Executed> = new Map([
   asShort('npm test -- packages/storage', 'npm test -- tools/test/lockfile.test.ts'),
   asShort('npm run fuzz', 'npm run fuzz -- --per 20 --api ApiVersions'),
   elsewhere('npm run bench', '.ci/stages/55-bench.sh', 'node benchmarks/run.ts'),
+  elsewhere('npm run bench:client', '.ci/stages/56-bench-client.sh', 'node benchmarks/client/run.ts'),
   elsewhere('npm run chaos:single', '.ci/stages/54-chaos.sh', 'node tools/chaos/run.ts'),
   elsewhere('npm run chaos:single -- --minutes 5', '.ci/stages/54-chaos.sh', '--minutes'),
   elsewhere('npm run conformance', '.ci/stages/20-conformance.sh', 'node tools/conformance/run.ts'),
