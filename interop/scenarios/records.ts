@@ -31,13 +31,15 @@ const sizeScenario = (name: string, bytes: number, configs: Record<string, strin
   },
 })
 
+/** Of times so long ago records would be gone with the next look for old ones. */
+const kept = { 'retention.ms': '-1' }
 const times = [1_700_000_000_000, 1_700_000_010_000, 1_700_000_020_000, 1_700_000_030_000]
 
 const offsetsByTime: Scenario = {
   name: 'offsets-by-time',
   async run({ broker, client, helper, topic: name }) {
     const topic = name()
-    await createTopic(broker.port, topic, 1)
+    await createTopic(broker.port, topic, 1, kept)
     for (const [i, timestamp] of times.entries()) {
       const records = [{ key: null, value: `at ${i}`, timestamp }]
       await helper.ask<'produce'>(broker.bootstrap, produceRequest(topic, records))
@@ -155,7 +157,7 @@ export const records: readonly Scenario[] = [
       const records = times.map((timestamp, i) => ({ key: null, value: `at ${i}`, timestamp }))
       // Not in order, as the times of real events are.
       const shuffled = [records[2]!, records[0]!, records[3]!, records[1]!]
-      const { consumed, reader } = await roundTrip(context, shuffled)
+      const { consumed, reader } = await roundTrip(context, shuffled, {}, kept)
       assert.deepEqual(
         consumed.map(({ timestamp }) => timestamp),
         shuffled.map(({ timestamp }) => timestamp),
