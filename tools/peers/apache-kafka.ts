@@ -93,6 +93,8 @@ export interface ApacheKafkaOptions {
   port?: number
   /** A second listener (named PROXIED) that advertises another port, where a proxy waits. */
   proxied?: { port: number; advertisedPort: number }
+  /** Further listeners, by name. */
+  listeners?: Record<string, { port: number; protocol: 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL' }>
   /** Broker settings over the stock ones. */
   set?: Record<string, string>
 }
@@ -111,6 +113,11 @@ export async function startApacheKafka(options: ApacheKafkaOptions): Promise<Run
     listeners.push(`PROXIED://127.0.0.1:${options.proxied.port}`)
     advertised.push(`PROXIED://localhost:${options.proxied.advertisedPort}`)
     protocols.push('PROXIED:PLAINTEXT')
+  }
+  for (const [name, listener] of Object.entries(options.listeners ?? {})) {
+    listeners.push(`${name}://127.0.0.1:${listener.port}`)
+    advertised.push(`${name}://localhost:${listener.port}`)
+    protocols.push(`${name}:${listener.protocol}`)
   }
   const settings: Record<string, string> = {
     ...stockServerProperties,

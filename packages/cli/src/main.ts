@@ -96,7 +96,7 @@ async function run(parser: Command, command: CommandModule): Promise<number> {
       // A person waits: a broker that is just starting is given a moment, one that is not there is reported.
       bootstrapTimeoutMs: 1500,
       unknownTopicRetries: 2,
-      ...kafkaOptionsFrom(globals.properties),
+      ...kafkaOptionsFrom(globals.properties, (path) => fs.readFileSync(path, 'utf8')),
       bootstrap: globals.bootstrap,
       ...overrides,
     }

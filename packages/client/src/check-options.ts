@@ -6,6 +6,8 @@ import { ConfigError } from './errors.ts'
 export interface OptionRule {
   /** Completes "<option> is …". */
   readonly allowed: string
+  /** Its value is not for messages. */
+  readonly isSecret?: true
   accepts(value: unknown): boolean
 }
 
@@ -77,7 +79,9 @@ export function checkOptions(whose: string, options: unknown, rules: Readonly<Re
       const help = near === null ? `it has ${Object.keys(rules).join(', ')}` : `did you mean ${near}?`
       throw new ConfigError(`${whose} has no option ${JSON.stringify(name)}; ${help}`)
     }
-    if (!rule.accepts(value)) throw new ConfigError(`${name} is ${rule.allowed}, not ${shown(value)}`)
+    if (rule.accepts(value)) continue
+    const instead = rule.isSecret ? '' : `, not ${shown(value)}`
+    throw new ConfigError(`${name} is ${rule.allowed}${instead}`)
   }
 }
 

@@ -93,4 +93,5 @@ export {
   producerOptionsFrom,
   transactionalProducerOptionsFrom,
 } from './properties.ts'
+export type { SaslOptions } from './security.ts'
 export { type Deserializer, type Serde, type SerdeContext, type Serializer, serde } from './serde.ts'

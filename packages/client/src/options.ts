@@ -1,12 +1,18 @@
 import type { BackOffOptions } from '@ottla/net'
+import type { TlsOptions } from '@ottla/runtime'
 import { checkOptions, LARGEST_INT32, milliseconds, type OptionRule, whole } from './check-options.ts'
 import { ConfigError } from './errors.ts'
+import { checkSasl, type SaslOptions, tlsOf } from './security.ts'
 
 export interface KafkaOptions {
   /** `host:port`, several separated by commas or as a list; IPv6 in brackets. `bootstrap.servers`. */
   readonly bootstrap: string | readonly string[]
   /** Names this client in the broker's logs and quotas. Default `ottla`. `client.id`. */
   readonly clientId?: string
+  /** Connects over TLS: true, or whom to trust and who we are. Default false. `security.protocol`, `ssl.*`. */
+  readonly tls?: boolean | TlsOptions
+  /** Says who this client is. Default: not at all. `sasl.*`. */
+  readonly sasl?: SaslOptions
   /** Until a connection is made and negotiated, in ms. Default 10 000. `socket.connection.setup.timeout.ms`. */
   readonly connectTimeoutMs?: number
   /** From a request to its response, in ms. Default 30 000. `request.timeout.ms`. */
@@ -36,6 +42,8 @@ export interface Address {
 export interface ConnectionSettings {
   readonly bootstrap: readonly Address[]
   readonly clientId: string
+  readonly tls: TlsOptions | undefined
+  readonly sasl: SaslOptions | undefined
   readonly connectTimeoutMs: number
   readonly requestTimeoutMs: number
   readonly maxResponseBytes: number | undefined
@@ -54,6 +62,7 @@ export interface Settings extends ConnectionSettings {
 export const PORT_DEFAULT = 9092
 
 const isText = (value: unknown) => typeof value === 'string'
+const isObject = (value: unknown) => typeof value === 'object' && value !== null
 
 const rules: Readonly<Record<keyof KafkaOptions, OptionRule>> = {
   bootstrap: {
@@ -61,6 +70,8 @@ const rules: Readonly<Record<keyof KafkaOptions, OptionRule>> = {
     accepts: (value) => isText(value) || (Array.isArray(value) && value.every(isText)),
   },
   clientId: { allowed: 'a text', accepts: isText },
+  tls: { allowed: 'true, false or an object', accepts: (value) => typeof value === 'boolean' || isObject(value) },
+  sasl: { allowed: 'an object with a mechanism', accepts: isObject },
   connectTimeoutMs: milliseconds(1),
   requestTimeoutMs: milliseconds(1),
   apiTimeoutMs: milliseconds(1),
@@ -76,10 +87,13 @@ const rules: Readonly<Record<keyof KafkaOptions, OptionRule>> = {
 export function settingsOf(options: KafkaOptions): Settings {
   checkOptions('a client', options, rules)
   if (options.bootstrap === undefined) throw new ConfigError('bootstrap is missing: give at least one host:port')
+  checkSasl(options.sasl)
   const apiTimeoutMs = options.apiTimeoutMs ?? 60_000
   return {
     bootstrap: parseBootstrap(options.bootstrap),
     clientId: options.clientId ?? 'ottla',
+    tls: tlsOf(options.tls),
+    sasl: options.sasl,
     connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
     requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
     maxResponseBytes: options.maxResponseBytes,

@@ -7,6 +7,7 @@ import type { GroupConsumerOptions } from './group/options.ts'
 import type { KafkaOptions } from './options.ts'
 import type { ProducerOptions, TransactionalProducerOptions } from './producer/options.ts'
 import { partitionOfKey } from './producer/partitioner.ts'
+import { isAboutSecurity, type ReadText, securityFrom } from './security-properties.ts'
 
 /**
  * Client properties by Apache Kafka's names and librdkafka's, turned into options. A property that has no meaning here
@@ -228,10 +229,14 @@ const meaninglessNames: ReadonlySet<string> = new Set([
   ...['auto.include.jmx.reporter', 'metadata.cluster.check.enable'],
 ])
 
-/** Throws `ConfigError` for a value that cannot be, an unknown name, and security, which is not there yet. */
-export function kafkaOptionsFrom(properties: Properties): Partial<KafkaOptions> {
+/** Throws `ConfigError` for a value that cannot be and for an unknown name. `readText` reads the files that properties name. */
+export function kafkaOptionsFrom(properties: Properties, readText: ReadText = readNothing): Partial<KafkaOptions> {
   for (const [name, value] of properties) check(name, value)
-  return apply(clientRules, properties)
+  return { ...apply(clientRules, properties), ...securityFrom(properties, readText) }
+}
+
+function readNothing(path: string): never {
+  throw new ConfigError(`${path} is a file, which nobody reads here: give its text`)
 }
 
 /** Throws `ConfigError` for `transactional.id` too: `transactionalProducerOptionsFrom` reads it. */
@@ -264,11 +269,7 @@ export function groupConsumerOptionsFrom(
 const rules = [...clientRules, ...producerRules, ...transactionRules, ...consumerRules, ...groupRules]
 
 function check(name: string, value: string): void {
-  if (name === 'security.protocol') {
-    if (/^plaintext$/i.test(value)) return
-    throw new ConfigError(`security.protocol ${value} is not supported yet: only PLAINTEXT is`)
-  }
-  if (/^(ssl|sasl|security|enable\.ssl|https|oauth)/.test(name)) throw new ConfigError(`${name} is not supported yet`)
+  if (isAboutSecurity(name)) return
   // Else offsets would be committed that the program has not stored.
   if (name === 'enable.auto.offset.store') {
     if (boolean(value, name)) return

@@ -72,8 +72,8 @@ test('unknown, impossible and unsafe properties are refused by name', () => {
   refuse('compresion.type', 'gzip', /there is no client property "compresion.type"; did you mean compression.type\?$/)
   refuse('acks', '2', /acks is 0, 1, all or -1, not "2"/)
   refuse('request.timeout.ms', 'soon', /request.timeout.ms is a whole number of at least 1/)
-  refuse('security.protocol', 'SASL_SSL', /not supported yet/)
-  refuse('sasl.mechanism', 'PLAIN', /not supported yet/)
+  refuse('security.protocol', 'TLS', /^security.protocol is PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL, not TLS$/)
+  refuse('sasl.kerberos.keytab', 'x', /^sasl.kerberos.keytab is not supported yet$/)
   refuse('compression.type', 'rar', /"rar" is not known/)
 })
 
@@ -116,6 +116,86 @@ test('a producer’s options are checked by name, and the refusal says what is a
   kafka.producer({ compression: 'none', compressionLevel: 5 })
   kafka.producer({ transactionalId: 'id', acks: 'all', idempotent: true })
   await kafka.close()
+})
+
+test('properties of security', () => {
+  const files: Record<string, string> = { 'ca.pem': 'CA', 'me.pem': 'ME', 'me.key': 'KEY' }
+  const from = (properties: Record<string, string>) =>
+    kafkaOptionsFrom(new Map(Object.entries(properties)), (path) => files[path]!)
+  const librdkafka = {
+    'security.protocol': 'sasl_ssl',
+    'sasl.mechanisms': 'SCRAM-SHA-512',
+    'sasl.username': 'ann',
+    'sasl.password': 'secret',
+    'ssl.ca.location': 'ca.pem',
+    'ssl.certificate.location': 'me.pem',
+    'ssl.key.location': 'me.key',
+    'ssl.key.password': 'open',
+    'enable.ssl.certificate.verification': 'false',
+  }
+  assert.deepEqual(from(librdkafka), {
+    tls: { ca: 'CA', cert: 'ME', key: 'KEY', passphrase: 'open', rejectUnauthorized: false },
+    sasl: { mechanism: 'scram-sha-512', username: 'ann', password: 'secret' },
+  })
+  const login = 'org.apache.kafka.common.security.plain.PlainLoginModule required'
+  const java = {
+    'security.protocol': 'SASL_SSL',
+    'sasl.mechanism': 'PLAIN',
+    'sasl.jaas.config': `${login} username="ann" password="a\\"b";`,
+    'ssl.truststore.type': 'PEM',
+    'ssl.truststore.certificates': 'CA itself',
+    'ssl.keystore.location': 'me.pem',
+  }
+  assert.deepEqual(from(java), {
+    tls: { ca: 'CA itself', cert: 'ME', key: 'ME' },
+    sasl: { mechanism: 'plain', username: 'ann', password: 'a"b' },
+  })
+  assert.deepEqual(from({ 'security.protocol': 'SSL' }), { tls: {} })
+  assert.deepEqual(from({ 'security.protocol': 'plaintext' }), {})
+  const wrong: [Record<string, string>, RegExp][] = [
+    [
+      { 'ssl.ca.location': 'ca.pem' },
+      /^ssl.ca.location has no effect with security.protocol PLAINTEXT, but with SSL or/,
+    ],
+    [{ 'security.protocol': 'SSL', 'sasl.username': 'ann' }, /^sasl.username has no effect with security.protocol SSL/],
+    [{ 'security.protocol': 'SSL', 'ssl.truststore.type': 'JKS' }, /^ssl.truststore.type is PEM/],
+    [{ 'security.protocol': 'SSL', 'ssl.endpoint.identification.algorithm': '' }, /the name of the broker is always/],
+    [{ 'security.protocol': 'SSL', 'enable.ssl.certificate.verification': 'no' }, /is true or false, not "no"$/],
+    [{ 'security.protocol': 'SASL_SSL' }, /^sasl.mechanism is PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512, not ""$/],
+    [{ 'security.protocol': 'SASL_SSL', 'sasl.mechanism': 'OAUTHBEARER' }, /needs a function that gives tokens/],
+    [
+      { 'security.protocol': 'SASL_PLAINTEXT', 'sasl.mechanism': 'PLAIN', 'sasl.username': 'a' },
+      /^sasl.password is missing$/,
+    ],
+  ]
+  for (const [properties, message] of wrong) assert.throws(() => from(properties), { code: 'CONFIG', message })
+  const file = new Map([
+    ['security.protocol', 'SSL'],
+    ['ssl.ca.location', 'ca.pem'],
+  ])
+  assert.throws(() => kafkaOptionsFrom(file), { code: 'CONFIG', message: /^ca.pem is a file, which nobody reads here/ })
+})
+
+test('options of security are checked by name', () => {
+  const refuse = (options: object, message: string | RegExp) => {
+    assert.throws(() => new Kafka({ bootstrap: 'a:1', ...options }), { code: 'CONFIG', message })
+  }
+  const pem = '-----BEGIN CERTIFICATE-----'
+  refuse({ tls: 1 }, 'tls is true, false or an object, not 1')
+  refuse({ tls: { ca: 'ca.pem' } }, /^ca is PEM as a text or a Buffer, or a list of them, not 'ca.pem'$/)
+  refuse({ tls: { cert: pem } }, 'tls needs both cert and key, or none')
+  refuse({ tls: { rejectUnauthorised: false } }, /did you mean rejectUnauthorized\?$/)
+  refuse(
+    { sasl: {} },
+    /^the mechanism of sasl is 'plain', 'scram-sha-256', 'scram-sha-512' or 'oauthbearer', not undefined$/,
+  )
+  refuse({ sasl: { mechanism: 'PLAIN' } }, /not "PLAIN"$/)
+  refuse({ sasl: { mechanism: 'plain', username: 'a' } }, 'sasl with plain needs password')
+  // A secret is not repeated.
+  refuse({ sasl: { mechanism: 'plain', username: 'a', password: 1234 } }, 'password is a text that is not empty')
+  refuse({ tls: { key: 'hunter2' } }, 'key is PEM as a text or a Buffer')
+  refuse({ sasl: { mechanism: 'oauthbearer', token: 'x' } }, /^token is a function that gives \{ token \}/)
+  refuse({ sasl: { mechanism: 'plain', user: 'a' } }, 'sasl with plain has no option "user"; it has username, password')
 })
 
 test('properties of a group consumer', () => {

@@ -6,11 +6,13 @@ import {
   encodeRequest,
   errorName,
 } from '@ottla/protocol'
-import type { Clock, Logger, Network, Socket, TimerHandle, Timers } from '@ottla/runtime'
+import type { Clock, Logger, Network, Socket, TimerHandle, Timers, TlsOptions } from '@ottla/runtime'
 import { type Api, api, type RequestOf, type ResponseOf } from './api.ts'
 import { type FinalizedFeature, PeerVersions } from './api-versions.ts'
 import { ConnectionError, connectionError } from './errors.ts'
 import { FrameAssembler } from './frame-assembler.ts'
+import { authenticate } from './sasl/authenticate.ts'
+import type { SaslMechanism } from './sasl/mechanism.ts'
 
 export interface ConnectionOptions {
   readonly host: string
@@ -26,6 +28,10 @@ export interface ConnectionOptions {
   readonly requestTimeoutMs?: number
   /** Of one response, in bytes. Default `MAX_FRAME_BYTES_DEFAULT`. */
   readonly maxFrameBytes?: number
+  /** Default: without TLS. */
+  readonly tls?: TlsOptions
+  /** How we say who we are. Default: not at all. */
+  readonly sasl?: SaslMechanism
   /** What was written has left for the kernel, after `pendingBytes` was above 0. */
   readonly onDrain?: () => void
   /** Called once, after every request under way has failed. */
@@ -44,6 +50,8 @@ export interface CallOptions {
   readonly version?: number
   /** Default: the connection's request timeout. */
   readonly timeoutMs?: number
+  /** Sent while other requests are held back. */
+  readonly isPartOfHold?: boolean
 }
 
 export type Done<T> = (error: ConnectionError | null, response: T | null) => void
@@ -61,6 +69,8 @@ const apiVersions = api(ApiVersionsRequest, ApiVersionsResponse)
 const API_VERSIONS_FIRST = 4
 const CONNECT_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 30_000
+/** Of the time a session lasts; Apache Kafka's clients take 0.85 to 0.95 of it at random. */
+const SESSION_SHARE = 0.85
 
 /**
  * One connection to a broker. Requests are written at once and may follow each other without waiting; responses come
@@ -82,11 +92,19 @@ export class Connection {
   private failure: ConnectionError | null = null
   private peerVersions: PeerVersions | null = null
   private readonly connected = Promise.withResolvers<void>()
+  /** Rejects with what the connection ends with. */
+  private readonly ended = Promise.withResolvers<never>()
+  /** Requests that wait until we have said again who we are; null while none has to. */
+  private held: (() => void)[] | null = null
+  private sessionTimer: TimerHandle | undefined
+  /** Something besides its versions. */
+  private answered = false
 
   /** Connects and negotiates. Rejects with a `ConnectionError`. */
   static async open(options: ConnectionOptions, deps: ConnectionDeps): Promise<Connection> {
     const connection = new Connection(options, deps)
     await connection.negotiate()
+    await connection.beginSession()
     return connection
   }
 
@@ -95,13 +113,19 @@ export class Connection {
     this.deps = deps
     this.peer = options.host.includes(':') ? `[${options.host}]:${options.port}` : `${options.host}:${options.port}`
     this.requestTimeoutMs = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS
+    this.ended.promise.catch(() => {})
     this.assembler = new FrameAssembler({
       maxFrameBytes: options.maxFrameBytes,
       onFrame: (frame) => this.onFrame(frame),
       onError: (error) => this.fail(connectionError(this.peer, error)),
     })
     this.socket = deps.net.connect(
-      { host: options.host, port: options.port, connectTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS },
+      {
+        host: options.host,
+        port: options.port,
+        connectTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+        tls: options.tls,
+      },
       {
         onConnect: () => this.connected.resolve(),
         readBuffer: () => this.assembler.readBuffer(),
@@ -148,6 +172,10 @@ export class Connection {
    * A value that does not fit its version throws `CodecError`: a bug of the caller, the connection stays.
    */
   send<A extends Api>(api: A, value: RequestOf<A>, done: Done<ResponseOf<A>>, options: CallOptions = {}): void {
+    if (this.held !== null && options.isPartOfHold !== true) {
+      this.held.push(() => this.send(api, value, done, options))
+      return
+    }
     let version = options.version
     if (version === undefined) {
       try {
@@ -172,9 +200,13 @@ export class Connection {
 
   /** Sends a request that the broker does not answer (Produce with acks 0). Returns `false` on a closed connection. */
   sendOneWay<A extends Api>(api: A, value: RequestOf<A>, options: CallOptions = {}): boolean {
+    if (this.failure !== null) return false
+    if (this.held !== null) {
+      this.held.push(() => this.sendOneWay(api, value, options))
+      return true
+    }
     const version = options.version ?? this.versions.pick(api)
     const chunks = this.encode(api, version, this.nextCorrelationId, value)
-    if (this.failure !== null) return false
     this.socket.write(chunks)
     return true
   }
@@ -187,7 +219,9 @@ export class Connection {
   }
 
   private closedByPeer(): ConnectionError {
-    const when = this.peerVersions === null ? ' before the first response: does it expect TLS or SASL?' : ''
+    const isBare = this.peerVersions !== null && !this.answered && this.options.sasl === undefined
+    const silent = this.peerVersions === null ? ' before the first response: does it expect TLS or SASL?' : ''
+    const when = isBare && this.inFlight.length > 0 ? ' at the first request: does it expect SASL?' : silent
     return new ConnectionError('CONNECTION_CLOSED', this.peer, `${this.peer} closed the connection${when}`)
   }
 
@@ -213,6 +247,7 @@ export class Connection {
       const response = api.response.read(reader, decodeVersion)
       this.inFlight.shift()
       if (this.inFlight.length === 0) this.unwatch()
+      if (api.key !== apiVersions.key) this.answered = true
       request.done(null, response as never)
     } catch (error) {
       // Thrown by `done`, it is a bug above us and not the peer's doing.
@@ -260,6 +295,38 @@ export class Connection {
     }
   }
 
+  /** Says who we are, and again before the broker's patience is over (KIP-368): other requests are held back meanwhile. */
+  private async beginSession(): Promise<void> {
+    const { sasl } = this.options
+    if (sasl === undefined) return
+    this.held ??= []
+    const { timers } = this.deps
+    const patience = timers.setTimer(() => {
+      const what = `${this.peer}: it took too long to say who we are (${sasl.name})`
+      this.fail(new ConnectionError('REQUEST_TIMEOUT', this.peer, what))
+    }, this.requestTimeoutMs)
+    let lifetimeMs: number
+    try {
+      lifetimeMs = await Promise.race([authenticate(this, sasl), this.ended.promise])
+    } catch (error) {
+      this.fail(error as ConnectionError)
+      throw error
+    } finally {
+      timers.clearTimer(patience)
+    }
+    if (lifetimeMs > 0) {
+      const again = (): void => void this.beginSession().catch(() => {})
+      this.sessionTimer = this.deps.timers.setTimer(again, lifetimeMs * SESSION_SHARE, { keepAlive: false })
+    }
+    this.release()
+  }
+
+  private release(): void {
+    const { held } = this
+    this.held = null
+    for (const send of held ?? []) send()
+  }
+
   /** Keeps one timer for the earliest deadline of all requests under way. */
   private watch(deadlineMs: number): void {
     if (deadlineMs >= this.timerDeadlineMs) return
@@ -300,11 +367,15 @@ export class Connection {
   private settle(error: ConnectionError): void {
     this.failure = error
     this.unwatch()
+    this.deps.timers.clearTimer(this.sessionTimer)
     this.assembler.close()
     const failed = this.inFlight
     this.inFlight = []
     for (const request of failed) request.done(error, null as never)
+    // They fail like any that come after the end.
+    this.release()
     this.connected.reject(error)
+    this.ended.reject(error)
     this.options.onClose?.(error)
   }
 }

@@ -30,8 +30,23 @@ export type ConnectionErrorCode =
   | 'MALFORMED_RESPONSE'
   /** The peer and we have no version of the API in common. Not retriable. */
   | 'UNSUPPORTED_API'
+  /** The ends do not come to terms over TLS: one does not trust the other, or does not speak it. Not retriable. */
+  | 'TLS_FAILED'
+  /** The broker does not take us for who we say we are. Not retriable. */
+  | 'SASL_AUTHENTICATION_FAILED'
+  /** The broker does not offer the mechanism. Not retriable. */
+  | 'UNSUPPORTED_SASL_MECHANISM'
 
-const notRetriable: ReadonlySet<ConnectionErrorCode> = new Set(['MALFORMED_RESPONSE', 'UNSUPPORTED_API'])
+const notRetriable: ReadonlySet<ConnectionErrorCode> = new Set([
+  'MALFORMED_RESPONSE',
+  'UNSUPPORTED_API',
+  'TLS_FAILED',
+  'SASL_AUTHENTICATION_FAILED',
+  'UNSUPPORTED_SASL_MECHANISM',
+])
+
+/** What OpenSSL and Node say of certificates, and of bytes that are none of TLS. */
+const ofTls = /^(ERR_SSL_|ERR_TLS_|ERR_OSSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH|INVALID_)/
 
 export class ConnectionError extends KafkaError {
   declare readonly code: ConnectionErrorCode
@@ -59,6 +74,9 @@ export function connectionError(peer: string, cause: Error): ConnectionError {
     case 'FRAME_SIZE':
       return new ConnectionError('MALFORMED_RESPONSE', peer, `${peer} does not speak Kafka: ${cause.message}`, cause)
     default:
+      if (ofTls.test(String((cause as { code?: string }).code))) {
+        return new ConnectionError('TLS_FAILED', peer, `no TLS with ${peer}: ${cause.message}`, cause)
+      }
       return new ConnectionError('CONNECTION_FAILED', peer, `connection to ${peer} failed: ${cause.message}`, cause)
   }
 }

@@ -13,3 +13,7 @@ export {
   SMALL_FRAME_BYTES,
   TRUSTED_BYTES_MAX,
 } from './frame-assembler.ts'
+export { SaslError, type SaslMechanism } from './sasl/mechanism.ts'
+export { type OAuthToken, oauthBearer } from './sasl/oauthbearer.ts'
+export { plain } from './sasl/plain.ts'
+export { scram } from './sasl/scram.ts'

@@ -20,6 +20,7 @@ export type {
   Network,
   Socket,
   SocketHandlers,
+  TlsOptions,
 } from './ports/network.ts'
 export type { Random, SecureRandom } from './ports/random.ts'
 export type { Runtime } from './runtime.ts'

@@ -2,6 +2,7 @@ import { backOffMs, Connection, type ConnectionError } from '@ottla/net'
 import type { ClientDeps } from '../deps.ts'
 import { ClosedError, KafkaError } from '../errors.ts'
 import type { ConnectionSettings } from '../options.ts'
+import { mechanismOf } from '../security.ts'
 import { sleep } from './retry.ts'
 
 export interface Broker {
@@ -128,12 +129,14 @@ export class ConnectionPool {
       const waitMs = slot.notBeforeMs - this.deps.clock.monotonicMs()
       if (waitMs > 0) await sleep(this.deps.timers, waitMs)
       const { host, port } = slot.broker
-      const { clientId, connectTimeoutMs, requestTimeoutMs, maxResponseBytes } = this.settings
+      const { clientId, tls, sasl, connectTimeoutMs, requestTimeoutMs, maxResponseBytes } = this.settings
       const connection = await Connection.open(
         {
           host,
           port,
           clientId,
+          tls,
+          sasl: sasl === undefined ? undefined : mechanismOf(sasl, this.deps.secureRandom),
           connectTimeoutMs,
           requestTimeoutMs,
           maxFrameBytes: maxResponseBytes,

@@ -1,6 +1,15 @@
 import net from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import type { FileRange } from '../ports/file-system.ts'
-import type { ConnectOptions, Listener, ListenOptions, Network, Socket, SocketHandlers } from '../ports/network.ts'
+import type {
+  ConnectOptions,
+  Listener,
+  ListenOptions,
+  Network,
+  Socket,
+  SocketHandlers,
+  TlsOptions,
+} from '../ports/network.ts'
 import { NodeFile } from './file-system.ts'
 import { realClearTimeout, realSetImmediate, realSetTimeout } from './globals.ts'
 import { zeroCopy } from './zero-copy.ts'
@@ -109,6 +118,7 @@ function endSome(): void {
 class NodeSocket implements Socket {
   #socket: net.Socket
   readonly #accepted: boolean
+  readonly #isSecure: boolean
   #handlers: SocketHandlers | undefined
   #error: Error | null = null
   #timer: NodeJS.Timeout | undefined
@@ -134,8 +144,9 @@ class NodeSocket implements Socket {
   #closedMeanwhile = false
   readonly #onWritten: () => void
 
-  /** `accepted`: by a server, and paused until `handle`. */
-  constructor(socket: net.Socket, accepted: boolean) {
+  /** `accepted`: by a server, and paused until `handle`. `isSecure`: it is Node's TLS, which reads into memory of its own. */
+  constructor(socket: net.Socket, accepted: boolean, isSecure = false) {
+    this.#isSecure = isSecure
     this.#socket = socket
     this.#accepted = accepted
     this.#onWritten = () => {
@@ -214,7 +225,7 @@ class NodeSocket implements Socket {
 
   /** Whether the bytes will come through `onread`. */
   #readInPlace(handlers: SocketHandlers): boolean {
-    if (!this.#accepted) return handlers.readBuffer !== undefined
+    if (!this.#accepted) return handlers.readBuffer !== undefined && !this.#isSecure
     const onread = readInPlace(handlers, (chunk) => this.received(chunk))
     if (onread === null) return false
     const adopted = adoptHandle(this.#socket, onread)
@@ -232,7 +243,7 @@ class NodeSocket implements Socket {
       error.code = 'ETIMEDOUT'
       socket.destroy(error)
     }, timeoutMs)
-    socket.once('connect', () => {
+    socket.once(this.#isSecure ? 'secureConnect' : 'connect', () => {
       if (!this.#ending) realClearTimeout(this.#timer)
       this.#handlers?.onConnect?.()
     })
@@ -416,6 +427,7 @@ export const nodeNetwork: Network = {
   },
 
   connect(options: ConnectOptions, handlers: SocketHandlers): Socket {
+    if (options.tls !== undefined) return connectSecurely(options, options.tls, handlers)
     let wrapped: NodeSocket | undefined
     const onread = readInPlace(handlers, (chunk) => wrapped!.received(chunk))
     const socket = new net.Socket({
@@ -435,4 +447,25 @@ export const nodeNetwork: Network = {
     }
     return wrapped
   },
+}
+
+/** Node's TLS is loaded for those who ask for it. */
+function connectSecurely(options: ConnectOptions, tls: TlsOptions, handlers: SocketHandlers): Socket {
+  const { connect } = process.getBuiltinModule('node:tls')
+  const { host, port } = options
+  const { servername = net.isIP(host) === 0 ? host : '', ca, ...others } = tls
+  let socket: TLSSocket | net.Socket
+  try {
+    socket = connect({ host, port, servername, ...(ca === undefined ? {} : { ca: ca as string | Buffer }), ...others })
+  } catch (error) {
+    // A key that is none, or a port out of range.
+    socket = new net.Socket()
+    socket.destroy(error as Error)
+  }
+  socket.setNoDelay(true)
+  socket.setKeepAlive(true)
+  const wrapped = new NodeSocket(socket, false, true)
+  wrapped.handle(handlers)
+  wrapped.awaitConnect(options.connectTimeoutMs ?? connectTimeoutMsDefault, `${host}:${port}`)
+  return wrapped
 }

@@ -29,8 +29,26 @@ export interface Listener {
 export interface ConnectOptions {
   readonly host: string
   readonly port: number
-  /** Default 10 000 ms; then the socket fails with `ETIMEDOUT`. */
+  /** Default 10 000 ms, TLS included; then the socket fails with `ETIMEDOUT`. */
   readonly connectTimeoutMs?: number
+  /** Over TLS; the connection is made when both ends know each other. A simulated network has none. */
+  readonly tls?: TlsOptions
+}
+
+/** Names and meanings are Node's; certificates and keys are PEM. */
+export interface TlsOptions {
+  /** Who may vouch for the peer, in place of those that the system trusts. */
+  readonly ca?: string | Buffer | readonly (string | Buffer)[]
+  /** Our own certificate, with what leads to its root, for a peer that asks who we are. */
+  readonly cert?: string | Buffer
+  /** Of our own certificate. */
+  readonly key?: string | Buffer
+  /** Of the key. */
+  readonly passphrase?: string
+  /** The name that the peer's certificate must have. Default: the host that is connected to. */
+  readonly servername?: string
+  /** False: whoever it is, which protects from nobody who stands between. Default true. */
+  readonly rejectUnauthorized?: boolean
 }
 
 export interface SocketHandlers {
