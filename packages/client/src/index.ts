@@ -69,7 +69,9 @@ export {
   TransactionError,
   UnknownTopicError,
 } from './errors.ts'
+export type { AssigningMember, Assignment as GroupAssignment, Assignor } from './group/assignors/assignor.ts'
 export type { AssignorName } from './group/assignors/index.ts'
+export type { LastAssignment } from './group/assignors/sticky-data.ts'
 export { GroupConsumer } from './group/group-consumer.ts'
 export type { HandlerContext, RunOptions } from './group/handler-run.ts'
 export type { GroupOffset } from './group/offsets.ts'

@@ -100,6 +100,7 @@ function word<Word extends string>(...words: readonly Word[]) {
 const strategyClasses: Readonly<Record<string, AssignorName>> = {
   RangeAssignor: 'range',
   RoundRobinAssignor: 'roundrobin',
+  StickyAssignor: 'sticky',
   CooperativeStickyAssignor: 'cooperative-sticky',
 }
 

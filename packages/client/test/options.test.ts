@@ -245,11 +245,7 @@ test('properties of a group consumer', () => {
   for (const [name, value, message] of [
     ['group.protocol', 'streams', /^group.protocol is classic or consumer, not "streams"$/],
     ['isolation.level', 'serializable', /^isolation.level is read_uncommitted or read_committed, not/],
-    [
-      'partition.assignment.strategy',
-      'StickyAssignor',
-      /the strategy "StickyAssignor" is not known; range, roundrobin/,
-    ],
+    ['partition.assignment.strategy', 'HashAssignor', /the strategy "HashAssignor" is not known; range, roundrobin/],
     ['enable.auto.commit', 'perhaps', /is true or false/],
     ['session.timeout.ms', '0', /is a whole number of at least 1/],
   ] as const) {

@@ -2,6 +2,7 @@ import { aFunction, checkOptions, milliseconds, type OptionRule, oneOf, someText
 import type { TopicPartition } from '../cluster/by-leader.ts'
 import { type ConsumerOptions, type ConsumerSettings, consumerSettingsOf, readingRules } from '../consumer/options.ts'
 import { ConfigError } from '../errors.ts'
+import type { Assignor } from './assignors/assignor.ts'
 import { type AssignorName, assignors } from './assignors/index.ts'
 import { compileTopicPattern, type Subscription } from './subscription.ts'
 
@@ -61,10 +62,10 @@ export interface GroupConsumerOptions<K = Buffer, V = Buffer> extends Omit<Consu
   readonly instanceId?: string
   /**
    * With the classic protocol, ways to share partitions, the preferred one first; the group takes one that all its members have. With
-   * `cooperative-sticky` alone members keep what stays theirs while the group rebalances (KIP-429). Default range, then
-   * cooperative-sticky. `partition.assignment.strategy`.
+   * `cooperative-sticky` alone members keep what stays theirs while the group rebalances (KIP-429). One of your own is an object. Default
+   * range, then cooperative-sticky. `partition.assignment.strategy`.
    */
-  readonly assignors?: readonly AssignorName[]
+  readonly assignors?: readonly (AssignorName | Assignor)[]
   /** These partitions are this consumer's now; their positions are those committed, and may be moved by `seek`. */
   readonly onAssigned?: PartitionsListener
   /** These are given up, after the last commit that counts for them. */
@@ -86,7 +87,7 @@ export interface GroupSettings extends ConsumerSettings {
   readonly heartbeatIntervalMs: number
   readonly maxPollIntervalMs: number
   readonly instanceId: string | null
-  readonly assignors: readonly AssignorName[]
+  readonly assignors: readonly Assignor[]
   /** Members keep what stays theirs while the group rebalances. */
   readonly cooperative: boolean
 }
@@ -98,8 +99,14 @@ const someTexts: OptionRule = {
 
 const names = Object.keys(assignors)
 const someAssignors: OptionRule = {
-  allowed: `a list of one or more of ${names.join(', ')}`,
-  accepts: (value) => Array.isArray(value) && value.length > 0 && value.every((name) => names.includes(name)),
+  allowed: `a list of one or more of ${names.join(', ')}, or objects with name, cooperative and assign`,
+  accepts: (value) =>
+    Array.isArray(value) && value.length > 0 && value.every((one) => names.includes(one) || isAssignor(one)),
+}
+
+function isAssignor(value: unknown): boolean {
+  const { name, cooperative, assign } = Object(value) as Partial<Assignor>
+  return typeof name === 'string' && name !== '' && typeof cooperative === 'boolean' && typeof assign === 'function'
 }
 
 const subscriptionRules = { topics: someTexts, pattern: someText }
@@ -149,7 +156,11 @@ export function groupSettingsOf<K, V>(options: GroupConsumerOptions<K, V>): Grou
       `heartbeatIntervalMs (${heartbeatIntervalMs}) is less than sessionTimeoutMs (${sessionTimeoutMs})`,
     )
   }
-  const wanted = options.assignors ?? (['range', 'cooperative-sticky'] as const)
+  const wanted = (options.assignors ?? (['range', 'cooperative-sticky'] as const)).map((one) =>
+    typeof one === 'string' ? assignors[one] : one,
+  )
+  const named = new Set(wanted.map(({ name }) => name))
+  if (named.size < wanted.length) throw new ConfigError('assignors have a name each')
   return {
     ...consumerSettingsOf({ ...options, reset: options.from ?? 'latest' }),
     group: options.group,
@@ -165,7 +176,7 @@ export function groupSettingsOf<K, V>(options: GroupConsumerOptions<K, V>): Grou
     instanceId: options.instanceId ?? null,
     assignors: wanted,
     // As in Kafka: those who keep what they have must all agree to.
-    cooperative: groupProtocol === 'consumer' || wanted.every((name) => assignors[name].cooperative),
+    cooperative: groupProtocol === 'consumer' || wanted.every(({ cooperative }) => cooperative),
   }
 }
 

@@ -16,10 +16,11 @@ export function encodeSubscription(
   owned: Assignment,
   generation: number,
   rackId: string | null,
+  userData: Buffer | null,
 ): Buffer {
   return encodeVersioned(ConsumerProtocolSubscription, SUBSCRIPTION_VERSION, {
     topics: [...topics],
-    userData: null,
+    userData,
     ownedPartitions: [...owned].map(([topic, partitions]) => ({ topic, partitions: [...partitions] })),
     generationId: generation,
     rackId,
@@ -28,13 +29,17 @@ export function encodeSubscription(
 
 /** Throws `CodecError` for what no consumer sends. */
 export function decodeMember(memberId: string, instanceId: string | null, metadata: Buffer): AssigningMember {
-  const { topics, ownedPartitions, generationId } = decodeVersionedLeniently(ConsumerProtocolSubscription, metadata)
+  const { topics, ownedPartitions, generationId, userData } = decodeVersionedLeniently(
+    ConsumerProtocolSubscription,
+    metadata,
+  )
   return {
     memberId,
     instanceId,
     topics,
     owned: new Map((ownedPartitions ?? []).map(({ topic, partitions }) => [topic, partitions])),
     ownedGeneration: generationId ?? -1,
+    userData: (userData as Buffer | null) ?? null,
   }
 }
 

@@ -4,9 +4,10 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import type { AssigningMember, Assignment } from '../../src/group/assignors/assignor.ts'
 import { assignors } from '../../src/group/assignors/index.ts'
+import { decodeStickyData, encodeStickyData } from '../../src/group/assignors/sticky-data.ts'
 
 function member(memberId: string, topics: readonly string[], more: Partial<AssigningMember> = {}): AssigningMember {
-  return { memberId, instanceId: null, topics, owned: new Map(), ownedGeneration: -1, ...more }
+  return { memberId, instanceId: null, topics, owned: new Map(), ownedGeneration: -1, userData: null, ...more }
 }
 
 /** `{ member: 'topic: partitions; …' }` */
@@ -169,4 +170,52 @@ test('of two who claim the same partition the later generation has it; of the sa
   assert.deepEqual(assign([1, 2]), { a: '', b: 't: 0' })
   assert.deepEqual(assign([3, 2]), { a: 't: 0', b: '' })
   assert.deepEqual(assign([2, 2]), { a: 't: 0', b: '' })
+})
+
+test('sticky: members that gave everything up say what they had, and keep what can stay', () => {
+  const { sticky } = assignors
+  const partitions = new Map([['t', 6]])
+  const before = sticky.assign([member('a', ['t']), member('b', ['t'])], partitions)
+  assert.deepEqual([...before.values()].map(count), [3, 3])
+  const userData = (id: string, generation: number) => sticky.userData!({ assignment: before.get(id)!, generation })
+  const after = sticky.assign(
+    [
+      member('a', ['t'], { userData: userData('a', 1) }),
+      member('b', ['t'], { userData: userData('b', 1) }),
+      member('c', ['t']),
+    ],
+    partitions,
+  )
+  assert.deepEqual([...after.values()].map(count), [2, 2, 2])
+  for (const id of ['a', 'b']) {
+    const had = before.get(id)!.get('t')!
+    assert.ok(
+      after
+        .get(id)!
+        .get('t')!
+        .every((partition) => had.includes(partition)),
+      id,
+    )
+  }
+  // What it had two generations ago counts less than what another has had since.
+  const late = sticky.assign(
+    [member('a', ['t'], { userData: userData('a', 1) }), member('b', ['t'], { userData: userData('a', 2) })],
+    partitions,
+  )
+  assert.deepEqual(late.get('b')!.get('t'), before.get('a')!.get('t'))
+})
+
+test('sticky: the bytes are those of Apache Kafka, and what is none of them is nothing', () => {
+  const last = { assignment: new Map([['t', [0, 2]]]), generation: 3 }
+  const bytes = Buffer.from('00000001' + '000174' + '00000002' + '00000000' + '00000002' + '00000003', 'hex')
+  assert.deepEqual(encodeStickyData(last), bytes)
+  assert.deepEqual(decodeStickyData(bytes), last)
+  // Version 0 had no generation.
+  assert.deepEqual(decodeStickyData(bytes.subarray(0, -4)), { ...last, generation: -1 })
+  for (let length = 0; length < bytes.length - 4; length++) {
+    assert.equal(decodeStickyData(bytes.subarray(0, length)), null, String(length))
+  }
+  assert.equal(decodeStickyData(Buffer.from('7fffffff' + '000174' + '7fffffff' + '00000000', 'hex')), null)
+  const bad = [member('a', ['t'], { userData: Buffer.from('x') }), member('b', ['t'])]
+  assert.deepEqual([...assignors.sticky.assign(bad, new Map([['t', 2]])).values()].map(count), [1, 1])
 })

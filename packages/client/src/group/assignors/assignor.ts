@@ -1,3 +1,5 @@
+import type { LastAssignment } from './sticky-data.ts'
+
 /** A member of a group as its leader sees it. */
 export interface AssigningMember {
   readonly memberId: string
@@ -7,6 +9,8 @@ export interface AssigningMember {
   readonly owned: ReadonlyMap<string, readonly number[]>
   /** The generation in which it had that; -1 if it does not say. */
   readonly ownedGeneration: number
+  /** What else its assignor has told. */
+  readonly userData: Buffer | null
 }
 
 /** Partitions by topic. */
@@ -14,13 +18,16 @@ export type Assignment = ReadonlyMap<string, readonly number[]>
 
 /**
  * A way of sharing partitions among the members of a group: a pure function, carried out by the leader alone. `partitions`:
- * how many each topic has; topics that do not exist are left out.
+ * how many each topic has; topics that do not exist are left out. A member that the result leaves out gets nothing. All members of the
+ * group know it by its name.
  */
 export interface Assignor {
   readonly name: string
   /** Members keep what stays theirs while the group rebalances (KIP-429). */
   readonly cooperative: boolean
-  assign(members: readonly AssigningMember[], partitions: ReadonlyMap<string, number>): Map<string, Assignment>
+  assign(members: readonly AssigningMember[], partitions: ReadonlyMap<string, number>): ReadonlyMap<string, Assignment>
+  /** What a member tells the leader besides its topics, for `assign` to see. `last`: what it was given before, if anything. */
+  userData?(last: LastAssignment | null): Buffer | null
 }
 
 /** Members by what Kafka sorts them by: static ones by their instance, before the others by their member id. */

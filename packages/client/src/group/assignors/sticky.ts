@@ -1,4 +1,5 @@
 import { type AssigningMember, type Assignment, type Assignor, compare, Shares, sortMembers } from './assignor.ts'
+import { decodeStickyData, encodeStickyData } from './sticky-data.ts'
 
 interface Place {
   readonly topic: string
@@ -95,6 +96,23 @@ function asAssignments(members: readonly AssigningMember[], shares: ReadonlyMap<
     for (const { topic, partition } of places) result.give(memberId, topic, partition)
   }
   return result.result()
+}
+
+/**
+ * The sticky assignment in one step, among members that give everything up before they join (KIP-54): what they had is what they
+ * remember, and say beside their topics.
+ */
+export const stickyAssignor: Assignor = {
+  name: 'sticky',
+  cooperative: false,
+  assign(members, partitions) {
+    const remembering = members.map((member) => {
+      const last = member.userData === null ? null : decodeStickyData(member.userData)
+      return { ...member, owned: last?.assignment ?? new Map(), ownedGeneration: last?.generation ?? -1 }
+    })
+    return asAssignments(members, stickyAssignment(remembering, partitions))
+  },
+  userData: (last) => (last === null ? null : encodeStickyData(last)),
 }
 
 /**

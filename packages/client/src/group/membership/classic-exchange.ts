@@ -2,9 +2,9 @@ import { backOffMs } from '@ottla/net'
 import { ErrorCode } from '@ottla/protocol'
 import { heartbeatApi, joinGroupApi, leaveGroupApi, syncGroupApi } from '../../apis.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
-import { KafkaError } from '../../errors.ts'
-import type { Assignment } from '../assignors/assignor.ts'
-import { type AssignorName, assignors } from '../assignors/index.ts'
+import { ConfigError, KafkaError } from '../../errors.ts'
+import type { AssigningMember, Assignment, Assignor } from '../assignors/assignor.ts'
+import type { LastAssignment } from '../assignors/sticky-data.ts'
 import type { CoordinatorLink } from '../coordinator-link.ts'
 import type { GroupSettings } from '../options.ts'
 import { decodeAssignment, decodeMember, encodeAssignment, encodeSubscription } from '../protocol.ts'
@@ -30,6 +30,8 @@ export class ClassicExchange implements Exchange<ClassicAsk, ClassicAnswer> {
   readonly #topics: SubscribedTopics
   /** While it leads: how many partitions the topics of all members had when it assigned; null: there was no such topic. */
   #assignedOver: ReadonlyMap<string, number | null> = new Map()
+  /** What this member was given last, for assignors that let it tell. */
+  #last: LastAssignment | null = null
 
   constructor(cluster: Cluster, settings: GroupSettings, link: CoordinatorLink) {
     this.#cluster = cluster
@@ -88,7 +90,11 @@ export class ClassicExchange implements Exchange<ClassicAsk, ClassicAnswer> {
     this.#assignedOver = new Map()
     await this.#topics.find()
     const { sessionTimeoutMs, maxPollIntervalMs, instanceId, group, rackId } = this.#settings
-    const metadata = encodeSubscription(this.#topics.names, owned, generation, rackId)
+    const last = this.#last
+    const protocols = this.#settings.assignors.map((assignor) => ({
+      name: assignor.name,
+      metadata: encodeSubscription(this.#topics.names, owned, generation, rackId, userDataOf(assignor, last)),
+    }))
     const joined = await this.#link.ask(
       joinGroupApi,
       () => ({
@@ -98,7 +104,7 @@ export class ClassicExchange implements Exchange<ClassicAsk, ClassicAnswer> {
         memberId,
         groupInstanceId: instanceId,
         protocolType: 'consumer',
-        protocols: this.#settings.assignors.map((name) => ({ name, metadata })),
+        protocols,
       }),
       {
         timeoutMs: maxPollIntervalMs + JOIN_GRACE_MS,
@@ -117,7 +123,7 @@ export class ClassicExchange implements Exchange<ClassicAsk, ClassicAnswer> {
 
   async #sync({ memberId, generation, protocolName, members }: AskOf<'SyncGroup'>): Promise<ClassicAnswer> {
     const { group, instanceId, maxPollIntervalMs } = this.#settings
-    const assignments = members === null ? [] : await this.#assign(protocolName as AssignorName, members)
+    const assignments = members === null ? [] : await this.#assign(protocolName, members)
     const { assignment } = await this.#link.ask(
       syncGroupApi,
       (version) => ({
@@ -130,16 +136,17 @@ export class ClassicExchange implements Exchange<ClassicAsk, ClassicAnswer> {
       }),
       { timeoutMs: maxPollIntervalMs + JOIN_GRACE_MS, errorOf: ({ errorCode }) => errorCode },
     )
-    return { api: 'SyncGroup', assignment: decodeAssignment(assignment) }
+    this.#last = { assignment: decodeAssignment(assignment), generation }
+    return { api: 'SyncGroup', assignment: this.#last.assignment }
   }
 
-  async #assign(name: AssignorName, members: readonly JoinedMember[]) {
+  async #assign(name: string, members: readonly JoinedMember[]) {
     const decoded = members.map((m) => decodeMember(m.memberId, m.groupInstanceId, m.metadata))
     const counts = new Map<string, number | null>()
     for (const topic of new Set(decoded.flatMap(({ topics }) => topics))) counts.set(topic, await this.#countOf(topic))
     this.#assignedOver = counts
     const known = new Map([...counts].filter((entry): entry is [string, number] => entry[1] !== null))
-    const assigned = assignors[name].assign(decoded, known)
+    const assigned = shared(this.#settings.assignors, name, decoded, known)
     return [...assigned].map(([memberId, assignment]) => ({ memberId, assignment: encodeAssignment(assignment) }))
   }
 
@@ -172,4 +179,48 @@ export class ClassicExchange implements Exchange<ClassicAsk, ClassicAnswer> {
     )
     return { api: 'LeaveGroup' }
   }
+}
+
+/** What is not ours may throw. */
+function userDataOf(assignor: Assignor, last: LastAssignment | null): Buffer | null {
+  try {
+    return assignor.userData?.(last) ?? null
+  } catch (error) {
+    throw new ConfigError(`the assignor ${assignor.name} has failed: ${error}`)
+  }
+}
+
+/** Throws `ConfigError` for what an assignor of the program's own cannot mean. */
+function shared(
+  assignors: readonly Assignor[],
+  name: string,
+  members: readonly AssigningMember[],
+  partitions: ReadonlyMap<string, number>,
+): ReadonlyMap<string, Assignment> {
+  const assignor = assignors.find((one) => one.name === name)
+  // The group has chosen among what all its members have.
+  if (assignor === undefined) throw new ConfigError(`the group has chosen the assignor ${name}, which is not ours`)
+  let assigned: ReadonlyMap<string, Assignment>
+  try {
+    assigned = assignor.assign(members, partitions)
+  } catch (error) {
+    throw new ConfigError(`the assignor ${name} has failed: ${error}`)
+  }
+  const owners = new Set<string>()
+  for (const [memberId, assignment] of assigned) {
+    if (!members.some((member) => member.memberId === memberId)) {
+      throw new ConfigError(`the assignor ${name} has given partitions to ${memberId}, which is no member`)
+    }
+    for (const [topic, list] of assignment) {
+      for (const partition of list) {
+        const place = `${topic}-${partition}`
+        if (owners.has(place)) throw new ConfigError(`the assignor ${name} has given partition ${place} to two members`)
+        if (!Number.isInteger(partition) || partition < 0 || partition >= (partitions.get(topic) ?? 0)) {
+          throw new ConfigError(`the assignor ${name} has given partition ${place}, which does not exist`)
+        }
+        owners.add(place)
+      }
+    }
+  }
+  return assigned
 }
