@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Running, run } from '../packed/processes.ts'
@@ -57,6 +57,11 @@ export class CheckoutLike {
 
   /** Runs a program of the pages. */
   async runProgram(path: string): Promise<void> {
+    const program = readFileSync(path, 'utf8')
+    if (program.includes(PAGES_ADDRESS)) {
+      if (this.broker === null) await this.start('npx ottla start')
+      writeFileSync(path, program.replaceAll(PAGES_ADDRESS, this.broker!.bootstrap))
+    }
     await run(process.execPath, [path], { cwd: this.folder, env: this.env, timeoutMs: COMMAND_TIMEOUT_MS })
   }
 

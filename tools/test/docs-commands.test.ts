@@ -30,6 +30,9 @@ function reasonNotToRun(command: string): string | null {
   return missing === undefined ? null : `${missing} is not installed`
 }
 
+/** Their TypeScript is whole programs. */
+const PROGRAM_PAGES = ['README.md', 'docs/client.md']
+
 /** Its blocks are those of README.md, as a test below makes sure. */
 const TRANSLATION = 'README.zh-CN.md'
 
@@ -53,7 +56,9 @@ for (const page of pages) {
           })
         }
       }
-      for (const { text, line } of page === 'README.md' ? blocks.filter(({ language }) => language === 'ts') : []) {
+      for (const { text, line } of PROGRAM_PAGES.includes(page)
+        ? blocks.filter(({ language }) => language === 'ts')
+        : []) {
         await t.test(`line ${line}: the program`, async () => {
           const path = join(checkout.folder, `line-${line}.ts`)
           writeFileSync(path, text)
