@@ -14,10 +14,11 @@ export interface Broker {
 }
 
 /**
- * Responses come in order, so a long poll holds up whatever is asked after it on the same connection: each kind of use
- * has a connection of its own.
+ * Responses come in order, so a long poll holds up whatever is asked after it on the same connection: each kind of use has a
+ * connection of its own, and so has each consumer for what may take long: fetching, and joining its group.
  */
-export type Purpose = 'general' | 'produce' | 'fetch' | 'group' | 'transaction'
+export type Purpose = 'general' | 'produce' | 'transaction' | `${LongKind} ${number}`
+export type LongKind = 'fetch' | 'group'
 
 /** One connection that is wanted, there or not. */
 interface Slot {
@@ -29,6 +30,8 @@ interface Slot {
   failures: number
   /** Monotonic ms before which no attempt is made. */
   notBeforeMs: number
+  /** Nobody wants it any more. */
+  isReleased: boolean
 }
 
 /** The connections of one client, made when wanted and made again with growing waits when they fail. */
@@ -39,6 +42,7 @@ export class ConnectionPool {
   private brokers = new Map<number, Broker>()
   private readonly drainListeners = new Set<() => void>()
   private closed = false
+  private nextOwn = 0
   /** A broker was connected at least once. */
   reached = false
 
@@ -60,9 +64,24 @@ export class ConnectionPool {
       if (slot.broker.id < 0) continue
       const known = this.brokers.get(slot.broker.id)
       if (known !== undefined && known.host === slot.broker.host && known.port === slot.broker.port) continue
-      this.slots.delete(key)
-      slot.connection?.close()
+      this.drop(key, slot)
     }
+  }
+
+  /** A purpose that nobody else has, until it is released. */
+  own(kind: LongKind): Purpose {
+    return `${kind} ${this.nextOwn++}`
+  }
+
+  /** Closes its connections. */
+  release(purpose: Purpose): void {
+    for (const [key, slot] of this.slots) if (slot.purpose === purpose) this.drop(key, slot)
+  }
+
+  private drop(key: string, slot: Slot): void {
+    this.slots.delete(key)
+    slot.isReleased = true
+    slot.connection?.close()
   }
 
   broker(id: number): Broker | undefined {
@@ -116,7 +135,7 @@ export class ConnectionPool {
     if (this.closed) return Promise.reject(new ClosedError('the client is closed'))
     let slot = this.slots.get(key)
     if (slot === undefined) {
-      slot = { broker, purpose, connection: null, opening: null, failures: 0, notBeforeMs: 0 }
+      slot = { broker, purpose, connection: null, opening: null, failures: 0, notBeforeMs: 0, isReleased: false }
       this.slots.set(key, slot)
     }
     if (slot.connection !== null && !slot.connection.closed) return Promise.resolve(slot.connection)
@@ -152,9 +171,9 @@ export class ConnectionPool {
       this.reached = true
       slot.failures = 0
       slot.notBeforeMs = 0
-      if (this.closed) {
+      if (this.closed || slot.isReleased) {
         connection.close()
-        throw new ClosedError('the client is closed')
+        throw new ClosedError(this.closed ? 'the client is closed' : 'the connection is no longer wanted')
       }
       slot.connection = connection
       return connection

@@ -3,6 +3,7 @@ import { ErrorCode, errorInfo, type FetchResponse, type MessageOf } from '@ottla
 import type { TimerHandle } from '@ottla/runtime'
 import { FETCH_TOPIC_IDS, fetchApi, isolationLevelOf } from '../apis.ts'
 import type { Cluster } from '../cluster/cluster.ts'
+import type { Purpose } from '../cluster/connection-pool.ts'
 import { findOffsets } from '../cluster/offsets.ts'
 import { BrokerError, KafkaError, UnknownTopicError } from '../errors.ts'
 import type { AbortedTransaction } from './aborted-filter.ts'
@@ -72,6 +73,7 @@ interface Node {
  */
 export class Fetcher {
   private readonly cluster: Cluster
+  private readonly purpose: Purpose
   private readonly settings: ConsumerSettings
   private readonly events: FetcherEvents
   private readonly partitions: readonly FetchedPartition[]
@@ -95,6 +97,7 @@ export class Fetcher {
     this.settings = settings
     this.partitions = partitions
     this.events = events
+    this.purpose = cluster.pool.own('fetch')
     this.aliveMs = cluster.deps.clock.monotonicMs()
     this.unsubscribe = cluster.metadata.onUpdate(() => this.wake())
     this.wake()
@@ -111,6 +114,7 @@ export class Fetcher {
     this.closed = true
     this.unsubscribe()
     this.cluster.deps.timers.clearTimer(this.timer)
+    this.cluster.pool.release(this.purpose)
   }
 
   /** There may be something new to fetch. */
@@ -235,20 +239,20 @@ export class Fetcher {
   }
 
   private fetchFrom(leaderId: number, node: Node, partitions: readonly FetchedPartition[]): void {
-    const connection = this.cluster.pool.peek(leaderId, 'fetch')
+    const connection = this.cluster.pool.peek(leaderId, this.purpose)
     node.busy = true
     if (connection !== null) {
       this.send(connection, node, partitions)
       return
     }
-    this.cluster.pool.get(leaderId, 'fetch').then(
+    this.cluster.pool.get(leaderId, this.purpose).then(
       () => {
         node.busy = false
         this.wake()
       },
       (error: unknown) => {
         node.busy = false
-        this.onFailure(partitions, error)
+        if (!this.closed) this.onFailure(partitions, error)
       },
     )
   }

@@ -1,6 +1,7 @@
 import type { Api, RequestOf, ResponseOf } from '@ottla/net'
 import { ErrorCode } from '@ottla/protocol'
 import type { Cluster } from '../cluster/cluster.ts'
+import type { Purpose } from '../cluster/connection-pool.ts'
 import { findCoordinator } from '../cluster/coordinators.ts'
 import { retry } from '../cluster/retry.ts'
 import { BrokerError, KafkaError } from '../errors.ts'
@@ -9,12 +10,22 @@ import { BrokerError, KafkaError } from '../errors.ts'
 export class CoordinatorLink {
   readonly #cluster: Cluster
   readonly #group: string
+  /** Nobody else's: while a JoinGroup waits for the others, theirs must not wait behind it. */
+  readonly #purpose: Purpose
+  #isClosed = false
   #nodeId: number | null = null
   #finding: Promise<number> | null = null
 
   constructor(cluster: Cluster, group: string) {
     this.#cluster = cluster
     this.#group = group
+    this.#purpose = cluster.pool.own('group')
+  }
+
+  /** Ends what is under way. */
+  close(): void {
+    this.#isClosed = true
+    this.#cluster.pool.release(this.#purpose)
   }
 
   /** One request, once. A failure that says that the coordinator is another makes the next call look for it. */
@@ -32,7 +43,8 @@ export class CoordinatorLink {
   ): Promise<ResponseOf<A>> {
     try {
       const nodeId = this.#nodeId ?? (await this.#find())
-      const connection = await this.#cluster.pool.get(nodeId, options.overtakes ? 'general' : 'group')
+      const isShort = options.overtakes === true || this.#isClosed
+      const connection = await this.#cluster.pool.get(nodeId, isShort ? 'general' : this.#purpose)
       const version = connection.versions.pick(api, options.highest)
       const { timeoutMs } = options
       const response = await connection.call(api, body(version), { version, timeoutMs })

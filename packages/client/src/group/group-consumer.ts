@@ -442,6 +442,7 @@ export class GroupConsumer<K = Buffer, V = Buffer> implements AsyncIterable<Cons
       await time.wait(this.#membership.leave('the consumer was closed'))
       time.end()
       this.#membership.close()
+      this.#link.close()
       this.#onClosed()
     }
     if (!time.isOver) return

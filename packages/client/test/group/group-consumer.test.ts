@@ -35,6 +35,33 @@ for (const groupProtocol of PROTOCOLS) {
     assert.deepEqual(await take(consumerOf(bench, { autoCommit: false }), 5), numbers(5, 10))
   })
 
+  test(`${groupProtocol}: a consumer whose group waits for others holds up no other consumer of its client`, async (t) => {
+    const bench = await setUp(t, 2)
+    const kafka = bench.client()
+    let lost = 0
+    const onLost = () => {
+      lost += 1
+    }
+    const make = (group: string) =>
+      kafka.consumer({ group, topics: [TOPIC], from: 'earliest', onLost, ...FAST } as GroupConsumerOptions)
+    const readToItsEnd = async (consumer: GroupConsumer) => {
+      for await (const _ of consumer);
+    }
+    const has = async (consumer: GroupConsumer, count: number) => {
+      while (consumer.assignment().length !== count) await new Promise(setImmediate)
+    }
+    const [first, second, other] = ['g', 'g', 'other'].map(make)
+    const reading = [readToItsEnd(first)]
+    await has(first, 2)
+    // It waits for the first to join again, which a heartbeat tells it to.
+    reading.push(readToItsEnd(second), readToItsEnd(other))
+    await Promise.all([has(first, 1), has(second, 1), has(other, 2)])
+    // By that, and not because the session of the one was over.
+    assert.equal(lost, 0)
+    await Promise.all([first, second, other].map((consumer) => consumer.close()))
+    await Promise.all(reading)
+  })
+
   test(`${groupProtocol}: without a commit everything comes again; each group has its own`, async (t) => {
     const bench = await setUp(t)
     await bench.produce(4)
